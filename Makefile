@@ -1,0 +1,41 @@
+# Two commands do everything: `make compare` runs the main job, `make test` passes the tests.
+# Both set up .venv first (through uv, versions from constraints.txt) and find it ready the next time.
+
+PYTHON ?= python3
+UV := $(or $(shell command -v uv 2>/dev/null),.uv/bin/uv)
+BIN := .venv/bin
+OUT ?= runs/compare-$(shell date +%Y%m%d-%H%M%S)
+ARGS ?=
+export HF_HUB_OFFLINE ?= 1
+
+.PHONY: help setup compare test check format lint types lock clean
+
+help: ## this list
+	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: .venv/.ready ## set up .venv
+
+.venv/.ready: pyproject.toml constraints.txt
+	@test -x "$(UV)" || { $(PYTHON) -m venv .uv && .uv/bin/python -m pip install --quiet --disable-pip-version-check uv; }
+	@test -x $(BIN)/python || "$(UV)" venv --quiet --python '>=3.11' .venv
+	"$(UV)" pip install --quiet --python .venv --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+compare: setup ## five agents, three seeds, on the bundled model (minutes); OUT=FOLDER, ARGS="--agents grpo,rlsd"
+	$(BIN)/python -m agents.compare --out $(OUT) $(ARGS)
+
+test: setup ## all tests
+	$(BIN)/python -m pytest $(ARGS)
+
+check: setup ## format, lint, types, tests
+	$(BIN)/ruff format .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest $(ARGS)
+
+lock: setup ## renew constraints.txt
+	"$(UV)" pip compile pyproject.toml --extra dev --universal --python-version 3.11 --upgrade \
+		--no-annotate --no-header --quiet --constraint pins.txt --output-file constraints.txt
+
+clean: ## remove what was set up
+	rm -rf .venv .uv build *.egg-info

@@ -1,0 +1,67 @@
+"""An agent: a policy, an algorithm and a learner behind `act` and `update`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from agents.algorithms import Algorithm
+from agents.algorithms import make as make_algorithm
+from agents.episodes import Completion, EpisodeBatch
+from agents.learner import Learner, LearnerConfig
+from agents.messages import observation_prompt
+from agents.policy.base import Policy, Sampling
+
+
+class Agent:
+    """Acts in environments and learns from episodes; the one interface that all methods share.
+
+    Args:
+        policy: what acts and is trained.
+        algorithm: the method.
+        config: the learner's side.
+        sampling: how it acts.
+
+    """
+
+    def __init__(self, policy: Policy, algorithm: Algorithm, config: LearnerConfig, sampling: Sampling) -> None:
+        self.policy = policy
+        self.algorithm = algorithm
+        self.sampling = sampling
+        self.learner = Learner(policy, algorithm, config, temperature=sampling.temperature)
+
+    def act(self, observations: Sequence[Mapping[str, Any]], seeds: Sequence[int]) -> list[Completion]:
+        """Sample one completion for each observation of a `ReasoningEnv`, each from its own seed."""
+        prompts = [observation_prompt(observation) for observation in observations]
+        return [completion for (completion,) in self.policy.generate(prompts, 1, self.sampling, seeds)]
+
+    def update(self, batch: EpisodeBatch) -> dict[str, float]:
+        """Learn from a batch of episodes and return metrics."""
+        return self.learner.update(batch)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return all that a resumed run needs, the teacher's weights included."""
+        return self.learner.state_dict()
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Restore what `state_dict` returned."""
+        self.learner.load_state_dict(state)
+
+
+def make(
+    name: str,
+    policy: Policy,
+    *,
+    learner: LearnerConfig | None = None,
+    sampling: Sampling | None = None,
+    **options: Any,
+) -> Agent:
+    """Make an agent by its algorithm's name or "module:Class"; `options` are the algorithm's hyperparameters.
+
+    >>> agent = make("rlsd", policy, epsilon=0.1)  # doctest: +SKIP
+
+    Raises:
+        ConfigurationError: the algorithm or an option is unknown.
+
+    """
+    return Agent(policy, make_algorithm(name, options), learner or LearnerConfig(), sampling or Sampling())

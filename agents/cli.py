@@ -1,0 +1,83 @@
+"""What the command lines share: parsing with one-line errors, and exit code 2 for what a user got wrong."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import io
+import os
+import re
+import sys
+import warnings
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import tyro
+
+from agents.config import from_toml
+from rlsd_env.errors import ConfigurationError, one_of
+
+Options = TypeVar("Options")
+
+
+def parse(cls: type[Options], argv: Sequence[str], prog: str, description: str) -> Options:
+    """Read the options of a command from a TOML file (--config) and its arguments, which override the file.
+
+    Raises:
+        ConfigurationError: an option is unknown or has an unusable value.
+        SystemExit: help was asked for.
+
+    """
+    flags = {"--" + f.name.replace("_", "-") for f in dataclasses.fields(cls)}  # type: ignore[arg-type]
+    defaults: dict[str, Any] = {}
+    for position, word in enumerate(argv):
+        if word.startswith("--"):
+            flag = word.partition("=")[0].replace("_", "-")
+            if flag not in flags | {"--help"}:
+                raise ConfigurationError(one_of("option", flag, flags))
+            if flag == "--config":
+                value = word.partition("=")[2] or (argv[position + 1] if position + 1 < len(argv) else "")
+                defaults = from_toml(cls, Path(value))
+    captured = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(captured):
+            return tyro.cli(
+                cls,
+                args=list(argv),
+                prog=prog,
+                description=description,
+                default=cls(**defaults),
+                config=(tyro.conf.FlagCreatePairsOff,),
+            )
+    except SystemExit as stop:
+        if stop.code in (0, None):
+            raise
+        raise ConfigurationError(_first_paragraph(captured.getvalue())) from None
+
+
+def _first_paragraph(boxed: str) -> str:
+    """Take the message out of tyro's box, on one line."""
+    lines = [re.sub(r"^[│╭╰\s]+|[│╮╯\s]+$", "", line) for line in boxed.splitlines()]
+    body = []
+    for line in lines[1:]:
+        if not line or set(line) <= set("─"):
+            break
+        body.append(line)
+    return " ".join(body) or "the arguments cannot be read; see --help"
+
+
+def main(command: Callable[[Sequence[str]], None]) -> None:
+    """Run a command; a `ConfigurationError` becomes one line on stderr and exit code 2."""
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+    warnings.filterwarnings("ignore", message=".*is not writable.*")
+    sys.path.insert(0, os.getcwd())  # "module:Class" of the user's own, also where -P or a console script runs
+    try:
+        command(sys.argv[1:])
+    except ConfigurationError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        print("interrupted; --resume continues from the last checkpoint", file=sys.stderr)
+        sys.exit(130)

@@ -1,0 +1,79 @@
+"""Environments by id, as a trainer needs them."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from typing import Any
+
+import gymnasium
+
+import rlsd_env
+from rlsd_env.errors import ConfigurationError, one_of
+
+
+def make_group_env(env: str, env_kwargs: Mapping[str, Any], groups: int, group_size: int) -> rlsd_env.GroupVectorEnv:
+    """Make the group vector environment of a registered id, with references exposed to the trainer.
+
+    Args:
+        env: "namespace/Name-v0", or "module:namespace/Name-v0" to import what registers it.
+        env_kwargs: arguments of the environment.
+        groups: tasks at a time.
+        group_size: attempts per task.
+
+    Raises:
+        ConfigurationError: the id is unknown (the message has the closest), is not one of
+            `rlsd_env.register`, or refuses an argument.
+
+    """
+    module, colon, name = env.rpartition(":")
+    if colon:
+        try:
+            importlib.import_module(module)
+        except ModuleNotFoundError as error:
+            if error.name != module:
+                raise
+            raise ConfigurationError(f"environment {env!r}: no module named {module!r}; is it on PYTHONPATH?") from None
+    spec = gymnasium.registry.get(name)
+    if spec is None:
+        ours = [id for id, s in gymnasium.registry.items() if s.vector_entry_point == rlsd_env.registration.VECTOR]
+        raise ConfigurationError(one_of("environment", name, ours))
+    if spec.vector_entry_point != rlsd_env.registration.VECTOR:
+        raise ConfigurationError(
+            f"environment {name!r} is not a reasoning environment; register its tasks with rlsd_env.register"
+        )
+    reserved = {"num_envs", "group_size", "expose_privileged", "source"} & set(env_kwargs)
+    if reserved:
+        raise ConfigurationError(f"env_kwargs has {', '.join(sorted(reserved))}; the trainer sets that itself")
+    made = gymnasium.make_vec(
+        name, num_envs=groups * group_size, group_size=group_size, expose_privileged=True, **env_kwargs
+    )
+    assert isinstance(made, rlsd_env.GroupVectorEnv)
+    return made
+
+
+def folds(env_kwargs: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the arguments for training and for evaluating on held-out tasks.
+
+    Raises:
+        ConfigurationError: the arguments choose a fold already.
+
+    """
+    if "fold" in env_kwargs:
+        raise ConfigurationError("env_kwargs has fold; training takes fold train and evaluates on heldout by itself")
+    return {**env_kwargs, "fold": "train"}, {**env_kwargs, "fold": "heldout"}
+
+
+def require_trainable(env: rlsd_env.GroupVectorEnv) -> None:
+    """Refuse to train on data whose terms forbid it.
+
+    Raises:
+        ConfigurationError: the first task of the environment says `train_allowed=False`.
+
+    """
+    task = env.desk.source.item(env.desk.indices[0]).task
+    if not task.train_allowed:
+        raise ConfigurationError(
+            f"the terms of {type(env.desk.source).__name__} ({task.licence}) forbid training on it; "
+            "evaluate on it and train on other data"
+        )

@@ -1,0 +1,104 @@
+"""What an agent learns from: turns, episodes, groups of episodes of one task, and batches of groups.
+
+Token ids are those that were sampled; nothing here is ever re-tokenised from text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from agents.messages import Message
+from rlsd_env.task import Image, Item
+from verifiers import Verdict
+
+
+@dataclass(frozen=True, eq=False)
+class Prompt:
+    """What a policy reads before it acts: chat messages, and their pictures in order."""
+
+    messages: tuple[Message, ...]
+    images: tuple[Image, ...] = ()
+
+    def __post_init__(self) -> None:
+        parts = [p for m in self.messages if not isinstance(m["content"], str) for p in m["content"]]
+        marks = sum(part["type"] == "image" for part in parts)
+        if marks != len(self.images):
+            raise ValueError(f"the messages have {marks} image parts and there are {len(self.images)} images")
+
+
+@dataclass(frozen=True)
+class Completion:
+    """What a policy sampled.
+
+    Attributes:
+        token_ids: the sampled ids, the stop token included where one was sampled.
+        logprobs: their log-probabilities under the sampling distribution, nats.
+        text: the decoded ids without the stop token.
+        stop_reason: "stop" (a stop token) or "length" (the token limit).
+
+    """
+
+    token_ids: tuple[int, ...]
+    logprobs: tuple[float, ...]
+    text: str
+    stop_reason: str
+
+
+@dataclass(frozen=True, eq=False)
+class Turn:
+    """One observation with the chat before it, and the action taken on it; the loss covers the action only."""
+
+    prompt: Prompt
+    action: Completion
+
+
+@dataclass(frozen=True, eq=False)
+class Episode:
+    """One attempt at a task: its turns, in order, and what the verifier said at the end."""
+
+    turns: tuple[Turn, ...]
+    reward: float
+    verdict: Verdict
+
+    @property
+    def valid(self) -> bool:
+        """False where the verifier itself failed, so that the reward says nothing."""
+        return not self.verdict.status.failed
+
+    @property
+    def response(self) -> str:
+        """The text of the last action."""
+        return self.turns[-1].action.text
+
+    @property
+    def length(self) -> int:
+        """Action tokens over all turns."""
+        return sum(len(turn.action.token_ids) for turn in self.turns)
+
+
+@dataclass(frozen=True, eq=False)
+class EpisodeGroup:
+    """All attempts at one task, with the task's privileged part for verifier and teacher."""
+
+    item: Item
+    episodes: tuple[Episode, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class EpisodeBatch:
+    """The groups of one training step; all groups have the same number of episodes."""
+
+    groups: tuple[EpisodeGroup, ...]
+    step: int
+
+    def __post_init__(self) -> None:
+        sizes = {len(group.episodes) for group in self.groups}
+        if len(sizes) != 1 or 0 in sizes:
+            raise ValueError(f"groups of {sorted(sizes)} episodes in one batch; they must be equal and not empty")
+
+    def __iter__(self) -> Iterator[tuple[EpisodeGroup, int, Episode]]:
+        """Yield (group, number within the group, episode)."""
+        for group in self.groups:
+            for number, episode in enumerate(group.episodes):
+                yield group, number, episode

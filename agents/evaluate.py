@@ -1,0 +1,89 @@
+"""Evaluate a policy on an environment: sampled and greedy accuracy with intervals over tasks."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from agents import cli
+from agents.config import EvaluateOptions
+from rlsd_env.errors import ConfigurationError
+
+
+def run(options: EvaluateOptions) -> dict[str, float]:
+    """Evaluate, print a table and return the accuracies and metrics.
+
+    Raises:
+        ConfigurationError: an option is unusable; nothing has been written then.
+
+    """
+    from agents.environments import make_group_env
+    from agents.evaluation import Evaluation, evaluate
+    from agents.experiment import prepare
+    from agents.policy.base import Sampling
+    from agents.statistics import crossed_interval
+
+    if options.out is not None and options.out.exists():
+        raise ConfigurationError(f"out {str(options.out)!r} exists already; give another file")
+    indices = make_group_env(options.env, options.env_kwargs, 1, 1).desk.indices
+    tasks = [int(indices[k]) for k in range(min(options.limit, len(indices)))]
+    policy = prepare(options)
+    sampling = Sampling(options.temperature, options.max_tokens)
+    evaluation: Evaluation = evaluate(
+        policy, options.env, options.env_kwargs, tasks, options.samples, sampling, options.seed
+    )
+    table = Table(title=f"{options.policy} on {len(tasks)} tasks of {options.env}", title_justify="left")
+    table.add_column("measure")
+    table.add_column("value", justify="right")
+    results: dict[str, float] = {}
+    for kind, values in (("sampled", evaluation.sampled_K), ("greedy", evaluation.greedy_K)):
+        interval = crossed_interval(values[None])
+        results[f"{kind}_accuracy"] = interval.mean
+        table.add_row(f"{kind} accuracy", f"{interval.mean:.3f} [{interval.low:.3f}, {interval.high:.3f}]")
+    for name, value in sorted(evaluation.metrics.items()):
+        if name not in ("accuracy", "reward"):
+            results[name] = value
+            table.add_row(name.replace("_", " "), f"{value:.3f}")
+    Console().print(table)
+    if options.out is not None:
+        _write(options.out, evaluation)
+        print(f"completions: {options.out}")
+    return results
+
+
+def _write(path: Path, evaluation: object) -> None:
+    from agents.evaluation import Evaluation
+
+    assert isinstance(evaluation, Evaluation)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("x", encoding="utf-8") as file:
+        for batch in evaluation.batches:
+            for group, _, episode in batch:
+                row = {
+                    "task_id": group.item.task.id,
+                    "greedy": len(group.episodes) == 1,
+                    "response": episode.response,
+                    "extracted": episode.verdict.extracted,
+                    "status": str(episode.verdict.status),
+                    "correct": episode.verdict.correct,
+                    "reward": float(episode.reward),
+                }
+                file.write(json.dumps(row, ensure_ascii=False) + "\n")
+
+
+def main(argv: Sequence[str]) -> None:
+    """Read the arguments and evaluate."""
+    run(cli.parse(EvaluateOptions, argv, "python -m agents.evaluate", __doc__ or ""))
+
+
+def entry() -> None:
+    """Console script."""
+    cli.main(main)
+
+
+if __name__ == "__main__":
+    entry()

@@ -1,0 +1,158 @@
+"""Pure functions: group advantages, the clipped surrogate and divergences between token distributions.
+
+Shape suffixes: `_B` prompts, `_G` samples of one prompt, `_N` episodes or rows (B x G), `_T` response tokens,
+`_M` the response tokens of a batch laid end to end (where the mask is true), `_V` vocabulary. Log-probabilities
+are natural logarithms; divergences are in nats per token.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+
+def group_advantages(rewards_BG: Tensor, valid_BG: Tensor, *, divide_by_std: bool = True) -> Tensor:
+    """Compare each sample with its group: `A = (R - mean) / (std + 1e-6)` (GRPO; Self-Distilled RLVR, Eq. 2).
+
+    Args:
+        rewards_BG: rewards, [B, G].
+        valid_BG: false where the verifier failed; such a sample counts neither in the mean nor in the
+            deviation and has advantage 0.
+        divide_by_std: False leaves out the division (Dr. GRPO).
+
+    Returns:
+        [B, G] advantages; exactly 0 for a whole group whose valid rewards are equal or fewer than two.
+
+    >>> group_advantages(torch.tensor([[1.0, 0.0, 0.0, 0.0]]), torch.ones(1, 4, dtype=torch.bool))
+    tensor([[ 1.5000, -0.5000, -0.5000, -0.5000]])
+
+    """
+    if rewards_BG.ndim != 2 or rewards_BG.shape != valid_BG.shape or valid_BG.dtype != torch.bool:
+        raise ValueError(
+            f"rewards {tuple(rewards_BG.shape)} and valid {tuple(valid_BG.shape)} {valid_BG.dtype}: "
+            "both must be [B, G], valid boolean"
+        )
+    count_B1 = valid_BG.sum(1, keepdim=True)
+    kept_BG = torch.where(valid_BG, rewards_BG, 0.0)
+    mean_B1 = kept_BG.sum(1, keepdim=True) / count_B1.clamp(min=1)
+    centred_BG = torch.where(valid_BG, rewards_BG - mean_B1, 0.0)
+    highest = torch.where(valid_BG, rewards_BG, -math.inf).amax(1, keepdim=True)
+    lowest = torch.where(valid_BG, rewards_BG, math.inf).amin(1, keepdim=True)
+    informative_B1 = (count_B1 >= 2) & (highest > lowest)
+    if divide_by_std:
+        variance_B1 = centred_BG.square().sum(1, keepdim=True) / (count_B1 - 1).clamp(min=1)
+        centred_BG = centred_BG / (variance_B1.sqrt() + 1e-6)
+    return torch.where(informative_B1 & valid_BG, centred_BG, 0.0)
+
+
+def clipped_surrogate(logp: Tensor, old_logp: Tensor, advantages: Tensor, low: float, high: float) -> Tensor:
+    """PPO's surrogate as a loss, per token: `-min(rho A, clip(rho, 1 - low, 1 + high) A)` (DAPO's two bounds).
+
+    Args:
+        logp: current log-probabilities of the sampled tokens, any shape, with gradient.
+        old_logp: those under the policy that sampled, same shape.
+        advantages: token advantages, same shape, without gradient.
+        low: how far the ratio may fall below 1.
+        high: how far it may rise above 1.
+
+    """
+    if advantages.requires_grad or old_logp.requires_grad:
+        raise ValueError("advantages and old_logp carry a gradient; detach them")
+    ratio = torch.exp(logp - old_logp)
+    return -torch.minimum(ratio * advantages, ratio.clamp(1 - low, 1 + high) * advantages)
+
+
+def kl_divergence(logp_MV: Tensor, logq_MV: Tensor) -> Tensor:
+    """KL(p || q) of log-probabilities over the last axis, in nats; [M].
+
+    >>> kl_divergence(torch.tensor([[0.5, 0.5]]).log(), torch.tensor([[0.25, 0.75]]).log())
+    tensor([0.1438])
+    """
+    return (logp_MV.exp() * (logp_MV - logq_MV)).sum(-1)
+
+
+def _log_mixture(log_a: Tensor, log_b: Tensor, weight_b: float) -> Tensor:
+    return torch.logaddexp(log_a + math.log1p(-weight_b), log_b + math.log(weight_b))
+
+
+def generalised_jsd(student_MV: Tensor, teacher_MV: Tensor, beta: float) -> Tensor:
+    """OPSD's and SDPO's divergence: `beta KL(T||M) + (1-beta) KL(S||M)`, `M = (1-beta) S + beta T`.
+
+    OPSD (arXiv 2601.18734) calls the weight beta, SDPO (arXiv 2601.20802) calls the same weight alpha.
+
+    beta = 0 is the forward KL(T || S), beta = 1 the reverse KL(S || T), by the papers' convention (the limits
+    of the formula itself, divided by beta or 1 - beta).
+
+    Args:
+        student_MV: student log-probabilities, [M, V].
+        teacher_MV: teacher log-probabilities, [M, V].
+        beta: between 0 and 1.
+
+    Returns:
+        [M] divergences in nats.
+
+    """
+    if not 0 <= beta <= 1:
+        raise ValueError(f"beta is {beta}; it must be between 0 and 1")
+    if beta == 0:
+        return kl_divergence(teacher_MV, student_MV)
+    if beta == 1:
+        return kl_divergence(student_MV, teacher_MV)
+    mixture_MV = _log_mixture(student_MV, teacher_MV, beta)
+    return beta * kl_divergence(teacher_MV, mixture_MV) + (1 - beta) * kl_divergence(student_MV, mixture_MV)
+
+
+def with_tail(logp_MV: Tensor, index_MK: Tensor) -> Tensor:
+    """Keep some entries of a distribution and put the rest into one bucket (SDPO's top-k plus tail).
+
+    Args:
+        logp_MV: log-probabilities, [M, V].
+        index_MK: the entries to keep, [M, K], distinct within a row.
+
+    Returns:
+        [M, K + 1] log-probabilities that sum to 1; the last is `log(1 - sum of the kept)`.
+
+    """
+    kept_MK = logp_MV.gather(-1, index_MK)
+    log_sum_M1 = kept_MK.logsumexp(-1, keepdim=True)
+    # 1 - exp(x) through expm1 keeps its digits where x is close to 0; the floor avoids log(0) and its gradient.
+    tail_M1 = torch.log((-torch.expm1(log_sum_M1)).clamp(min=torch.finfo(logp_MV.dtype).eps))
+    return torch.cat([kept_MK, tail_M1], dim=-1)
+
+
+def entropy(logp_MV: Tensor) -> Tensor:
+    """Entropy over the last axis, in nats; [M]."""
+    return -(logp_MV.exp() * logp_MV).sum(-1)
+
+
+def k3_kl(logp: Tensor, reference_logp: Tensor) -> Tensor:
+    """Estimate KL(p || q) from tokens sampled from p: `exp(d) - 1 - d` with `d = log q - log p`, never negative."""
+    difference = reference_logp - logp
+    return torch.expm1(difference) - difference
+
+
+def row_coefficients(weights_N: Tensor, lengths_N: Tensor, aggregation: str) -> Tensor:
+    """What each row's summed token loss is multiplied by, so that the parts of a batch add up to its loss.
+
+    Args:
+        weights_N: weight of each episode in the mean; 0 leaves it out of numerator and denominator.
+        lengths_N: response tokens of each episode.
+        aggregation: "sequence_mean" (mean over episodes of the mean over tokens; the paper) or "token_mean"
+            (mean over all tokens of the batch).
+
+    Returns:
+        [N] coefficients, all 0 where every weight is.
+
+    """
+    lengths_N = lengths_N.clamp(min=1).to(weights_N.dtype)
+    if aggregation == "sequence_mean":
+        total = weights_N.sum()
+        shares_N = weights_N / lengths_N
+    elif aggregation == "token_mean":
+        total = (weights_N * lengths_N).sum()
+        shares_N = weights_N
+    else:
+        raise ValueError(f"unknown aggregation {aggregation!r}; allowed: sequence_mean, token_mean")
+    return shares_N / total if total > 0 else torch.zeros_like(weights_N)

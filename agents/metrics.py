@@ -1,0 +1,40 @@
+"""Metrics of a batch of rollouts; `docs/metrics.md` has the formula of each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from agents.diagnostics.leakage import phrase_rate
+from agents.episodes import Episode, EpisodeBatch
+from verifiers import Status
+
+
+def mean(values: Iterable[float]) -> float | None:
+    """Return the mean, or None of nothing."""
+    numbers = [float(value) for value in values]
+    return sum(numbers) / len(numbers) if numbers else None
+
+
+def episode_metrics(episodes: Sequence[Episode], questions: Sequence[str]) -> dict[str, float]:
+    """Summarise episodes; a mean over none of them is left out."""
+    valid = [episode for episode in episodes if episode.valid]
+    found: dict[str, float | None] = {
+        "reward": mean(episode.reward for episode in valid),
+        "accuracy": mean(episode.verdict.correct for episode in valid),
+        "response_length": mean(episode.length for episode in episodes),
+        "response_length_correct": mean(e.length for e in valid if e.verdict.correct),
+        "response_length_wrong": mean(e.length for e in valid if not e.verdict.correct),
+        "truncated_share": mean(e.turns[-1].action.stop_reason == "length" for e in episodes),
+        "leakage_per_1000": phrase_rate([episode.response for episode in episodes], questions),
+    }
+    for status in Status:
+        if status is not Status.OK:
+            found[f"status_{status}_share"] = mean(e.verdict.status is status for e in episodes)
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def batch_metrics(batch: EpisodeBatch) -> dict[str, float]:
+    """Summarise the rollouts of a training step."""
+    episodes = [episode for _, _, episode in batch]
+    questions = [group.item.task.question for group, _, _ in batch]
+    return episode_metrics(episodes, questions)

@@ -1,0 +1,1 @@
+"""Policies: the interface, the transformers implementation, the bundled model."""

@@ -1,0 +1,92 @@
+"""The policy interface: token ids in, token ids out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from torch import Tensor, nn
+
+from agents.episodes import Completion, Prompt
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How completions are sampled.
+
+    There is no top-p or top-k: a truncated distribution biases the importance ratios of training.
+    """
+
+    temperature: float = 1.0
+    """Divides the logits, in sampling and in scoring alike; 0 is greedy (scored at temperature 1)."""
+    max_tokens: int = 64
+    """Completions are cut after this many tokens."""
+
+    def __post_init__(self) -> None:
+        if self.temperature < 0:
+            raise ValueError(f"temperature is {self.temperature}; it must be 0 (greedy) or more")
+        if self.max_tokens < 1:
+            raise ValueError(f"max_tokens is {self.max_tokens}; it must be 1 or more")
+
+
+@dataclass(frozen=True)
+class TokenScores:
+    """Scores of given responses, each [N, T] and 0 beyond a response's end.
+
+    Attributes:
+        mask_NT: true on response tokens.
+        logp_NT: log-probabilities of the given tokens, nats.
+        logp_MV: log-probabilities over the whole vocabulary, for the M tokens where the mask is true, row by
+            row; ids that a policy never samples have probability 0 (a finite, very negative number).
+
+    """
+
+    mask_NT: Tensor
+    logp_NT: Tensor
+    logp_MV: Tensor
+
+
+class Policy(Protocol):
+    """A model that samples completions and scores given ones."""
+
+    @property
+    def model(self) -> nn.Module:
+        """The weights that are trained."""
+        ...
+
+    def generate(
+        self, prompts: Sequence[Prompt], n: int, sampling: Sampling, seeds: Sequence[int]
+    ) -> list[list[Completion]]:
+        """Sample `n` completions of each prompt.
+
+        Args:
+            prompts: the prompts.
+            n: completions of each.
+            sampling: how.
+            seeds: one per completion, prompt by prompt; a completion depends on its own seed and prompt
+                only, not on what else is in the call.
+
+        """
+        ...
+
+    def score(
+        self,
+        prompts: Sequence[Prompt],
+        owners: Sequence[int],
+        responses: Sequence[Sequence[int]],
+        *,
+        temperature: float = 1.0,
+        model: nn.Module | None = None,
+    ) -> TokenScores:
+        """Score responses against prompts that several of them may share.
+
+        Args:
+            prompts: P distinct prompts, each run once.
+            owners: for each of the N responses the number of its prompt.
+            responses: token ids, not empty.
+            temperature: divides the logits.
+            model: other weights of the same architecture, e.g. a teacher's; None: the policy's own.
+
+        """
+        ...

@@ -1,0 +1,62 @@
+"""Policies by name: the bundled model, a folder, or a hub id."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from transformers import AutoConfig
+
+from agents.policy.transformers_policy import TransformersPolicy
+from rlsd_env.errors import ConfigurationError, one_of
+
+TINY = Path(__file__).parent / "tiny-qwen3-vl"
+DEVICES = ("auto", "cpu", "cuda")
+
+
+def find_policy(name: str, device: str = "auto") -> tuple[str, str]:
+    """Return the path or hub id and the device that `load_policy` will use, after a look at the configuration.
+
+    Raises:
+        ConfigurationError: the device is not there, or no model can be found under that name.
+
+    """
+    if device not in DEVICES:
+        raise ConfigurationError(one_of("device", device, DEVICES))
+    if device == "cuda" and not torch.cuda.is_available():
+        raise ConfigurationError("device 'cuda': torch sees no GPU here; use cpu or auto")
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    path = str(TINY) if name == "tiny" else name
+    if not Path(path).is_dir() and (name.startswith((".", "/", "~")) or name.count("/") != 1):
+        raise ConfigurationError(
+            f"policy {name!r}: it must be tiny, an existing checkpoint folder, or a hub id such as "
+            "Qwen/Qwen3-VL-2B-Instruct"
+        )
+    try:
+        AutoConfig.from_pretrained(path)
+    except (OSError, ValueError) as error:
+        raise _not_loadable(name, error) from error
+    return path, device
+
+
+def load_policy(name: str = "tiny", device: str = "auto") -> TransformersPolicy:
+    """Load a policy: "tiny" (bundled), a checkpoint folder, or a hub id.
+
+    Weights are float32 on a CPU and for the bundled model, bfloat16 on a GPU.
+
+    Raises:
+        ConfigurationError: the device is not there, or nothing can be loaded under that name.
+
+    """
+    path, device = find_policy(name, device)
+    dtype = torch.bfloat16 if device == "cuda" and name != "tiny" else torch.float32
+    try:
+        return TransformersPolicy.from_pretrained(path, dtype=dtype, device_map=None if device == "cpu" else device)
+    except (OSError, ValueError) as error:
+        raise _not_loadable(name, error) from error
+
+
+def _not_loadable(name: str, error: Exception) -> ConfigurationError:
+    reason = " ".join(str(error).split())
+    return ConfigurationError(f"policy {name!r} cannot be loaded: {reason[:300]}")

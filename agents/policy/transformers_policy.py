@@ -1,0 +1,198 @@
+"""A policy over transformers' own model classes: Qwen3-VL and, without pictures, any causal language model.
+
+A prompt is run once, whatever the number of its responses: its key/value cache is repeated and the responses
+run against it, in sampling and, with gradients through the cache, in training.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from transformers import AutoModelForImageTextToText, AutoProcessor, DynamicCache
+
+from agents.episodes import Completion, Prompt
+from agents.policy.base import Sampling, TokenScores
+from agents.policy.inputs import PromptEncoder
+
+NEVER = -1e30
+"""The logit of ids that are never sampled: probability exactly 0, and differences of two are 0, not NaN."""
+
+
+@dataclass
+class _Prefix:
+    """Prompts that have been run: their cache, the last hidden states, and where responses continue."""
+
+    cache: DynamicCache
+    mask_PL: Tensor
+    last_PH: Tensor
+    next_position_P: Tensor
+
+
+class TransformersPolicy:
+    """Samples from and scores with a transformers model.
+
+    Args:
+        model: a `...ForConditionalGeneration` or `...ForCausalLM` with `model.model` and `lm_head`.
+        processor: its processor (or tokenizer, for text only).
+
+    """
+
+    def __init__(self, model: Any, processor: Any) -> None:
+        self.model = model
+        self.processor = processor
+        self.encoder = PromptEncoder(processor, model.config)
+        stop = model.generation_config.eos_token_id
+        self.stop_ids = frozenset([stop] if isinstance(stop, int) else stop or [])
+        if not self.stop_ids:
+            raise ValueError("the model's generation_config has no eos_token_id; set it, or sampling cannot stop")
+        # Sampling a placeholder would break the next forward, so no distribution here has one.
+        self.never_ids = torch.tensor(self.encoder.vision_ids, dtype=torch.long, device=model.device)
+
+    @classmethod
+    def from_pretrained(cls, path: str, **kwargs: Any) -> TransformersPolicy:
+        """Load model and processor from a folder or a hub id; `kwargs` go to the model's loader."""
+        model = AutoModelForImageTextToText.from_pretrained(path, **kwargs)
+        return cls(model.eval(), AutoProcessor.from_pretrained(path))
+
+    # -- sampling ------------------------------------------------------------------------------------------
+
+    @torch.no_grad()
+    def generate(
+        self, prompts: Sequence[Prompt], n: int, sampling: Sampling, seeds: Sequence[int]
+    ) -> list[list[Completion]]:
+        """Sample `n` completions of each prompt; see `Policy.generate`."""
+        rows = len(prompts) * n
+        if len(seeds) != rows:
+            raise ValueError(f"{len(seeds)} seeds for {len(prompts)} prompts x {n}; give one per completion")
+        if not rows:
+            return []
+        uniform_NT = torch.from_numpy(
+            np.stack([np.random.default_rng(seed).random(sampling.max_tokens) for seed in seeds])
+        ).to(self.model.device)
+        prefix = self._run_prompts(self.model, prompts)
+        owner_N = torch.arange(len(prompts), device=self.model.device).repeat_interleave(n)
+        self._repeat(prefix.cache, owner_N)
+        ids: list[list[int]] = [[] for _ in range(rows)]
+        logprobs: list[list[float]] = [[] for _ in range(rows)]
+        alive = list(range(rows))  # which completion each row of the running batch is
+        mask, position = prefix.mask_PL[owner_N], prefix.next_position_P[owner_N]
+        logits = self._logits(self.model, prefix.last_PH[owner_N], sampling.temperature or 1.0)
+        for t in range(sampling.max_tokens):
+            logp = logits.log_softmax(-1)
+            greedy = sampling.temperature == 0
+            token = logp.argmax(-1) if greedy else _inverse_cdf(logp.exp(), uniform_NT[alive, t])
+            chosen = logp.gather(-1, token[:, None])[:, 0].tolist()
+            going = []
+            for row, (number, token_id, value) in enumerate(zip(alive, token.tolist(), chosen)):
+                ids[number].append(token_id)
+                logprobs[number].append(value)
+                if token_id not in self.stop_ids:
+                    going.append(row)
+            if not going or t + 1 == sampling.max_tokens:
+                break
+            if len(going) < len(alive):
+                keep = torch.tensor(going, device=self.model.device)
+                prefix.cache.batch_select_indices(keep)
+                alive = [alive[row] for row in going]
+                mask, position, token = mask[keep], position[keep], token[keep]
+            mask = torch.cat([mask, mask.new_ones(len(alive), 1)], dim=1)
+            hidden = self._run(self.model, token[:, None], mask, position[:, None], prefix.cache)
+            logits = self._logits(self.model, hidden[:, 0], sampling.temperature or 1.0)
+            position = position + 1
+        completions = [self._completion(*pair) for pair in zip(ids, logprobs)]
+        return [completions[i : i + n] for i in range(0, rows, n)]
+
+    def _completion(self, ids: list[int], logprobs: list[float]) -> Completion:
+        stopped = ids[-1] in self.stop_ids
+        text = self.encoder.tokenizer.decode(ids[:-1] if stopped else ids, skip_special_tokens=False)
+        return Completion(tuple(ids), tuple(logprobs), text, "stop" if stopped else "length")
+
+    # -- scoring -------------------------------------------------------------------------------------------
+
+    def score(
+        self,
+        prompts: Sequence[Prompt],
+        owners: Sequence[int],
+        responses: Sequence[Sequence[int]],
+        *,
+        temperature: float = 1.0,
+        model: nn.Module | None = None,
+    ) -> TokenScores:
+        """Score responses; gradients flow where they are enabled. See `Policy.score`."""
+        if len(owners) != len(responses) or not responses or not all(len(ids) for ids in responses):
+            raise ValueError(f"{len(owners)} owners, {len(responses)} responses: one owner each, none empty")
+        model = self.model if model is None else model
+        device = self.model.device
+        owner_N = torch.tensor(owners, device=device)
+        lengths = torch.tensor([len(ids) for ids in responses], device=device)
+        longest = int(lengths.max())
+        pad = self.encoder.pad_id
+        ids_NT = torch.tensor([[*ids, *[pad] * (longest - len(ids))] for ids in responses], device=device)
+        mask_NT = torch.arange(longest, device=device)[None] < lengths[:, None]
+
+        prefix = self._run_prompts(model, prompts)
+        hidden_NTH = prefix.last_PH[owner_N][:, None]
+        if longest > 1:
+            self._repeat(prefix.cache, owner_N)
+            mask = torch.cat([prefix.mask_PL[owner_N], mask_NT[:, 1:].to(prefix.mask_PL.dtype)], dim=1)
+            position = prefix.next_position_P[owner_N][:, None] + torch.arange(longest - 1, device=device)
+            hidden = self._run(model, ids_NT[:, :-1], mask, position, prefix.cache)
+            hidden_NTH = torch.cat([hidden_NTH, hidden], dim=1)
+        logp_MV = self._logits(model, hidden_NTH[mask_NT], temperature).log_softmax(-1)
+        chosen_M = logp_MV.gather(-1, ids_NT[mask_NT][:, None])[:, 0]
+        logp_NT = torch.zeros(mask_NT.shape, dtype=chosen_M.dtype, device=device).masked_scatter(mask_NT, chosen_M)
+        return TokenScores(mask_NT, logp_NT, logp_MV)
+
+    # -- the model -----------------------------------------------------------------------------------------
+
+    def _run_prompts(self, model: Any, prompts: Sequence[Prompt]) -> _Prefix:
+        inputs = self.encoder.encode(prompts, model)
+        cache = DynamicCache(config=model.config.get_text_config())
+        output = model.model(**inputs.model_inputs, past_key_values=cache, use_cache=True)
+        # Prompts are padded on the left, so the last column is the last token of each.
+        return _Prefix(
+            cache,
+            inputs.model_inputs["attention_mask"],
+            output.last_hidden_state[:, -1],
+            inputs.next_position_P,
+        )
+
+    def _run(self, model: Any, ids: Tensor, mask: Tensor, position: Tensor, cache: DynamicCache) -> Tensor:
+        if self.encoder.three_axes:
+            position = position[None].expand(3, -1, -1)
+        output = model.model(
+            input_ids=ids, attention_mask=mask, position_ids=position, past_key_values=cache, use_cache=True
+        )
+        return output.last_hidden_state
+
+    @staticmethod
+    def _repeat(cache: DynamicCache, owner_N: Tensor) -> None:
+        rows = cache.layers[0].keys.shape[0]
+        times, rest = divmod(len(owner_N), rows)
+        regular = not rest and torch.equal(owner_N, torch.arange(rows, device=owner_N.device).repeat_interleave(times))
+        if not regular:
+            cache.batch_select_indices(owner_N)
+        elif times > 1:  # the same, and its backward is a plain sum
+            cache.batch_repeat_interleave(times)
+
+    def _logits(self, model: Any, hidden: Tensor, temperature: float) -> Tensor:
+        logits = model.lm_head(hidden).float() / temperature
+        return logits.index_fill(-1, self.never_ids, NEVER)
+
+
+def _inverse_cdf(probabilities: Tensor, uniform: Tensor) -> Tensor:
+    """Draw one index per row: the first whose cumulative probability exceeds the row's uniform number.
+
+    Args:
+        probabilities: [N, V].
+        uniform: [N] in [0, 1), float64.
+
+    """
+    cdf = probabilities.double().cumsum(-1)
+    target = (uniform * cdf[:, -1])[:, None]
+    return torch.searchsorted(cdf, target, right=True)[:, 0].clamp(max=cdf.shape[-1] - 1)

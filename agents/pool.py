@@ -1,0 +1,105 @@
+"""Runs in worker processes that die with their parent, and one progress bar over all of them."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import queue
+import threading
+from collections.abc import Callable, Mapping
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from multiprocessing.connection import wait as wait_for_handles
+from typing import Any
+
+from tqdm import tqdm
+
+from agents.experiment import Progress
+
+_reports: Any = None
+POLL_SECONDS = 0.5
+
+
+def _start_worker(reports: Any) -> None:
+    global _reports
+    _reports = reports
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+
+    def follow_parent() -> None:
+        wait_for_handles([parent.sentinel])
+        os._exit(1)  # the parent was killed: nobody waits for a result, and a resumed run wants the files
+
+    threading.Thread(target=follow_parent, daemon=True).start()
+
+
+def report(progress: Progress) -> None:
+    """Send a progress report from a worker to the parent's bar."""
+    _reports.put(progress)
+
+
+class Bar:
+    """A progress bar over the steps of all runs that names agent, seed, step, reward and time left."""
+
+    def __init__(self, total: int, initial: int = 0) -> None:
+        # On a terminal twice a second; in a log file a line every ten seconds.
+        self._bar = tqdm(
+            total=total,
+            initial=initial,
+            unit="step",
+            mininterval=0.5 if os.isatty(2) else 10,
+            bar_format="{percentage:3.0f}%|{bar:20}| {n_fmt}/{total_fmt} steps, {remaining} left, {desc}",
+        )
+
+    def __call__(self, progress: Progress) -> None:
+        """Show a report."""
+        self._bar.set_description_str(
+            f"{progress.agent} seed {progress.seed} step {progress.step}/{progress.steps} reward {progress.reward:.3f}",
+            refresh=False,
+        )
+        self._bar.update(1)
+
+    def close(self) -> None:
+        """Finish the bar."""
+        self._bar.close()
+
+
+def run_all(tasks: Mapping[str, tuple[Callable[..., Any], tuple[Any, ...]]], jobs: int, bar: Bar) -> dict[str, Any]:
+    """Run named tasks in `jobs` worker processes and return their results by name.
+
+    Args:
+        tasks: for each name a picklable function and its arguments.
+        jobs: worker processes, started afresh (spawn).
+        bar: receives what the workers report.
+
+    Raises:
+        RuntimeError: a task failed; the message names it. Tasks that run finish first, none is begun.
+
+    """
+    context = multiprocessing.get_context("spawn")
+    reports: Any = context.Queue()
+    results: dict[str, Any] = {}
+    with ProcessPoolExecutor(jobs, mp_context=context, initializer=_start_worker, initargs=(reports,)) as pool:
+        futures: dict[Future[Any], str] = {pool.submit(f, *args): name for name, (f, args) in tasks.items()}
+        try:
+            waiting = set(futures)
+            while waiting:
+                done, waiting = wait(waiting, timeout=POLL_SECONDS, return_when=FIRST_COMPLETED)
+                _drain(reports, bar)
+                for future in done:
+                    try:
+                        results[futures[future]] = future.result()
+                    except Exception as error:
+                        raise RuntimeError(f"{futures[future]} failed: {error}") from error
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+        _drain(reports, bar)
+    return results
+
+
+def _drain(reports: Any, bar: Bar) -> None:
+    while True:
+        try:
+            bar(reports.get_nowait())
+        except queue.Empty:
+            return

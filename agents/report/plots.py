@@ -1,0 +1,67 @@
+"""Learning curves as PNG files, drawn from the runs' metrics.csv."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import matplotlib as mpl
+import numpy as np
+
+mpl.use("Agg")
+import matplotlib.pyplot as plt
+
+CURVES: dict[str, tuple[str, str]] = {
+    "reward": ("Mean reward of the training rollouts", "learning_curve_reward.png"),
+    "entropy": ("Student entropy, nats per token", "learning_curve_entropy.png"),
+    "response_length": ("Response length, tokens", "learning_curve_length.png"),
+}
+WINDOW = 5
+
+
+def read_curves(folder: Path, metric: str) -> dict[str, list[list[float]]]:
+    """Read a metric's values by agent, one list per seed; agents that do not log it are left out."""
+    curves: dict[str, list[list[float]]] = {}
+    for path in sorted(folder.glob("runs/*/seed*/metrics.csv")):
+        with path.open(newline="", encoding="utf-8") as file:
+            values = [float(row[metric]) if row.get(metric) else np.nan for row in csv.DictReader(file)]
+        if not np.all(np.isnan(values)):
+            curves.setdefault(path.parent.parent.name, []).append(values)
+    return curves
+
+
+def smooth(values: Sequence[float], window: int = WINDOW) -> np.ndarray:
+    """Average each value with up to `window - 1` before it."""
+    return np.array([np.nanmean(values[max(0, i + 1 - window) : i + 1]) for i in range(len(values))])
+
+
+def draw(curves: Mapping[str, Sequence[Sequence[float]]], label: str, path: Path) -> None:
+    """Draw one line per agent, the mean over seeds, in a band from the lowest seed to the highest."""
+    figure, axes = plt.subplots(figsize=(8, 4.5), layout="constrained")
+    for name, runs in curves.items():
+        shortest = min(len(run) for run in runs)
+        smoothed = np.array([smooth(run[:shortest]) for run in runs])
+        steps = np.arange(1, shortest + 1)
+        (line,) = axes.plot(steps, smoothed.mean(axis=0), label=name)
+        if len(runs) > 1:
+            axes.fill_between(steps, smoothed.min(axis=0), smoothed.max(axis=0), color=line.get_color(), alpha=0.12)
+    axes.set_xlabel(f"training step (running mean of {WINDOW})")
+    axes.set_ylabel(label)
+    axes.grid(alpha=0.3)
+    axes.legend(frameon=False)
+    for side in ("top", "right"):
+        axes.spines[side].set_visible(False)
+    figure.savefig(path, dpi=130)
+    plt.close(figure)
+
+
+def draw_curves(folder: Path) -> list[Path]:
+    """Draw all curves of a comparison into its folder and return the files."""
+    drawn = []
+    for metric, (label, name) in CURVES.items():
+        curves = read_curves(folder, metric)
+        if curves:
+            draw(curves, label, folder / name)
+            drawn.append(folder / name)
+    return drawn

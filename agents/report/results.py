@@ -1,0 +1,93 @@
+"""`results.json`: what a comparison found. The schema is documented in docs/results.md."""
+
+from __future__ import annotations
+
+import math
+import platform
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+import transformers
+from numpy.typing import NDArray
+
+from agents.config import CompareOptions, resolved
+from agents.statistics import Interval, crossed_interval
+
+SCHEMA = "rlsd-results-1"
+
+
+def summarise(records: Iterable[Mapping[str, Any]], options: CompareOptions) -> dict[str, Any]:
+    """Turn the records of all runs into results with confidence intervals over seeds and tasks."""
+    by_agent: dict[str, list[Mapping[str, Any]]] = {}
+    for record in records:
+        by_agent.setdefault(record["agent"], []).append(record)
+    for runs in by_agent.values():
+        runs.sort(key=lambda record: list(options.seeds).index(record["seed"]))
+    untrained = by_agent.pop("untrained")
+    base = {kind: _values(untrained, kind) for kind in ("sampled", "greedy")}
+    return {
+        "schema": SCHEMA,
+        "untrained": {
+            **{f"{kind}_accuracy": _interval(crossed_interval(base[kind])) for kind in base},
+            "metrics": _means([record["evaluation"]["metrics"] for record in untrained]),
+        },
+        "agents": {name: _agent(runs, base) for name, runs in by_agent.items()},
+        "seeds": list(options.seeds),
+        "heldout_tasks": int(base["sampled"].shape[1]),
+        "rollouts_per_agent_and_seed": options.steps * options.prompts_per_step * options.group_size,
+        "options": resolved(options),
+        "versions": {
+            "python": platform.python_version(),
+            "torch": torch.__version__,
+            "transformers": transformers.__version__,
+        },
+        "timing": {
+            "seconds_by_agent": {
+                name: {part: sum(run["seconds"][part] for run in runs) / len(runs) for part in ("rollout", "update")}
+                for name, runs in by_agent.items()
+            }
+        },
+    }
+
+
+def _agent(runs: Sequence[Mapping[str, Any]], base: Mapping[str, NDArray[np.float64]]) -> dict[str, Any]:
+    summary: dict[str, Any] = {}
+    for kind, untrained_ST in base.items():
+        values_ST = _values(runs, kind)
+        summary[f"{kind}_accuracy"] = _interval(crossed_interval(values_ST))
+        summary[f"{kind}_gain"] = _interval(crossed_interval(values_ST - untrained_ST))
+    summary["heldout_metrics"] = _means([run["evaluation"]["metrics"] for run in runs])
+    summary["training_metrics"] = _means([run["training"] for run in runs])
+    summary["runs"] = [
+        {
+            "seed": run["seed"],
+            "sampled_accuracy": _number(np.nanmean(_values([run], "sampled"))),
+            "greedy_accuracy": _number(np.nanmean(_values([run], "greedy"))),
+        }
+        for run in runs
+    ]
+    return summary
+
+
+def _values(runs: Sequence[Mapping[str, Any]], kind: str) -> NDArray[np.float64]:
+    """Read one value per seed and task; null becomes NaN."""
+    return np.array(
+        [[math.nan if value is None else value for value in run["evaluation"][kind]] for run in runs],
+        dtype=np.float64,
+    )
+
+
+def _interval(interval: Interval) -> dict[str, float | None]:
+    return {"mean": _number(interval.mean), "low": _number(interval.low), "high": _number(interval.high)}
+
+
+def _number(value: float) -> float | None:
+    return None if math.isnan(value) else float(value)
+
+
+def _means(tables: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """Average each metric over the runs that have it."""
+    names = sorted({name for table in tables for name in table})
+    return {name: float(np.mean([table[name] for table in tables if name in table])) for name in names}

@@ -1,0 +1,194 @@
+"""The teacher: what it sees (views) and whose weights it has (`TeacherWeights`).
+
+A view is a pure function of one group's episodes and the task's privileged part. It adds text to the first
+user message; pictures and the conversation so far stay, so the teacher always sees the image.
+"""
+
+from __future__ import annotations
+
+import copy
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+
+from agents.episodes import Episode, EpisodeGroup, Prompt
+from agents.messages import Message
+from rlsd_env.errors import ConfigurationError
+
+HINTS: dict[str, str] = {
+    "answer": "The reference answer is {}.",
+    "solution": "The reference solution is: {}",
+    "sibling": "An earlier correct response was: {}",
+    "feedback": "Feedback on an earlier attempt: {}",
+}
+"""What introduces each kind of privileged text in a teacher's prompt."""
+
+REQUEST = "Now answer the question yourself."
+
+
+def hint(**texts: str) -> str:
+    """Write the privileged paragraph of a teacher's prompt from texts by kind, in the order given.
+
+    >>> print(hint(answer="7"))
+    The reference answer is 7.
+    Now answer the question yourself.
+
+    Raises:
+        KeyError: a kind is not one of `HINTS`.
+
+    """
+    return "\n".join([*(HINTS[kind].format(text) for kind, text in texts.items()), REQUEST])
+
+
+@dataclass(frozen=True)
+class TeacherView:
+    """What the teacher sees for one episode: one prompt per turn, before the student's action of that turn."""
+
+    prompts: tuple[Prompt, ...]
+
+
+def view(episode: Episode, **texts: str) -> TeacherView:
+    """Show the teacher the episode with privileged texts at the end of the first user message."""
+    paragraph = hint(**texts)
+    return TeacherView(tuple(_with_paragraph(turn.prompt, paragraph) for turn in episode.turns))
+
+
+def _with_paragraph(prompt: Prompt, paragraph: str) -> Prompt:
+    messages: list[Message] = list(prompt.messages)
+    first = next(i for i, message in enumerate(messages) if message["role"] == "user")
+    content = messages[first]["content"]
+    parts = [{"type": "text", "text": content}] if isinstance(content, str) else list(content)
+    if parts and parts[-1]["type"] == "text":
+        parts[-1] = {"type": "text", "text": f"{parts[-1]['text']}\n{paragraph}"}
+    else:
+        parts.append({"type": "text", "text": paragraph})
+    messages[first] = {**messages[first], "content": parts}
+    return Prompt(tuple(messages), prompt.images)
+
+
+def answer_view(group: EpisodeGroup, i: int) -> TeacherView:
+    """Show the final answer only (RLSD)."""
+    return view(group.episodes[i], answer=group.item.privileged.reference.answer)
+
+
+def solution_view(group: EpisodeGroup, i: int) -> TeacherView:
+    """Show the reasoning trace, else the worked solution, else, where a task has neither, the answer (OPSD)."""
+    privileged = group.item.privileged
+    text = privileged.trace or privileged.reference.solution
+    if text is None:
+        return answer_view(group, i)
+    return view(group.episodes[i], solution=text)
+
+
+def successful_sibling(group: EpisodeGroup, i: int) -> Episode | None:
+    """Return the first correct OTHER episode of the group, by accuracy and not by a shaped reward; else None."""
+    others = (episode for number, episode in enumerate(group.episodes) if number != i)
+    return next((episode for episode in others if episode.valid and episode.verdict.correct), None)
+
+
+def sibling_or_feedback_view(group: EpisodeGroup, i: int, feedback: str) -> TeacherView | None:
+    """Show a successful sibling and/or the verifier's feedback on this very attempt (SDPO).
+
+    Args:
+        group: the group.
+        i: the episode that the teacher scores.
+        feedback: "never", "without_sibling" (only where no sibling succeeded) or "always". A correct attempt
+            is never given feedback.
+
+    Returns:
+        None where there is nothing to show.
+
+    """
+    episode, sibling = group.episodes[i], successful_sibling(group, i)
+    texts: dict[str, str] = {}
+    if sibling is not None:
+        texts["sibling"] = sibling.response
+    wanted = feedback == "always" or (feedback == "without_sibling" and sibling is None)
+    if wanted and not episode.verdict.correct and episode.verdict.feedback:
+        texts["feedback"] = episode.verdict.feedback
+    return view(episode, **texts) if texts else None
+
+
+class TeacherWeights:
+    """Whose weights the teacher has: a copy that follows the student by a rule, or the student itself.
+
+    Args:
+        rule: "live" (the student as it is), "frozen" (as it was at the start), "ema(RATE)" (moves by RATE of
+            the difference after every update, 0 < RATE <= 1) or "synced(EVERY)" (a copy renewed after every
+            EVERY updates, frozen in between).
+        student: the model that is trained.
+
+    Raises:
+        ConfigurationError: the rule is none of these.
+
+    """
+
+    def __init__(self, rule: str, student: nn.Module) -> None:
+        self.kind, self.number = parse_rule(rule)
+        self.age = 0
+        """Updates since the teacher last changed; 0 for a live teacher."""
+        self._student = student
+        self._copy: nn.Module | None = None
+        if self.kind != "live":
+            self._copy = copy.deepcopy(student).eval().requires_grad_(False)
+
+    @property
+    def model(self) -> nn.Module:
+        """The weights to score with."""
+        return self._student if self._copy is None else self._copy
+
+    @torch.no_grad()
+    def after_update(self) -> None:
+        """Follow the student after one of its updates."""
+        if self._copy is None:
+            return
+        self.age += 1
+        if self.kind == "ema":
+            for mine, theirs in zip(self._copy.parameters(), self._student.parameters()):
+                mine.lerp_(theirs, self.number)
+            self.age = 0
+        elif self.kind == "synced" and self.age >= self.number:
+            for mine, theirs in zip(self._copy.parameters(), self._student.parameters()):
+                mine.copy_(theirs)
+            self.age = 0
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return all that a resumed run needs: the weights, which no rule can rebuild, and their age."""
+        return {"age": self.age, "weights": None if self._copy is None else self._copy.state_dict()}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Restore what `state_dict` returned."""
+        if (state["weights"] is None) != (self._copy is None):
+            raise ValueError(f"the stored teacher does not fit the rule {self.kind!r}; resume with the stored options")
+        self.age = state["age"]
+        if self._copy is not None:
+            self._copy.load_state_dict(state["weights"])
+
+
+def parse_rule(rule: str) -> tuple[str, float]:
+    """Read a rule of `TeacherWeights` as (kind, number).
+
+    >>> parse_rule("ema(0.05)")
+    ('ema', 0.05)
+    """
+    match = re.fullmatch(r"(live|frozen|ema|synced)(?:\(([0-9.eE+-]+)\))?", rule)
+    if match:
+        kind, text = match.groups()
+        try:
+            number = float(text) if text else None
+        except ValueError:
+            number = -1.0
+        if kind in ("live", "frozen") and number is None:
+            return kind, 0.0
+        if kind == "ema" and number is not None and 0 < number <= 1:
+            return kind, number
+        if kind == "synced" and number is not None and number >= 1 and number == int(number):
+            return kind, number
+    raise ConfigurationError(
+        f"teacher weights {rule!r}: allowed are live, frozen, ema(RATE) with 0 < RATE <= 1, synced(EVERY) with "
+        "EVERY a whole number of updates, e.g. ema(0.05) or synced(10)"
+    )

@@ -1,0 +1,38 @@
+"""Train one agent on an environment and evaluate it on held-out tasks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from agents import cli
+from agents.config import TrainOptions
+
+
+def main(argv: Sequence[str]) -> None:
+    """Read the arguments and train."""
+    options = cli.parse(TrainOptions, argv, "python -m agents.train", __doc__ or "")
+    from agents.experiment import check, train
+    from agents.pool import Bar
+
+    check(options, [(options.agent, options.agent_kwargs)])
+    bar = Bar(options.steps)
+    try:
+        result = train(options, bar)
+    finally:
+        bar.close()
+    evaluation = result["evaluation"]
+    for kind in ("sampled", "greedy"):
+        values = np.array([np.nan if value is None else value for value in evaluation[kind]])
+        print(f"{kind} accuracy on {len(values)} held-out tasks: {np.nanmean(values):.3f}")
+    print(f"metrics, checkpoint and model: {options.out}")
+
+
+def entry() -> None:
+    """Console script."""
+    cli.main(main)
+
+
+if __name__ == "__main__":
+    entry()

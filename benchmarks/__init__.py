@@ -1,0 +1,1 @@
+"""Speed and fidelity measurements: each module is one command, `python -m benchmarks.NAME`."""

@@ -1,0 +1,30 @@
+"""Multimodal reasoning tasks as Gymnasium environments; importing this package registers their ids.
+
+>>> import gymnasium, rlsd_env
+>>> env = gymnasium.make("rlsd/ShapeCount-v0")
+>>> observation, info = env.reset(seed=0)
+>>> observation, reward, terminated, truncated, info = env.step("<think> .. </think> <answer> 5 </answer>")
+"""
+
+from rlsd_env.env import ReasoningEnv
+from rlsd_env.errors import ConfigurationError
+from rlsd_env.registration import register, register_all
+from rlsd_env.sources import TaskSource
+from rlsd_env.task import IMAGE_PLACEHOLDER, Item, Privileged, Task, TaskInfo
+from rlsd_env.vector import GroupVectorEnv
+
+register_all()
+
+__all__ = [
+    "IMAGE_PLACEHOLDER",
+    "ConfigurationError",
+    "GroupVectorEnv",
+    "Item",
+    "Privileged",
+    "ReasoningEnv",
+    "Task",
+    "TaskInfo",
+    "TaskSource",
+    "register",
+    "register_all",
+]

@@ -1,0 +1,1 @@
+"""Unlimited visual tasks, drawn with Pillow: exact answers by construction, deterministic by seed, offline."""

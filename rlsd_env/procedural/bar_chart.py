@@ -1,0 +1,127 @@
+"""`rlsd/BarChart-v0`: read two bars, then their sum, difference or ratio."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+
+from rlsd_env.procedural.base import ProceduralSource
+from rlsd_env.procedural.drawing import COLOURS, Canvas
+from rlsd_env.task import Item, Privileged, Task
+from verifiers import AnswerKind, Reference, Step
+
+
+@dataclass(frozen=True)
+class Level:
+    """What a difficulty means: bars, largest value, operations, and the step between axis labels."""
+
+    bars: int
+    most: int
+    operations: tuple[str, ...]
+    tick: int
+
+
+LEVELS = (
+    Level(2, 5, ("sum",), 1),
+    Level(3, 9, ("sum", "difference"), 1),
+    Level(4, 12, ("sum", "difference", "ratio"), 2),
+    Level(5, 20, ("sum", "difference", "ratio"), 5),
+    Level(6, 50, ("sum", "difference", "ratio"), 10),
+)
+SIGNS = {"sum": "+", "difference": "-", "ratio": "/"}
+
+
+class BarChart(ProceduralSource):
+    """Read two bars of a chart and combine their values.
+
+    ## Description
+    A bar chart with coloured bars and a labelled value axis. The question names two bars by colour and asks
+    for their sum, difference (the first is never the smaller) or ratio (an exact fraction).
+
+    ## Action Space
+    Text: the completion, with the answer in `<answer> </answer>`.
+
+    ## Observation Space
+    `question` (text with one `<image>`), `images` (one picture), `choices` (empty), `feedback`, `turn`.
+
+    ## Rewards
+    1 for the exact integer or fraction, else 0. A ratio may be written as any equal fraction or terminating
+    decimal.
+
+    ## Starting State
+    A task drawn from the fold by the seed, or the one that `options={"task_index": n}` names.
+
+    ## Episode End
+    After one completion.
+
+    ## Information
+    `task`, `task_id`; after a step `verdict` and `reward/<part>`.
+
+    ## Arguments
+    `difficulty` (default 2): 1: 2 bars up to 5, sums. 2: 3 bars up to 9, sums and differences. 3: 4 bars up
+    to 12, also ratios, every second value labelled. 4: 5 up to 20, every fifth. 5: 6 up to 50, every tenth.
+    `cell` (default 16): width of a bar with its gap in pixels.
+
+    ## Version History
+    v0: first version.
+    """
+
+    family = "bar_chart"
+    levels = len(LEVELS)
+
+    def make(self, task_id: str, rng: np.random.Generator) -> Item:
+        """Draw the values, the two bars that are asked for and the chart."""
+        level = LEVELS[self.difficulty - 1]
+        colours = [list(COLOURS)[i] for i in rng.permutation(len(COLOURS))[: level.bars]]
+        values = [int(value) for value in rng.integers(1, level.most + 1, size=level.bars)]
+        operation = level.operations[int(rng.integers(len(level.operations)))]
+        i, j = (int(n) for n in rng.permutation(level.bars)[:2])
+        if operation == "difference" and values[i] < values[j]:
+            i, j = j, i
+        a, b = values[i], values[j]
+        results = {"sum": Fraction(a + b), "difference": Fraction(a - b), "ratio": Fraction(a, b)}
+        answer = str(results[operation])
+        kind = AnswerKind.FRACTION if operation == "ratio" else AnswerKind.INTEGER
+        name_a, name_b = f"{colours[i]} bar", f"{colours[j]} bar"
+        sign = SIGNS[operation]
+        steps = (Step(name_a, str(a)), Step(name_b, str(b)), Step(f"{a} {sign} {b}", answer))
+        what = {
+            "sum": f"the sum of the {name_a} and the {name_b}",
+            "difference": f"the {name_a} minus the {name_b}",
+            "ratio": f"the ratio of the {name_a} to the {name_b}",
+        }[operation]
+        return Item(
+            Task(
+                id=task_id,
+                question=f"<image>What is {what}?",
+                images=(self._draw(level, colours, values),),
+                kind=kind,
+                metadata={"difficulty": self.difficulty, "operation": operation},
+                licence="Apache-2.0",
+            ),
+            Privileged(
+                Reference(
+                    answer=answer,
+                    kind=kind,
+                    solution=f"{name_a}: {a}. {name_b}: {b}. {a} {sign} {b} = {answer}.",
+                    steps=steps,
+                )
+            ),
+        )
+
+    def _draw(self, level: Level, colours: list[str], values: list[int]) -> np.ndarray:
+        cell = self.cell
+        left, bottom, plot = 1.5 * cell, 0.5 * cell, 5.5 * cell
+        width, height = round(left + (level.bars + 0.5) * cell), round(plot + 1.5 * cell)
+        base = height - bottom
+        canvas = Canvas(width, height)
+        for value in range(0, level.most + 1, level.tick):
+            y = base - plot * value / level.most
+            canvas.rectangle((left - 0.15 * cell, y - 0.03 * cell, width, y + 0.03 * cell), "black")
+            canvas.text((left - 0.3 * cell, y), str(value), 0.55 * cell, anchor="rm")
+        for position, (colour, value) in enumerate(zip(colours, values)):
+            x = left + (position + 0.25) * cell
+            canvas.rectangle((x, base - plot * value / level.most, x + 0.7 * cell, base), colour)
+        return canvas.array()

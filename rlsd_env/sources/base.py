@@ -1,0 +1,128 @@
+"""`TaskSource`: a numbered set of tasks, and the process-wide cache that loads each one once."""
+
+from __future__ import annotations
+
+import abc
+import functools
+import importlib
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar
+
+from rlsd_env.errors import ConfigurationError, one_of
+from rlsd_env.task import Item
+
+FOLDS = ("all", "train", "heldout")
+
+
+class TaskSource(abc.ABC):
+    """A numbered, immutable set of tasks.
+
+    A source is made from JSON-able keyword arguments only, so that an environment's `spec` can be written
+    down and so that equal arguments mean the same tasks everywhere.
+
+    Attributes:
+        verifier: the default verifier's registered name or "package.module:Name".
+        answer_format: the default answer format, a key of `rlsd_env.prompts.FORMATS`.
+
+    """
+
+    verifier: ClassVar[str] = "answer"
+    answer_format: ClassVar[str] = "tags"
+
+    @abc.abstractmethod
+    def __len__(self) -> int:
+        """Count the tasks."""
+
+    @abc.abstractmethod
+    def item(self, index: int) -> Item:
+        """Return task number `index`, the same bytes every time.
+
+        Raises:
+            IndexError: `index` is outside `range(len(self))`.
+
+        """
+
+    @abc.abstractmethod
+    def index_of(self, task_id: str) -> int:
+        """Return the number of the task with this id.
+
+        Raises:
+            ConfigurationError: no task has it; the message gives the closest ids.
+
+        """
+
+    @abc.abstractmethod
+    def fold(self, name: str) -> Sequence[int]:
+        """Return the task numbers of a fold: "all", or the disjoint parts "train" and "heldout".
+
+        Raises:
+            ConfigurationError: `name` is not one of `FOLDS`.
+
+        """
+
+
+def _freeze(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return tuple(sorted((key, _freeze(item)) for key, item in value.items()))
+    if isinstance(value, (list, tuple)):
+        return tuple(_freeze(item) for item in value)
+    return value
+
+
+def resolve(spec: str) -> Callable[..., Any]:
+    """Import what "package.module:Name" names.
+
+    Raises:
+        ConfigurationError: the text has another form, or the module or the name is not there.
+
+    """
+    module_name, colon, attribute = spec.partition(":")
+    if not (module_name and colon and attribute):
+        raise ConfigurationError(f"{spec!r} does not name an object; write it as 'package.module:Name'")
+    try:
+        module = importlib.import_module(module_name)
+    except ModuleNotFoundError as error:
+        if error.name is None or not (module_name + ".").startswith(error.name + "."):
+            raise  # the module is there; something that it imports is not
+        raise ConfigurationError(
+            f"no module named {error.name!r} for {spec!r}; is its folder on PYTHONPATH?"
+        ) from error
+    try:
+        return getattr(module, attribute)
+    except AttributeError:
+        names = [name for name in vars(module) if not name.startswith("_")]
+        raise ConfigurationError(one_of(f"name in module {module_name!r}", attribute, names)) from None
+
+
+def parameters(spec: str) -> tuple[str, ...]:
+    """Name the keyword arguments that the source behind `spec` takes."""
+    return tuple(inspect.signature(resolve(spec)).parameters)
+
+
+@functools.lru_cache(maxsize=64)
+def _load(spec: str, frozen: tuple[tuple[str, Any], ...], _key: Any) -> TaskSource:
+    return resolve(spec)(**dict(frozen))
+
+
+def load_source(spec: str, kwargs: Mapping[str, Any]) -> TaskSource:
+    """Return the source that `spec` names, made with `kwargs`; each is made once per process.
+
+    Args:
+        spec: "package.module:Name" of a `TaskSource`.
+        kwargs: the source's own arguments.
+
+    Raises:
+        ConfigurationError: an argument is unknown to the source (the message lists the known ones), or the
+            source itself refuses a value.
+
+    """
+    known = parameters(spec)
+    for name in kwargs:
+        if name not in known:
+            raise ConfigurationError(one_of(f"option of {spec.rpartition(':')[2]}", name, known))
+    frozen = _freeze(kwargs)
+    source = _load(spec, frozen, tuple(type(value) for _, value in frozen))
+    if not isinstance(source, TaskSource):
+        raise ConfigurationError(f"{spec!r} made a {type(source).__name__}; it must be a TaskSource")
+    return source

@@ -1,0 +1,138 @@
+"""Which option an answer names."""
+
+import pytest
+
+from verifiers import AnswerVerifier, BadReference, Reference, Status
+
+VERIFIER = AnswerVerifier()
+COLOURS = ("red", "blue", "green", "Yellow", "It cannot be known.")
+NUMBERS = ("1/2", "12", r"$12 \mathrm{~cm}$", r"$\frac{1}{4}$")
+LETTERS = ("A", "B", "C", "D", "E")
+PAIRS = ("A", "B", "C", "A or B")
+SKIPPED = ("A", "B", "D", "F", "G")
+
+
+def judge(answer, gold, choices):
+    return VERIFIER.verify(f"<answer>{answer}</answer>", Reference(gold, choices=choices))
+
+
+@pytest.mark.parametrize(
+    ("answer", "gold", "choices"),
+    [
+        ("B", "B", COLOURS),
+        ("(B)", "B", COLOURS),
+        ("B.", "B", COLOURS),
+        ("B)", "B", COLOURS),
+        ("b", "B", COLOURS),
+        ("$B$", "B", COLOURS),
+        (r"\text{(B)}", "B", COLOURS),
+        (r"\textbf{(B) blue}", "B", COLOURS),
+        ("B) blue", "B", COLOURS),
+        ("(B) Blue", "B", COLOURS),
+        ("B: blue.", "B", COLOURS),
+        ("B - blue", "B", COLOURS),
+        ("B blue", "B", COLOURS),
+        ("blue (B)", "B", COLOURS),
+        ("B. because it is the colour of the sky", "B", COLOURS),
+        ("Option B", "B", COLOURS),
+        ("The answer is (B)", "B", COLOURS),
+        ("blue", "B", COLOURS),
+        ("BLUE.", "B", COLOURS),
+        ("it cannot be known", "E", COLOURS),
+        ("E) It cannot be known.", "E", COLOURS),
+        ("0.5", "A", NUMBERS),
+        ("A) .5", "A", NUMBERS),
+        (r"\frac{1}{2}", "A", NUMBERS),
+        ("0.25", "D", NUMBERS),
+        ("12", "B", NUMBERS),
+        ("12 cm", "C", NUMBERS),
+        ("C) 12 cm", "C", NUMBERS),
+        ("C) 12", "C", (*NUMBERS[:1], "13", "12 cm")),
+        ("B", "blue", COLOURS),  # the gold is a text
+        ("blue", "blue", COLOURS),
+        ("(D)", "D", ("(A)", "(B)", "(C)", "(D)", "(E)")),
+        ("D", "D", ("A)", "B)", "C)", "D)", "E)")),
+        ("C", "C", LETTERS),
+        ("A or B", "D", PAIRS),  # the text of an option, not a hedge
+        ("G", "E", SKIPPED),  # no fifth letter, but a text
+        ("E", "E", SKIPPED),
+        ("D", "D", SKIPPED),  # the letter wins over the text
+        ("B", "B", ()),  # options that are only in the picture
+    ],
+)
+def test_right(answer, gold, choices):
+    verdict = judge(answer, gold, choices)
+    assert (verdict.reward, verdict.status) == (1.0, Status.OK)
+
+
+@pytest.mark.parametrize(
+    ("answer", "gold", "choices"),
+    [
+        ("A", "B", COLOURS),
+        ("red", "B", COLOURS),
+        ("A) red", "B", COLOURS),
+        ("0.5", "B", NUMBERS),
+        ("D", "C", SKIPPED),
+        ("A", "B", ()),
+    ],
+)
+def test_wrong(answer, gold, choices):
+    verdict = judge(answer, gold, choices)
+    assert (verdict.reward, verdict.status) == (0.0, Status.OK)
+
+
+@pytest.mark.parametrize(
+    ("answer", "gold", "choices", "status"),
+    [
+        ("A dog", "A", COLOURS, Status.UNPARSABLE),
+        ("A dog is in the picture", "A", COLOURS, Status.UNPARSABLE),
+        ("Because the picture is dark I cannot tell", "B", COLOURS, Status.UNPARSABLE),
+        ("Cannot be determined.", "C", COLOURS, Status.UNPARSABLE),
+        ("Definitely", "D", COLOURS, Status.UNPARSABLE),
+        ("bleu", "B", COLOURS, Status.UNPARSABLE),
+        ("blu", "B", COLOURS, Status.UNPARSABLE),
+        ("blue sky", "B", COLOURS, Status.UNPARSABLE),
+        ("not B", "B", COLOURS, Status.UNPARSABLE),
+        ("F", "A", COLOURS, Status.UNPARSABLE),  # only five options
+        ("AB", "A", COLOURS, Status.UNPARSABLE),
+        ("A or B", "A", COLOURS, Status.AMBIGUOUS),
+        ("A, B, C, D, E", "B", COLOURS, Status.AMBIGUOUS),
+        ("(A) or (B)", "A", COLOURS, Status.AMBIGUOUS),
+        ("(A), (B)", "A", COLOURS, Status.AMBIGUOUS),
+        ("red or blue", "A", COLOURS, Status.AMBIGUOUS),
+        ("red/blue", "A", COLOURS, Status.AMBIGUOUS),
+        ("A) blue", "A", COLOURS, Status.AMBIGUOUS),  # letter and text disagree
+        ("A) blue", "B", COLOURS, Status.AMBIGUOUS),
+        ("B) 13", "B", NUMBERS, Status.AMBIGUOUS),  # option B is 12
+        ("C) 13 cm", "C", NUMBERS, Status.AMBIGUOUS),
+        ("A: B", "A", LETTERS, Status.AMBIGUOUS),
+        ("(A) is wrong", "A", COLOURS, Status.AMBIGUOUS),
+        ("0.5", "A", ("1/2", "2/4"), Status.UNPARSABLE),  # which of the two is meant?
+        ("option option option B", "B", COLOURS, Status.UNPARSABLE),
+    ],
+)
+def test_never_a_guess(answer, gold, choices, status):
+    verdict = judge(answer, gold, choices)
+    assert (verdict.reward, verdict.correct, verdict.status) == (0.0, False, status)
+
+
+def test_options_with_the_same_text():
+    twins = ("1 and 3", "2 and 4", "2 and 4", "3 and 5")
+    assert judge("2 and 4", "C", twins).correct  # the text is right, whichever was meant
+    assert judge("C", "C", twins).correct
+    assert not judge("B", "C", twins).correct  # a letter is only its own option
+    assert judge("B", "2 and 4", twins).correct  # a gold text stands for both
+    assert judge("C", "2 and 4", twins).correct
+
+
+def test_options_without_text_have_only_their_letter():
+    pictures = ("", "", " ")
+    assert judge("C", "C", pictures).correct
+    assert not judge("D", "C", pictures).correct
+    assert VERIFIER.verify("<answer></answer>", Reference("C", choices=pictures)).status is Status.NO_ANSWER
+
+
+@pytest.mark.parametrize(("gold", "choices"), [("F", COLOURS), ("purple", COLOURS), ("C", ("x", "y")), ("word", ())])
+def test_a_gold_that_is_no_option_is_an_error(gold, choices):
+    with pytest.raises(BadReference, match=repr(gold)):
+        VERIFIER.verify("", Reference(gold, choices=choices, kind="choice"))

@@ -1,0 +1,41 @@
+"""Verifiers fit to be a reward: is this answer right, and if not, why?
+
+    >>> import verifiers
+    >>> verifier = verifiers.make("answer")
+    >>> reference = verifiers.Reference(answer="12", steps=(verifiers.Step("3 * 4", "12"),))
+    >>> verdict = verifier.verify("<think> 3 * 4 = 13 </think> <answer> 13 </answer>", reference)
+    >>> verdict.reward, verdict.status.value, verdict.feedback
+    (0.0, 'ok', '3 * 4: 13 is wrong, it is 12.')
+
+A verifier of your own derives from `Verifier`, is checked with `verifiers.testing.check_verifier`, and is
+used by object, by the name it was `register`ed under, or as "package.module:Name".
+"""
+
+from verifiers.answers import AnswerVerifier, infer_kind
+from verifiers.base import BadReference, Verifier
+from verifiers.composite import FormatVerifier, WeightedVerifier
+from verifiers.extraction import Extraction, ExtractionPolicy
+from verifiers.registry import make, names, register
+from verifiers.types import AnswerKind, Reference, Status, Step, Verdict
+
+__all__ = [
+    "AnswerKind",
+    "AnswerVerifier",
+    "BadReference",
+    "Extraction",
+    "ExtractionPolicy",
+    "FormatVerifier",
+    "Reference",
+    "Status",
+    "Step",
+    "Verdict",
+    "Verifier",
+    "WeightedVerifier",
+    "infer_kind",
+    "make",
+    "names",
+    "register",
+]
+
+register("answer", AnswerVerifier)
+register("format", FormatVerifier)

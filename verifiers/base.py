@@ -1,0 +1,110 @@
+"""The verifier contract: `Verifier`, and `BadReference` for a gold answer that cannot be used."""
+
+from __future__ import annotations
+
+import abc
+import logging
+from collections.abc import Sequence
+
+from verifiers.feedback import feedback_text
+from verifiers.types import Reference, Status, Verdict
+
+_LOG = logging.getLogger(__name__)
+
+LEVELS = ("answer", "solution")
+"""What `Verifier.privileged` can show a teacher."""
+
+
+class BadReference(ValueError):  # noqa: N818 - the item is bad, not the program
+    """The gold answer cannot be used: the item is broken, whatever the response says."""
+
+
+class Verifier(abc.ABC):
+    """Says whether a response is right.
+
+    A verifier is a pure function of (response, reference): no state between calls, the same verdict in
+    every thread and process, and a verdict (never an exception) for any string. The only exception that
+    may leave `verify` is `BadReference`.
+
+    Write one by defining `verify` (and, if the defaults do not fit, `privileged` and `feedback`), and test
+    it with `verifiers.testing.check_verifier`.
+
+    Attributes:
+        name: short name, for logs and configuration; the class's name unless set.
+        version: changes whenever a verdict can change, so that stored results say what graded them.
+
+    """
+
+    name: str = ""
+    version: str = "1"
+
+    def __init_subclass__(cls, **kwargs: object) -> None:
+        super().__init_subclass__(**kwargs)
+        if not cls.name:
+            cls.name = cls.__name__
+
+    @abc.abstractmethod
+    def verify(self, response: str, reference: Reference) -> Verdict:
+        """Judge one response; the verdict's `feedback` is filled.
+
+        Args:
+            response: what the model wrote, thinking included.
+            reference: the gold answer and what else is known of the task.
+
+        Raises:
+            BadReference: the gold answer cannot be used.
+
+        """
+
+    def verify_batch(self, responses: Sequence[str], references: Sequence[Reference]) -> list[Verdict]:
+        """Judge responses[i] against references[i], in order.
+
+        An exception of the verifier's own becomes a verdict with `Status.ERROR` that names it, and is
+        logged: a failing verifier is not a wrong answer.
+
+        Raises:
+            BadReference: a gold answer cannot be used; a broken item stops the batch.
+            ValueError: the two sequences differ in length.
+
+        """
+        if len(responses) != len(references):
+            raise ValueError(f"{len(responses)} responses but {len(references)} references")
+        return [self._guarded(response, reference) for response, reference in zip(responses, references)]
+
+    def _guarded(self, response: str, reference: Reference) -> Verdict:
+        try:
+            return self.verify(response, reference)
+        except BadReference:
+            raise
+        except Exception as error:
+            message = f"{type(error).__name__}: {error}"
+            _LOG.exception("verifier %r failed on a response: %s", self.name, message)
+            return Verdict(0.0, False, None, Status.ERROR, f"The verifier failed: {message}")
+
+    def privileged(self, reference: Reference, level: str) -> str | None:
+        """What a teacher may be shown of the reference.
+
+        Args:
+            reference: the reference to show.
+            level: "answer" for the gold answer, "solution" for the worked solution.
+
+        Returns:
+            The text, or None where the reference has no solution.
+
+        Raises:
+            ValueError: `level` is neither.
+
+        """
+        if level == "answer":
+            return reference.answer
+        if level == "solution":
+            return reference.solution
+        raise ValueError(f"level is {level!r}; it must be one of {', '.join(map(repr, LEVELS))}")
+
+    def feedback(self, response: str, reference: Reference, verdict: Verdict) -> str:
+        """A short text for a retry or a teacher.
+
+        It reveals nothing of the reference, except that a wrong answer to a task with `reference.steps`
+        names the first step that the response has wrong.
+        """
+        return feedback_text(response, reference, verdict)

@@ -1,0 +1,209 @@
+r"""Where in a response its answer is: `ExtractionPolicy`.
+
+1. Only the text after the last `</think>` counts; a thought that was opened and never closed has no answer.
+2. The methods are tried in order: `answer_tag` (`<answer>..</answer>`), `boxed` (`\boxed{..}`, `\fbox{..}`),
+   `statement` ("the final answer is ..", "Answer: .."), `last_line`.
+3. Several answers of the method that is used must be equal, and a tag and a box must agree; otherwise the
+   response is ambiguous. Prose is only read where there is neither, so a response may correct itself
+   before its one tag or box.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from verifiers.normalize import text_key
+from verifiers.types import Status
+
+_ANSWER_TAG = re.compile(r"</?answer>", re.IGNORECASE)
+_BOX = re.compile(r"\\f?box")
+_BOX_TOKEN = re.compile(r"\\f?box(?:ed)?\s?\{|\\.|[{}]", re.DOTALL)
+_STATEMENT = re.compile(r"\b(final\s{1,3})?answer(?:\*\*)?\s{0,3}(?:is\b|[:=])", re.IGNORECASE)
+_SENTENCE_END = re.compile(r"\.(?=\s|\*|$)|\s(?:because|since)\b|</?answer>", re.IGNORECASE)
+_LONGEST_STATEMENT = 1_000
+_BEFORE_STATEMENT = " \t\r\n:=*"
+
+
+@dataclass(frozen=True, slots=True)
+class Extraction:
+    """What was found.
+
+    Attributes:
+        text: the answer as written; None unless `status` is `OK`.
+        status: `OK`, `NO_ANSWER` or `AMBIGUOUS`.
+        method: the method that found it; "" where none did.
+
+    """
+
+    text: str | None
+    status: Status
+    method: str = ""
+
+
+def answer_region(response: str) -> str | None:
+    """The part of a response that may hold its answer; None where a thought was never closed."""
+    cut = response.rfind("</think>")
+    region = response if cut < 0 else response[cut + len("</think>") :]
+    return None if "<think>" in region else region
+
+
+def answer_tags(region: str) -> list[str]:
+    r"""Contents of the `<answer>` tags; of "x = \boxed{5}" or "it is \boxed{5}" inside a tag, the box.
+
+    An opened, unclosed last tag counts beside closed ones, so that it can contradict them.
+    """
+    return [answer for start, end in _tag_spans(region) for answer in _boxed_answers(region[start:end])]
+
+
+def _tag_spans(region: str) -> list[tuple[int, int]]:
+    spans: list[tuple[int, int]] = []
+    start: int | None = None
+    for match in _ANSWER_TAG.finditer(region):
+        if match.group()[1] != "/":
+            start = match.end()
+        elif start is not None:
+            spans.append((start, match.start()))
+            start = None
+    if start is not None and spans:
+        spans.append((start, len(region)))
+    return spans
+
+
+def _outside_tags(region: str) -> str:
+    starts = [0]
+    ends = []
+    for start, end in _tag_spans(region):
+        ends.append(start)
+        starts.append(end)
+    return " ".join(region[start:end] for start, end in zip(starts, [*ends, len(region)]))
+
+
+def _boxed_answers(content: str) -> list[str]:
+    r"""The boxes of a tag if they are all that it says; "-\boxed{5}" and "\boxed{5}\%" say more."""
+    spans = _box_spans(content)
+    if not spans:
+        return [content]
+    before = content[: spans[0][0]].rpartition("\\")[0].rstrip(" \t\n$*([\\:")
+    after = content[spans[-1][1] + 1 :].strip(" \t\n$*)]\\.")
+    if after or (before and before[-1] != "=" and before.rpartition(" ")[2] not in ("is", "are")):
+        return [content]
+    return [content[start:end] for start, end in spans]
+
+
+def boxes(region: str) -> list[str]:
+    r"""Contents of the outermost `\boxed{..}` and `\fbox{..}` with balanced braces."""
+    return [region[start:end] for start, end in _box_spans(region)]
+
+
+def _box_spans(region: str) -> list[tuple[int, int]]:
+    first = _BOX.search(region)
+    if first is None:
+        return []
+    open_braces: list[int] = []  # where the content of each open box starts; -1 for a plain brace
+    spans: list[tuple[int, int]] = []
+    for match in _BOX_TOKEN.finditer(region, first.start()):
+        token = match.group()
+        if token == "}":
+            start = open_braces.pop() if open_braces else -1
+            if start >= 0:
+                while spans and spans[-1][0] > start:  # boxes inside this one
+                    spans.pop()
+                spans.append((start, match.start()))
+        elif token[-1] == "{" and token != r"\{":
+            open_braces.append(match.end() if len(token) > 1 else -1)
+    return spans
+
+
+def statements(region: str) -> list[str]:
+    """What "the answer is .." and "answer: .." state; only "final answer" ones where there are any."""
+    matches = list(_STATEMENT.finditer(region))
+    ends = [match.start() for match in matches[1:]] + [len(region)]
+    finals = [pair for pair in zip(matches, ends) if pair[0].group(1)]
+    found = []
+    for match, end in finals or zip(matches, ends):
+        text = region[match.end() : min(end, match.end() + _LONGEST_STATEMENT)].lstrip(_BEFORE_STATEMENT)
+        line = text.partition("\n")[0]
+        stop = _SENTENCE_END.search(line)
+        found.append(line[: stop.start()] if stop else line)
+    return found
+
+
+def last_line(region: str) -> list[str]:
+    """The last line that is not empty."""
+    text = region.rstrip()
+    return [text[text.rfind("\n") + 1 :]] if text else []
+
+
+_FINDERS: dict[str, Callable[[str], list[str]]] = {
+    "answer_tag": answer_tags,
+    "boxed": boxes,
+    "statement": statements,
+    "last_line": last_line,
+}
+_MARKED = frozenset({"answer_tag", "boxed"})
+
+
+def _same_text(left: str, right: str) -> bool:
+    return text_key(left) == text_key(right)
+
+
+@dataclass(frozen=True)
+class ExtractionPolicy:
+    """Which methods find an answer, in which order.
+
+    Attributes:
+        methods: names out of "answer_tag", "boxed", "statement" and "last_line".
+
+    Raises:
+        ValueError: no method, an unknown one, or one twice.
+
+    """
+
+    methods: tuple[str, ...] = ("answer_tag", "boxed", "statement")
+
+    def __post_init__(self) -> None:
+        unknown = [name for name in self.methods if name not in _FINDERS]
+        if unknown or not self.methods or len(set(self.methods)) < len(self.methods):
+            raise ValueError(f"methods is {self.methods!r}; it must be one or more, each once, of {tuple(_FINDERS)!r}")
+
+    @property
+    def where(self) -> str:
+        """Where this policy looks first, in words for a model."""
+        return {
+            "answer_tag": "<answer> </answer>",
+            "boxed": r"\boxed{}",
+            "statement": 'a sentence "The answer is ..."',
+            "last_line": "the last line",
+        }[self.methods[0]]
+
+    def extract(self, response: str, same: Callable[[str, str], bool] = _same_text) -> Extraction:
+        """Find the one answer of a response.
+
+        Args:
+            response: what the model wrote.
+            same: whether two answers are the same one; by default, whether they read the same.
+
+        """
+        region = answer_region(response)
+        if region is None:
+            return Extraction(None, Status.NO_ANSWER)
+        answers: list[str] = []
+        chosen = ""
+        for method in self.methods:
+            if chosen and method not in _MARKED:
+                continue
+            # what a box inside a tag says, the tag says
+            apart = method == "boxed" and "answer_tag" in self.methods and _BOX.search(region)
+            where = _outside_tags(region) if apart else region
+            found = [text.strip() for text in _FINDERS[method](where) if text and not text.isspace()]
+            if found and not chosen:
+                chosen = method
+            answers += found
+        if not answers:
+            return Extraction(None, Status.NO_ANSWER)
+        first = answers[0]
+        if any(other != first and not same(first, other) for other in dict.fromkeys(answers)):
+            return Extraction(None, Status.AMBIGUOUS, chosen)
+        return Extraction(first, Status.OK, chosen)

@@ -1,0 +1,152 @@
+r"""Multiple choice: which option does an answer name? Never a guess.
+
+An answer names an option by
+
+1. its letter: "B", "(B)", "B.", "option B", "\text{(B)}";
+2. its letter and anything that does not contradict it: "B) 12 cm", "(B) because ..";
+3. its text, or the same number written otherwise: "0.5" where an option is "1/2".
+
+Where the options are letters themselves, an upper-case letter in range is always the option's letter, not
+its text: with the options C, D, E, the answer "C" is the third one. Nothing else counts: no first letter
+of a word, no nearest text, no substring.
+"""
+
+from __future__ import annotations
+
+import re
+import string
+from collections.abc import Hashable, Sequence
+from fractions import Fraction
+
+from verifiers.base import BadReference
+from verifiers.comparison import AMBIGUOUS, RIGHT, UNPARSABLE, WRONG, Comparer, Comparison, alternatives
+from verifiers.normalize import flatten, text_key
+from verifiers.numeric import parse_number
+
+_LETTER = re.compile(r"\(?([A-Za-z])\)?[.):]?")
+_LETTER_AND_REST = re.compile(r"(?:\(([A-Za-z])\)[.:]?|([A-Za-z])(?:[.):]| [-–—] )) ?(.+)", re.DOTALL)
+_BARE_LETTER_AND_REST = re.compile(r"([A-Z]) (.+)", re.DOTALL)
+_TEXT_AND_LETTER = re.compile(r"(.+?) ?\(([A-Z])\)", re.DOTALL)
+_NAMED = re.compile(
+    r"(?:the )?(?:correct |right |final )?(?:option|choice|answer)(?: is)?(?: ?: ?| |(?=\())", re.IGNORECASE
+)
+_OTHER_LETTER = re.compile(r"\([A-Z]\)|\b(?:or|and|not) \(?[A-Z]\b|^[,/&]|^\(?[A-Z][.)]?$")
+_DENIAL = re.compile(r"\b(?:not|wrong|incorrect|false|cannot|can't|isn't|or)\b", re.IGNORECASE)
+_LONGEST_TRAILING_CHECK = 2_000
+_NUMBER_IN_FRONT = re.compile(r"-?[0-9]+(?:\.[0-9]+)?")
+
+
+class ChoiceComparer(Comparer):
+    """Compares by the option that an answer names.
+
+    Options with the same text are the same answer when they are named by it; a letter is only its own
+    option. Without choices every letter from A to Z is an option without text.
+
+    Raises:
+        BadReference: the gold names no option, or more than one text.
+
+    """
+
+    def __init__(self, gold: str, choices: Sequence[str] = ()) -> None:
+        self._count = len(choices) or len(string.ascii_uppercase)
+        self._texts: dict[str, frozenset[int]] = {}
+        self._values: dict[Hashable, frozenset[int]] = {}
+        self._leading: dict[int, Fraction] = {}
+        for index, choice in enumerate(choices):
+            if not choice.strip():
+                continue
+            key = text_key(choice)
+            self._texts[key] = self._texts.get(key, frozenset()) | {index}
+            if (leading := _leading_number(choice)) is not None:
+                self._leading[index] = leading
+            if number := parse_number(choice):
+                self._values[number.value] = self._values.get(number.value, frozenset()) | {index}
+        self._gold = self.key(gold)
+        if self._gold is None:
+            last = string.ascii_uppercase[min(self._count, 26) - 1]
+            raise BadReference(
+                f"the reference answer {gold!r} is neither a letter from A to {last} nor the text of one of"
+                f" the choices {list(choices)!r}"
+            )
+
+    def compare(self, answer: str) -> Comparison:
+        """Compare the named option with the gold option."""
+        named = self.key(answer)
+        if named is not None:
+            assert self._gold is not None
+            return RIGHT if named & self._gold else WRONG
+        return AMBIGUOUS if self._several(answer) else UNPARSABLE
+
+    def key(self, answer: str) -> frozenset[int] | None:
+        """Indices of the options that an answer names; several only where they read the same."""
+        flat = flatten(answer)
+        named = self._named(flat)
+        if named is None and (match := _NAMED.match(flat)):
+            named = self._named(flat[match.end() :])
+        return named
+
+    def _named(self, flat: str) -> frozenset[int] | None:
+        if (letter := _LETTER.fullmatch(flat)) is not None:
+            return self._lone_letter(letter.group(1), flat)
+        named = self._by_text(flat)
+        if named is not None:
+            return named
+        if match := _LETTER_AND_REST.fullmatch(flat):
+            return self._letter_and_rest(match.group(1) or match.group(2), match.group(3))
+        for pattern, letter_group, text_group in ((_BARE_LETTER_AND_REST, 1, 2), (_TEXT_AND_LETTER, 2, 1)):
+            match = pattern.fullmatch(flat)
+            if match:
+                index = self._index(match.group(letter_group))
+                named = self._by_text(match.group(text_group))
+                if index is not None and named is not None and index in named:
+                    return frozenset({index})
+        return None
+
+    def _index(self, letter: str) -> int | None:
+        index = string.ascii_uppercase.find(letter.upper())
+        return index if 0 <= index < self._count else None
+
+    def _lone_letter(self, letter: str, flat: str) -> frozenset[int] | None:
+        index = self._index(letter)
+        if index is None or letter.islower():
+            named = self._by_text(flat) or self._by_text(letter)
+            if named is not None:
+                return named
+        return None if index is None else frozenset({index})
+
+    def _by_text(self, text: str) -> frozenset[int] | None:
+        named = self._texts.get(text_key(text))
+        if named is None and self._values and (number := parse_number(text)):
+            named = self._values.get(number.value)
+            if named is not None and not any(named == indices for indices in self._texts.values()):
+                return None  # the same number in different texts: which one is meant cannot be known
+        return named
+
+    def _letter_and_rest(self, letter: str, rest: str) -> frozenset[int] | None:
+        index = self._index(letter)
+        if index is None or len(rest) > _LONGEST_TRAILING_CHECK:
+            return None
+        named = self._by_text(rest)
+        if named is not None:
+            return frozenset({index}) if index in named else None
+        leading = _leading_number(rest)
+        contradicts = leading is not None and self._leading.get(index, leading) != leading
+        if contradicts or _OTHER_LETTER.search(rest) or _DENIAL.search(rest):
+            return None
+        return frozenset({index})
+
+    def _several(self, answer: str) -> bool:
+        """Whether an answer names more than one option, or contradicts itself."""
+        flat = flatten(answer)
+        if match := _LETTER_AND_REST.fullmatch(flat):
+            return self._index(match.group(1) or match.group(2)) is not None
+        parts = alternatives(answer)
+        return len(parts) > 1 and sum(self.key(part) is not None for part in parts[:100]) > 1
+
+
+def _leading_number(text: str) -> Fraction | None:
+    """The number that a text is, or begins with: 12 for "12 cm"."""
+    number = parse_number(text)
+    if number is None and (match := _NUMBER_IN_FRONT.match(flatten(text))):
+        number = parse_number(match.group())
+    return None if number is None else number.value
