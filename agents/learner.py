@@ -160,7 +160,8 @@ class Learner:
         """Split rows into parts under the token budget, those with a teacher apart from those without."""
         for with_teacher in (True, False):
             part: list[_Row] = []
-            longest, prompts = 0, set()
+            longest = 0
+            prompts: set[int] = set()
             for row in rows:
                 if (row.teacher_prompt is not None) != with_teacher:
                     continue

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import os
+import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -18,7 +19,7 @@ from rlsd_env.errors import ConfigurationError
 CONFIG = "config.toml"
 
 
-def write_atomically(path: Path, write: Callable[[BinaryIO], None]) -> None:
+def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
     """Write a file beside its place and move it there, so that a kill leaves the old one or the new one."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     with temporary.open("wb") as file:
@@ -31,7 +32,7 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], None]) -> None:
 def write_json(path: Path, value: Any) -> None:
     """Write JSON, indented, keys in order; NaN is refused."""
     text = json.dumps(value, indent=2, allow_nan=False) + "\n"
-    write_atomically(path, lambda file: file.write(text.encode()) and None)
+    write_atomically(path, lambda file: file.write(text.encode()))
 
 
 def write_csv(path: Path, rows: Sequence[Mapping[str, float]]) -> None:
@@ -41,7 +42,7 @@ def write_csv(path: Path, rows: Sequence[Mapping[str, float]]) -> None:
     writer = csv.DictWriter(text, columns, lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
-    write_atomically(path, lambda file: file.write(text.getvalue().encode()) and None)
+    write_atomically(path, lambda file: file.write(text.getvalue().encode()))
 
 
 def save_checkpoint(path: Path, state: Mapping[str, Any]) -> None:
@@ -93,10 +94,8 @@ def open_folder(folder: Path, options: Any, resume: bool) -> None:
         raise ConfigurationError(f"out {str(folder)!r} is not empty and holds no run; give another --out")
     folder.mkdir(parents=True, exist_ok=True)
     text = to_toml(options)
-    write_atomically(config, lambda file: file.write(text.encode()) and None)
+    write_atomically(config, lambda file: file.write(text.encode()))
 
 
 def _read(config: Path) -> dict[str, Any]:
-    import tomllib
-
     return tomllib.loads(config.read_text("utf-8"))

@@ -6,6 +6,14 @@
 >>> observation, reward, terminated, truncated, info = env.step("<think> .. </think> <answer> 5 </answer>")
 """
 
+import verifiers
+
+if not hasattr(verifiers, "Reference"):
+    raise ImportError(
+        f"{verifiers.__file__} is another package called verifiers, not rlsd's; install rlsd in an environment "
+        "of its own, or take the other package off the path"
+    )
+
 from rlsd_env.env import ReasoningEnv
 from rlsd_env.errors import ConfigurationError
 from rlsd_env.registration import register, register_all

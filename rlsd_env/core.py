@@ -84,11 +84,11 @@ class Desk:
             raise ConfigurationError(f"fold {fold!r} of this source is empty")
         self.expose_privileged = expose_privileged
 
-    def observe(self, item: Item) -> Observation:
-        """Make the first observation of a task: new containers and array objects around shared pixels."""
+    def observe(self, item: Item, *, copy: bool) -> Observation:
+        """Make the first observation of a task; without `copy` its pictures are read-only views of the task's."""
         return {
             "question": render(item.task, self.answer_format),
-            "images": tuple(image.view() for image in item.task.images),
+            "images": tuple(image.copy() if copy else image.view() for image in item.task.images),
             "choices": item.task.choices,
             "feedback": "",
             "turn": 0,

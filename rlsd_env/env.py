@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any
 
 import gymnasium
 from gymnasium import spaces
@@ -26,8 +26,7 @@ class ReasoningEnv(gymnasium.Env[Observation, str]):
     `UnicodeText`: the raw completion. Token ids and log-probabilities belong to the trajectory, not here.
 
     ## Observation Space
-    `Dict`: `question` (the prompt, one `<image>` per picture), `images` (a tuple of uint8 H x W x 3 arrays,
-    read-only), `choices` (a tuple of strings), `feedback` (text, "" on the first turn), `turn`.
+    `Dict`: `question` (the prompt, one `<image>` per picture), `images` (a tuple of uint8 H x W x 3 arrays), `choices` (a tuple of strings), `feedback` (text, "" on the first turn), `turn`.
 
     ## Rewards
     The verdict's reward, 1.0 or 0.0 unless the verifier shapes it.
@@ -49,7 +48,10 @@ class ReasoningEnv(gymnasium.Env[Observation, str]):
     v0: first version.
     """
 
-    metadata: ClassVar[dict[str, Any]] = {"render_modes": ["ansi", "rgb_array"], "render_fps": 1}
+    metadata = {  # noqa: RUF012 - declared so by gymnasium.Env
+        "render_modes": ["ansi", "rgb_array"],
+        "render_fps": 1,
+    }
 
     def __init__(
         self,
@@ -81,7 +83,7 @@ class ReasoningEnv(gymnasium.Env[Observation, str]):
         chosen = self.desk.chosen(options)
         self._item = self.desk.source.item(self.desk.draw(self.np_random) if chosen is None else chosen)
         self._verdict, self._response = None, ""
-        return self.desk.observe(self._item), self._info(self._item)
+        return self.desk.observe(self._item, copy=True), self._info(self._item)
 
     def step(self, action: str) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
         """Judge a completion and end the episode.
@@ -98,7 +100,7 @@ class ReasoningEnv(gymnasium.Env[Observation, str]):
         self._response = action
         (self._verdict,) = self.desk.grade([action], [self._item])
         info = self._info(self._item) | verdict_info(self._verdict)
-        return self.desk.observe(self._item), float(self._verdict.reward), True, False, info
+        return self.desk.observe(self._item, copy=True), float(self._verdict.reward), True, False, info
 
     @staticmethod
     def _info(item: Item) -> dict[str, Any]:
@@ -126,7 +128,7 @@ class ReasoningEnv(gymnasium.Env[Observation, str]):
             raise ResetNeeded("there is nothing to render yet; call reset() first")
         from rlsd_env.rendering import as_picture, as_text
 
-        question = self.desk.observe(self._item)["question"]
+        question = self.desk.observe(self._item, copy=False)["question"]
         text = as_text(question, self._response, self._verdict)
         return text if self.render_mode == "ansi" else as_picture(text, self._item.task.images)
 

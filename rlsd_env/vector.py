@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 from gymnasium.error import ResetNeeded
@@ -41,7 +41,9 @@ class GroupVectorEnv(VectorEnv[Observation, Sequence[str], NDArray[Any]]):
 
     """
 
-    metadata: ClassVar[dict[str, Any]] = {"autoreset_mode": AutoresetMode.DISABLED}
+    metadata = {  # noqa: RUF012 - declared so by VectorEnv
+        "autoreset_mode": AutoresetMode.DISABLED
+    }
 
     def __init__(
         self,
@@ -148,7 +150,7 @@ class GroupVectorEnv(VectorEnv[Observation, Sequence[str], NDArray[Any]]):
         return self._observations(), rewards, ended, truncated, infos
 
     def _observations(self) -> Observation:
-        groups = [self.desk.observe(item) for item in self._items]
+        groups = [self.desk.observe(item, copy=False) for item in self._items]
         batched: Observation = {
             key: tuple(group[key] for group in groups for _ in range(self.group_size))
             for key in groups[0]

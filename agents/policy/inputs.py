@@ -89,7 +89,7 @@ class PromptEncoder:
             features.deepstack_features = [tuple(level[number] for number in occurrences) for level in deepstack]
         positions_3PL, _ = model.model.get_rope_index(
             input_ids=ids_PL,
-            mm_token_type_ids=(ids_PL == self.image_id).int(),
+            mm_token_type_ids=torch.eq(ids_PL, self.image_id or 0).int(),
             image_grid_thw=torch.stack([grids[_key(image)] for image in images]).to(device),
             attention_mask=mask_PL,
         )

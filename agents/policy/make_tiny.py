@@ -65,7 +65,7 @@ class MakeTiny:
 
     out: Path
     """Folder to write the checkpoint to."""
-    steps: int = 2600
+    steps: int = 2000
     """Optimiser steps."""
     batch_size: int = 64
     """Rows per step."""
@@ -73,7 +73,7 @@ class MakeTiny:
     """Peak learning rate, cosine to a tenth after 100 steps of warm-up."""
     seed: int = 0
     """Seed of the weights and of the data."""
-    threads: int = 2
+    threads: int = 1
     """Torch threads."""
     minutes: float = 30.0
     """Stop with an error beyond this; the cosine needs all its steps."""
@@ -122,7 +122,10 @@ def build_processor(tokenizer: PreTrainedTokenizerFast) -> Qwen3VLProcessor:
 
 def build_model(tokenizer: PreTrainedTokenizerFast) -> Qwen3VLForConditionalGeneration:
     """Build the untrained model; its shape is Qwen3-VL's, deepstack and interleaved M-RoPE included."""
-    token = tokenizer.convert_tokens_to_ids
+
+    def token(text: str) -> int:
+        return tokenizer.get_vocab()[text]
+
     config = Qwen3VLConfig(
         text_config={
             "vocab_size": len(tokenizer),

@@ -30,8 +30,8 @@ class Expert:
 
     """
 
-    miscount: float = 0.3
-    misadd: float = 0.1
+    miscount: float = 0.4
+    misadd: float = 0.12
     teacher_share: float = 0.4
     listing_share: float = 0.9
     listing_until: float = 0.3

@@ -76,7 +76,7 @@ class TransformersPolicy:
         ).to(self.model.device)
         prefix = self._run_prompts(self.model, prompts)
         owner_N = torch.arange(len(prompts), device=self.model.device).repeat_interleave(n)
-        self._repeat(prefix.cache, owner_N)
+        self._repeat(prefix.cache, len(prompts), owner_N)
         ids: list[list[int]] = [[] for _ in range(rows)]
         logprobs: list[list[float]] = [[] for _ in range(rows)]
         alive = list(range(rows))  # which completion each row of the running batch is
@@ -138,7 +138,7 @@ class TransformersPolicy:
         prefix = self._run_prompts(model, prompts)
         hidden_NTH = prefix.last_PH[owner_N][:, None]
         if longest > 1:
-            self._repeat(prefix.cache, owner_N)
+            self._repeat(prefix.cache, len(prompts), owner_N)
             mask = torch.cat([prefix.mask_PL[owner_N], mask_NT[:, 1:].to(prefix.mask_PL.dtype)], dim=1)
             position = prefix.next_position_P[owner_N][:, None] + torch.arange(longest - 1, device=device)
             hidden = self._run(model, ids_NT[:, :-1], mask, position, prefix.cache)
@@ -171,8 +171,7 @@ class TransformersPolicy:
         return output.last_hidden_state
 
     @staticmethod
-    def _repeat(cache: DynamicCache, owner_N: Tensor) -> None:
-        rows = cache.layers[0].keys.shape[0]
+    def _repeat(cache: DynamicCache, rows: int, owner_N: Tensor) -> None:
         times, rest = divmod(len(owner_N), rows)
         regular = not rest and torch.equal(owner_N, torch.arange(rows, device=owner_N.device).repeat_interleave(times))
         if not regular:

@@ -83,7 +83,7 @@ def _interval(interval: Interval) -> dict[str, float | None]:
     return {"mean": _number(interval.mean), "low": _number(interval.low), "high": _number(interval.high)}
 
 
-def _number(value: float) -> float | None:
+def _number(value: float | np.floating[Any]) -> float | None:
     return None if math.isnan(value) else float(value)
 
 

@@ -51,7 +51,9 @@ def print_table(results: Mapping[str, Any], console: Console | None = None) -> N
     )  # fmt: skip
     for column in columns:
         behaviour.add_column(column, justify="left" if column == "agent" else "right")
-    rows = {"untrained": (base["metrics"], {}, None)}
+    rows: dict[str, tuple[Mapping[str, float], Mapping[str, float], float | None]] = {
+        "untrained": (base["metrics"], {}, None)
+    }
     for name, agent in results["agents"].items():
         seconds = results["timing"]["seconds_by_agent"][name]
         rows[name] = (agent["heldout_metrics"], agent["training_metrics"], sum(seconds.values()))

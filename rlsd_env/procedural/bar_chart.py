@@ -30,6 +30,7 @@ LEVELS = (
     Level(5, 20, ("sum", "difference", "ratio"), 5),
     Level(6, 50, ("sum", "difference", "ratio"), 10),
 )
+BAR_COLOURS = tuple(colour for colour in COLOURS if colour != "black")  # axis and labels are black
 SIGNS = {"sum": "+", "difference": "-", "ratio": "/"}
 
 
@@ -74,7 +75,7 @@ class BarChart(ProceduralSource):
     def make(self, task_id: str, rng: np.random.Generator) -> Item:
         """Draw the values, the two bars that are asked for and the chart."""
         level = LEVELS[self.difficulty - 1]
-        colours = [list(COLOURS)[i] for i in rng.permutation(len(COLOURS))[: level.bars]]
+        colours = [BAR_COLOURS[i] for i in rng.permutation(len(BAR_COLOURS))[: level.bars]]
         values = [int(value) for value in rng.integers(1, level.most + 1, size=level.bars)]
         operation = level.operations[int(rng.integers(len(level.operations)))]
         i, j = (int(n) for n in rng.permutation(level.bars)[:2])

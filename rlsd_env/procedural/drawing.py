@@ -17,6 +17,7 @@ COLOURS: dict[str, tuple[int, int, int]] = {
     "yellow": (234, 179, 8),
     "purple": (147, 51, 234),
     "black": (23, 23, 23),
+    "orange": (249, 115, 22),
 }
 SHAPES = ("circle", "square", "triangle", "cross")
 

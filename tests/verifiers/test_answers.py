@@ -164,7 +164,8 @@ def test_not_of_the_kind(kind, gold, answer, status):
         ("1.2", 1, "1.24", True),
         ("1.2", 1, "1.25", True),  # a tie rounds to 1.2 or 1.3, as one likes
         ("1.2", 1, "1.26", False),
-        ("1.234", 1, "1.2", True),
+        ("1.24", 1, "1.16", True),  # the gold is 1.2
+        ("1.24", 1, "1.28", False),
         ("3", 0, "3.4", True),
         ("3", 0, "3.6", False),
         ("0.12", 2, "0.13", False),
@@ -236,3 +237,10 @@ def test_a_response_that_is_no_string_is_the_callers_failure(response, caplog):
     assert verdict.reward == 0.0
     assert type(response).__name__ in verdict.feedback
     assert caplog.records
+
+
+def test_a_very_long_answer_is_only_right_as_the_golds_very_text():
+    gold = "x" * 10_001
+    assert judge(gold, Reference(gold)).correct
+    verdict = judge(gold.upper(), Reference(gold))
+    assert (verdict.reward, verdict.status) == (0.0, Status.UNPARSABLE)

@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+import tomllib
+
+import pytest
+
+from agents.cli import parse
+from agents.config import CompareOptions, EvaluateOptions, TrainOptions, resolved, to_toml
+from rlsd_env import ConfigurationError
+
+
+def read(cls, *argv):
+    return parse(cls, argv, "prog", "what it does")
+
+
+def test_defaults_and_flags():
+    options = read(CompareOptions, "--agents", "grpo,rlsd", "--seeds", "3,4", "--env-kwargs", "difficulty=3", "data_dir=a/b")
+    assert options.agents == ("grpo", "rlsd")
+    assert options.seeds == (3, 4)
+    assert options.env_kwargs == {"difficulty": 3, "data_dir": "a/b"}
+    assert options.steps == CompareOptions().steps
+    assert read(CompareOptions, "--agents", "grpo", "rlsd").agents == ("grpo", "rlsd")
+    assert read(TrainOptions, "--env-kwargs", "difficulty=2").env_kwargs == {"difficulty": 2}
+
+
+def test_toml_with_overrides(tmp_path):
+    path = tmp_path / "run.toml"
+    path.write_text(
+        'agents = ["grpo", "rlsd"]\nsteps = 7\nlr = 1\ngroup-size = 4\n[env_kwargs]\ndifficulty = 3\n'
+        "[agent_kwargs.rlsd]\nepsilon = 0.1\n"
+    )
+    options = read(CompareOptions, "--config", str(path), "--steps", "9")
+    assert (options.steps, options.group_size, options.lr) == (9, 4, 1.0)
+    assert options.agents == ("grpo", "rlsd")
+    assert options.env_kwargs == {"difficulty": 3}
+    assert options.train_options("rlsd", 0, tmp_path).agent_kwargs == {"epsilon": 0.1}
+    assert options.train_options("grpo", 0, tmp_path).agent_kwargs == {}
+
+
+def test_the_stored_options_can_be_given_back(tmp_path):
+    options = read(CompareOptions, "--agents", "grpo", "--env-kwargs", "difficulty=3", "--agent-kwargs", "grpo.divide_by_std=false")
+    path = tmp_path / "config.toml"
+    path.write_text(to_toml(options))
+    again = read(CompareOptions, "--config", str(path))
+    assert resolved(again) == resolved(options)
+    assert again.agent_kwargs == {"grpo.divide_by_std": False}
+    assert tomllib.loads(path.read_text())["steps"] == options.steps
+
+
+@pytest.mark.parametrize(
+    ("cls", "argv", "message"),
+    [
+        (TrainOptions, ["--stepz", "3"], "unknown option '--stepz'; did you mean '--steps'"),
+        (TrainOptions, ["--steps", "abc"], "--steps.*'abc'"),
+        (TrainOptions, ["--steps"], "--steps"),
+        (TrainOptions, ["stray"], "stray"),
+        (TrainOptions, ["--steps", "0"], "steps is 0; it must be at least 1"),
+        (TrainOptions, ["--group-size", "1"], "group_size is 1; it must be at least 2"),
+        (TrainOptions, ["--temperature", "0"], "temperature is 0.0"),
+        (TrainOptions, ["--env-kwargs", "difficulty"], "'difficulty' is not of the form KEY=VALUE"),
+        (CompareOptions, ["--agents", "grpo,grpo"], "each may be there once"),
+        (CompareOptions, ["--agents", ","], "agents is empty"),
+        (CompareOptions, ["--seeds", "a"], "'a' is not a list of whole numbers"),
+        (CompareOptions, ["--agent-kwargs", "epsilon=0.1"], "write AGENT.OPTION"),
+        (CompareOptions, ["--agent-kwargs", "rlst.epsilon=0.1"], "write AGENT.OPTION with one of grpo"),
+        (EvaluateOptions, ["--limit", "0"], "limit is 0; it must be at least 1"),
+        (EvaluateOptions, ["--config", "/nowhere.toml"], "'/nowhere.toml' does not exist"),
+    ],
+)
+def test_bad_arguments_are_one_line_that_names_them(cls, argv, message):
+    with pytest.raises(ConfigurationError, match=message) as caught:
+        read(cls, *argv)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("steps = ", "not readable TOML"),
+        ("stepz = 3", "unknown option 'stepz'; did you mean 'steps'"),
+        ('steps = "many"', "steps is 'many'; it must be of type int"),
+        ("steps = true", "steps is True; it must be of type int"),
+        ('agents = "grpo"', "agents is 'grpo'; it must be of type list"),
+        ("agents = [1]", "must be a list of str"),
+    ],
+)
+def test_bad_toml_is_named(tmp_path, text, message):
+    path = tmp_path / "bad.toml"
+    path.write_text(text)
+    with pytest.raises(ConfigurationError, match=message):
+        read(CompareOptions, "--config", str(path))

@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+import csv
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+from rich.console import Console
+
+from agents.config import CompareOptions
+from agents.report.plots import draw_curves, read_curves, smooth
+from agents.report.results import summarise
+from agents.report.table import print_table
+from agents.storage import write_csv
+
+
+def record(agent, seed, sampled, greedy):
+    one = {"agent": agent, "seed": seed, "evaluation": {"sampled": sampled, "greedy": greedy, "metrics": {"entropy": 0.2}}}
+    if agent != "untrained":
+        one |= {"training": {"reward": 0.5, "teacher_tokens_scored": 10.0}, "seconds": {"rollout": 1.0, "update": 2.0}}
+    return one
+
+
+def results():
+    options = CompareOptions(agents=("grpo", "rlsd"), seeds=(0, 1))
+    records = [
+        record("untrained", 1, [0.5, 0.25], [1.0, 0.0]),
+        record("untrained", 0, [0.25, 0.25], [1.0, 0.0]),
+        record("grpo", 0, [0.5, 0.75], [1.0, 0.0]),
+        record("grpo", 1, [1.0, 0.5], [1.0, 1.0]),
+        record("rlsd", 1, [0.5, None], [1.0, 0.0]),
+        record("rlsd", 0, [0.25, 0.25], [1.0, 0.0]),
+    ]
+    return summarise(records, options)
+
+
+def test_gains_are_paired_by_seed_and_task():
+    found = results()
+    assert found["untrained"]["sampled_accuracy"]["mean"] == pytest.approx(0.3125)
+    assert found["agents"]["grpo"]["sampled_accuracy"]["mean"] == pytest.approx(0.6875)
+    # seed 0: .5-.25, .75-.25; seed 1: 1-.5, .5-.25
+    assert found["agents"]["grpo"]["sampled_gain"]["mean"] == pytest.approx((0.25 + 0.5 + 0.5 + 0.25) / 4)
+    assert found["agents"]["grpo"]["greedy_gain"]["mean"] == pytest.approx(0.25)
+    assert [run["seed"] for run in found["agents"]["rlsd"]["runs"]] == [0, 1]
+
+
+def test_a_task_without_a_verdict_is_left_out_of_every_seed():
+    # task 1 is null for seed 1: only task 0 counts, .25 and .5 against .25 and .5
+    assert results()["agents"]["rlsd"]["sampled_gain"]["mean"] == 0.0
+
+
+def test_the_table_shows_every_agent_beside_the_untrained_model():
+    out = io.StringIO()
+    print_table(results(), Console(file=out, width=140))
+    text = out.getvalue()
+    for word in ("untrained", "grpo", "rlsd", "+0.375", "0.688", "95 % intervals"):
+        assert word in text
+
+
+def test_curves_are_drawn_from_the_metrics(tmp_path):
+    for agent in ("grpo", "rlsd"):
+        for seed in (0, 1):
+            folder = tmp_path / "runs" / agent / f"seed{seed}"
+            folder.mkdir(parents=True)
+            rows = [{"step": s, "reward": 0.1 * s + seed, "entropy": 0.5} for s in range(6)]
+            write_csv(folder / "metrics.csv", rows)
+    drawn = draw_curves(tmp_path)
+    assert [path.name for path in drawn] == ["learning_curve_reward.png", "learning_curve_entropy.png"]
+    for path in drawn:
+        pixels = np.asarray(Image.open(path).convert("RGB"))
+        assert len(np.unique(pixels.reshape(-1, 3), axis=0)) > 10
+    assert read_curves(tmp_path, "reward")["rlsd"][1] == pytest.approx([1.0, 1.1, 1.2, 1.3, 1.4, 1.5])
+
+
+def test_smoothing_by_hand():
+    assert smooth([1, 2, 3, 4], window=2).tolist() == [1.0, 1.5, 2.5, 3.5]
+
+
+def test_csv_has_the_union_of_columns(tmp_path):
+    write_csv(tmp_path / "m.csv", [{"step": 0, "b": 1.5}, {"step": 1, "a": 2.0}])
+    with (tmp_path / "m.csv").open(newline="") as file:
+        assert list(csv.DictReader(file)) == [{"step": "0", "a": "", "b": "1.5"}, {"step": "1", "a": "2.0", "b": ""}]

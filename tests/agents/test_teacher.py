@@ -1,0 +1,138 @@
+from __future__ import annotations
+
+import copy
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from agents.episodes import Completion, Episode, EpisodeGroup, Prompt, Turn
+from agents.messages import user_message
+from agents.teacher import TeacherWeights, answer_view, sibling_or_feedback_view, solution_view, successful_sibling
+from rlsd_env import ConfigurationError, Item, Privileged, Task
+from verifiers import Reference, Status, Verdict
+
+IMAGE = np.zeros((16, 16, 3), np.uint8)
+PROMPT = Prompt((user_message("<image>How many?"),), (IMAGE,))
+
+
+def episode(text, correct, reward=None, status=Status.OK, feedback=""):
+    verdict = Verdict(float(correct) if reward is None else reward, correct, text, status, feedback)
+    return Episode((Turn(PROMPT, Completion((1, 2), (-0.1, -0.2), text, "stop")),), verdict.reward, verdict)
+
+
+def group(*episodes, solution="2 + 5 = 7.", trace=None):
+    task = Task("t", "<image>How many?", (IMAGE,))
+    return EpisodeGroup(Item(task, Privileged(Reference("7", solution=solution), trace)), episodes)
+
+
+def shown(view):
+    (prompt,) = view.prompts
+    assert prompt.images is PROMPT.images  # the teacher always sees the image, the very same one
+    assert prompt.messages[0]["content"][0] == {"type": "image"}
+    return prompt.messages[0]["content"][-1]["text"]
+
+
+def test_rlsds_teacher_sees_the_answer_and_not_the_solution():
+    text = shown(answer_view(group(episode("3", False)), 0))
+    assert text.startswith("How many?")
+    assert "answer is 7" in text
+    assert "2 + 5" not in text
+
+
+def test_opsds_teacher_sees_trace_else_solution_else_answer():
+    assert "a long trace" in shown(solution_view(group(episode("3", False), trace="a long trace"), 0))
+    assert "2 + 5 = 7." in shown(solution_view(group(episode("3", False)), 0))
+    assert "answer is 7" in shown(solution_view(group(episode("3", False), solution=None), 0))
+
+
+def test_sdpos_teacher_sees_another_success_never_its_own():
+    only = group(episode("mine", True), episode("other", False))
+    assert successful_sibling(only, 0) is None
+    assert sibling_or_feedback_view(only, 0, "always") is None  # a correct attempt gets no feedback either
+    two = group(episode("first", True), episode("second", True), episode("third", False, feedback="count again"))
+    assert "first" not in shown(sibling_or_feedback_view(two, 0, "never"))
+    assert "second" in shown(sibling_or_feedback_view(two, 0, "never"))
+    text = shown(sibling_or_feedback_view(two, 2, "without_sibling"))
+    assert "first" in text
+    assert "count again" not in text
+    both = shown(sibling_or_feedback_view(two, 2, "always"))
+    assert "first" in both
+    assert "count again" in both
+
+
+def test_sdpos_success_is_accuracy_not_a_shaped_reward():
+    shaped = group(episode("well formatted and wrong", False, reward=0.9), episode("x", False, feedback="no"))
+    assert successful_sibling(shaped, 1) is None
+    assert "no" in shown(sibling_or_feedback_view(shaped, 1, "without_sibling"))
+
+
+def test_a_success_that_the_verifier_failed_on_does_not_count():
+    failed = group(episode("?", True, status=Status.TIMEOUT), episode("x", False))
+    assert successful_sibling(failed, 1) is None
+
+
+def test_views_are_pure():
+    one = group(episode("a", True), episode("b", False, feedback="f"))
+    before = copy.deepcopy([turn.prompt.messages for e in one.episodes for turn in e.turns])
+    texts = [shown(sibling_or_feedback_view(one, 1, "always")) for _ in range(2)]
+    assert texts[0] == texts[1]
+    assert [turn.prompt.messages for e in one.episodes for turn in e.turns] == before
+
+
+def test_every_turn_of_a_conversation_keeps_what_was_said():
+    later = Prompt((*PROMPT.messages, {"role": "assistant", "content": "5"}, user_message("Again?")), PROMPT.images)
+    turns = (Turn(PROMPT, Completion((1,), (0.0,), "5", "stop")), Turn(later, Completion((1,), (0.0,), "7", "stop")))
+    two = Episode(turns, 1.0, Verdict(1.0, True, "7", Status.OK))
+    prompts = answer_view(group(two), 0).prompts
+    assert [len(prompt.messages) for prompt in prompts] == [1, 3]
+    assert all("answer is 7" in prompt.messages[0]["content"][-1]["text"] for prompt in prompts)
+    assert prompts[1].messages[1:] == later.messages[1:]
+
+
+def linear(value):
+    model = nn.Linear(1, 1, bias=False)
+    with torch.no_grad():
+        model.weight.fill_(value)
+    return model
+
+
+def followed(rule, updates):
+    student = linear(0.0)
+    weights = TeacherWeights(rule, student)
+    seen = []
+    for value in updates:
+        with torch.no_grad():
+            student.weight.fill_(value)
+        weights.after_update()
+        seen.append(round(float(weights.model.weight), 6))
+    return seen
+
+
+def test_teacher_weights_follow_their_rule():
+    assert followed("live", [1, 2, 3]) == [1, 2, 3]
+    assert followed("frozen", [1, 2, 3]) == [0, 0, 0]
+    # 0 + .5 (1 - 0) = .5; .5 + .5 (2 - .5) = 1.25; 1.25 + .5 (3 - 1.25) = 2.125
+    assert followed("ema(0.5)", [1, 2, 3]) == [0.5, 1.25, 2.125]
+    assert followed("synced(2)", [1, 2, 3, 4, 5]) == [0, 2, 2, 4, 4]
+
+
+def test_a_resumed_teacher_goes_on_where_it_was():
+    student = linear(0.0)
+    first = TeacherWeights("synced(3)", student)
+    with torch.no_grad():
+        student.weight.fill_(5.0)
+    first.after_update()
+    again = TeacherWeights("synced(3)", student)  # a new process would copy the student as it is now
+    again.load_state_dict(first.state_dict())
+    assert float(again.model.weight) == 0.0
+    for _ in range(2):
+        again.after_update()
+    assert float(again.model.weight) == 5.0
+
+
+@pytest.mark.parametrize("rule", ["eman(0.1)", "ema", "ema(0)", "ema(2)", "synced(0.5)", "synced", "live(3)", "ema(1e)", ""])
+def test_unknown_rules_are_named(rule):
+    with pytest.raises(ConfigurationError, match="allowed are live, frozen"):
+        TeacherWeights(rule, linear(0.0))

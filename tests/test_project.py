@@ -1,0 +1,56 @@
+"""Rules about the project as a whole: who may import whom, and how light an import is."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+
+import pytest
+
+from tests.conftest import ROOT
+
+ALLOWED = {"verifiers": set(), "rlsd_env": {"verifiers"}, "agents": {"verifiers", "rlsd_env"}}
+OURS = {"verifiers", "rlsd_env", "agents", "benchmarks", "tests"}
+
+
+def imported(path):
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name.partition(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            yield node.module.partition(".")[0]
+
+
+@pytest.mark.parametrize("package", ALLOWED)
+def test_imports_run_downwards_only(package):
+    files = list((ROOT / package).rglob("*.py"))
+    assert files
+    for path in files:
+        upward = set(imported(path)) & OURS - ALLOWED[package] - {package}
+        assert not upward, f"{path} imports {upward}"
+
+
+@pytest.mark.parametrize("module", ["verifiers", "rlsd_env", "agents"])
+def test_importing_a_package_loads_nothing_heavy(module):
+    heavy = ["torch", "transformers", "vllm", "matplotlib", "stable_baselines3"]
+    code = f"import sys, {module}; print([m for m in {heavy} if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("package", sorted(OURS))
+def test_the_packages_are_this_projects_own(package):
+    """PyPI has other packages under these names; one of them on the path would be a silent mix-up."""
+    module = __import__(package)
+    assert module.__file__.startswith(str(ROOT))
+
+
+def test_a_foreign_verifiers_package_is_named(tmp_path):
+    (tmp_path / "verifiers").mkdir()
+    (tmp_path / "verifiers" / "__init__.py").write_text("")
+    code = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); import rlsd_env"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, timeout=60)
+    assert done.returncode != 0
+    assert "another package" in done.stderr
+    assert str(tmp_path) in done.stderr
