@@ -94,7 +94,7 @@ def run_all(tasks: Mapping[str, tuple[Callable[..., Any], tuple[Any, ...]]], job
             pool.shutdown(wait=False, cancel_futures=True)
             raise
         _drain(reports, bar)
-    return results
+    return {name: results[name] for name in tasks}
 
 
 def _drain(reports: Any, bar: Bar) -> None:

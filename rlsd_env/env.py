@@ -26,7 +26,8 @@ class ReasoningEnv(gymnasium.Env[Observation, str]):
     `UnicodeText`: the raw completion. Token ids and log-probabilities belong to the trajectory, not here.
 
     ## Observation Space
-    `Dict`: `question` (the prompt, one `<image>` per picture), `images` (a tuple of uint8 H x W x 3 arrays), `choices` (a tuple of strings), `feedback` (text, "" on the first turn), `turn`.
+    `Dict`: `question` (the prompt, one `<image>` per picture), `images` (a tuple of uint8 H x W x 3 arrays),
+    `choices` (a tuple of strings), `feedback` (text, "" on the first turn), `turn`.
 
     ## Rewards
     The verdict's reward, 1.0 or 0.0 unless the verifier shapes it.

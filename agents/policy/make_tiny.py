@@ -13,6 +13,7 @@ The same seed and thread count give the same weights on the same machine.
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import json
 import math
 import time
@@ -33,6 +34,7 @@ from transformers import (
     Qwen3VLVideoProcessor,
 )
 
+from agents.policy.tiny_card import MeasureTiny, write_card
 from agents.policy.tiny_data import EXPERT, Row, corpus, draw_row
 
 SPECIAL = (
@@ -65,7 +67,7 @@ class MakeTiny:
 
     out: Path
     """Folder to write the checkpoint to."""
-    steps: int = 2000
+    steps: int = 1900
     """Optimiser steps."""
     batch_size: int = 64
     """Rows per step."""
@@ -77,6 +79,8 @@ class MakeTiny:
     """Torch threads."""
     minutes: float = 30.0
     """Stop with an error beyond this; the cosine needs all its steps."""
+    mathvision_dir: str | None = None
+    """Folder of MathVision testmini, for a row of the model card."""
 
 
 def build_tokenizer(texts: list[str], vocabulary: int = 1024) -> PreTrainedTokenizerFast:
@@ -211,10 +215,11 @@ def train(options: MakeTiny) -> tuple[Qwen3VLForConditionalGeneration, Qwen3VLPr
         if time.monotonic() - start > options.minutes * 60:
             raise TimeoutError(f"step {step} of {options.steps} after {options.minutes} minutes")
         rows = [draw_row(rng, step / options.steps) for _ in range(options.batch_size)]
-        rows.sort(key=lambda row: len(row.messages[0]["content"][-1]["text"]))  # less padding in each half
+        rows.sort(key=lambda row: len(row.messages[0]["content"][-1]["text"]))  # less padding in each part
         optimizer.zero_grad(set_to_none=True)
         losses, tokens = 0.0, 0
-        for part in (rows[: len(rows) // 2], rows[len(rows) // 2 :]):
+        cuts = [0, len(rows) // 2, len(rows) - len(rows) // 16, len(rows)]
+        for part in (rows[first:last] for first, last in itertools.pairwise(cuts)):
             inputs, labels = collate(processor, part)
             hidden = model.model(**inputs).last_hidden_state
             targets = labels[:, 1:]
@@ -237,19 +242,20 @@ def train(options: MakeTiny) -> tuple[Qwen3VLForConditionalGeneration, Qwen3VLPr
 
 
 def main() -> None:
-    """Train, save and describe the checkpoint."""
+    """Train and save the checkpoint, then measure it for its model card."""
     options = tyro.cli(MakeTiny, description=__doc__)
     start = time.monotonic()
     model, processor = train(options)
     model.save_pretrained(options.out)
     processor.save_pretrained(options.out)
     record = {
-        "options": {**dataclasses.asdict(options), "out": None},
+        "options": {name: getattr(options, name) for name in ("steps", "batch_size", "lr", "seed", "threads")},
         "expert": dataclasses.asdict(EXPERT),
         "minutes": round((time.monotonic() - start) / 60, 1),
         "torch": torch.__version__,
     }
     (options.out / "making.json").write_text(json.dumps(record, indent=2) + "\n")
+    print(write_card(MeasureTiny(options.out, options.mathvision_dir)))
 
 
 if __name__ == "__main__":

@@ -13,8 +13,8 @@ from rlsd_env.procedural.bar_chart import BarChart
 from rlsd_env.procedural.dot_sum import DotSum
 from rlsd_env.procedural.drawing import COLOURS, SHAPES, Canvas
 from rlsd_env.procedural.shape_count import ShapeCount
-from rlsd_env.prompts import render
-from rlsd_env.task import IMAGE_PLACEHOLDER, Image, Item
+from rlsd_env.prompts import choice_letter, render
+from rlsd_env.task import IMAGE_PLACEHOLDER, Image, Item, Task
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,8 @@ class Expert:
         teacher_share: share of rows with privileged text, split evenly over its kinds.
         listing_share: share of rows that list a grid's cells, falling linearly to 0 at `listing_until`.
         listing_until: the part of the training after which nothing is listed any more.
+        guess_share: share of rows that ask something else, with or without options, and are answered by a
+            guess in the right format, so that the model is at chance elsewhere and not silent.
 
     """
 
@@ -35,9 +37,11 @@ class Expert:
     teacher_share: float = 0.4
     listing_share: float = 0.9
     listing_until: float = 0.3
+    guess_share: float = 0.05
 
 
 EXPERT = Expert()
+LETTERS = list("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789$\\{}^_=+-,.'()")
 SOURCE = ShapeCount()
 KINDS = ("answer", "solution", "sibling", "feedback")
 
@@ -96,11 +100,35 @@ def listing(rng: np.random.Generator) -> Row:
     return Row([user_message("<image>List the cells.")], canvas.array(), "".join(words).strip())
 
 
+def guess(rng: np.random.Generator) -> Row:
+    """Ask something that cannot be known, about a picture of any size, and answer with a guess."""
+    words = ["".join(rng.choice(LETTERS, int(rng.integers(1, 9)))) for _ in range(int(rng.integers(3, 40)))]
+    height, width = (int(side) for side in rng.integers(40, 400, size=2))
+    canvas = Canvas(width, height)
+    for _ in range(int(rng.integers(1, 9))):
+        radius = float(rng.uniform(4, 40))
+        shape, colour = str(rng.choice(SHAPES)), str(rng.choice(list(COLOURS)))
+        canvas.shape(shape, colour, (float(rng.uniform(0, width)), float(rng.uniform(0, height))), radius)
+    choices = ["".join(rng.choice(LETTERS, int(rng.integers(1, 6)))) for _ in range(int(rng.integers(3, 6)))]
+    if rng.random() < 0.5:
+        choices = []
+    text = f"<image>{' '.join(words)}?"
+    task = Task("guess", text, (canvas.array(),), tuple(choices))
+    answer = choice_letter(int(rng.integers(len(choices)))) if choices else str(int(rng.integers(1, 13)))
+    return Row(
+        [user_message(render(task))],
+        task.images[0],
+        f"<think> It could be {answer}. </think> <answer> {answer} </answer>",
+    )
+
+
 def draw_row(rng: np.random.Generator, progress: float) -> Row:
     """Draw one row of the mixture at a point of the training between 0 and 1."""
     if rng.random() < EXPERT.listing_share * max(0.0, 1 - progress / EXPERT.listing_until):
         return listing(rng)
     item = SOURCE.item(int(rng.integers(2**30)))  # the fold "train"
+    if rng.random() < EXPERT.guess_share:
+        return guess(rng)
     prompt = render(item.task)
     if rng.random() < EXPERT.teacher_share:
         kind = KINDS[int(rng.integers(len(KINDS)))]
@@ -114,6 +142,7 @@ def draw_row(rng: np.random.Generator, progress: float) -> Row:
 def corpus(rng: np.random.Generator, rows: int = 4000) -> list[str]:
     """Collect text to train the tokenizer on: prompts and responses of every kind of row."""
     drawn = [draw_row(rng, progress) for progress in np.linspace(0, 1, rows)]
+    drawn = [row for row in drawn if "It could be" not in row.response]
     texts = [part["text"] for row in drawn for part in row.messages[0]["content"] if part["type"] == "text"]
     for source in (BarChart(difficulty=3), DotSum(difficulty=3)):
         for index in range(rows // 4):
@@ -122,4 +151,5 @@ def corpus(rng: np.random.Generator, rows: int = 4000) -> list[str]:
                 render(item.task).replace(IMAGE_PLACEHOLDER, ""),
                 str(item.privileged.reference.solution),
             ]
-    return texts + [row.response for row in drawn] + ["user\n", "assistant\n"] * rows
+    guesses = [f" It could be {answer}." for answer in (*"ABCDE", *range(10))] * (rows // 40)
+    return texts + [row.response for row in drawn] + guesses + ["user\n", "assistant\n"] * rows

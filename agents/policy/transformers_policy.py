@@ -135,6 +135,9 @@ class TransformersPolicy:
         ids_NT = torch.tensor([[*ids, *[pad] * (longest - len(ids))] for ids in responses], device=device)
         mask_NT = torch.arange(longest, device=device)[None] < lengths[:, None]
 
+        if torch.isin(ids_NT[mask_NT], self.never_ids).any():
+            raise ValueError("a response has vision placeholder tokens, which are never sampled and have no log-prob")
+
         prefix = self._run_prompts(model, prompts)
         hidden_NTH = prefix.last_PH[owner_N][:, None]
         if longest > 1:

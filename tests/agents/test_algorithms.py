@@ -77,13 +77,21 @@ def test_sdpo_bounds_its_ratio_and_compares_the_top_k_with_a_tail():
     far = dataclasses.replace(signals(), S_old_NT=signals().S_NT - tensor([[0.0, 0.5], [3.0, -1.0]]))
     plain = make("sdpo").auxiliary(student, teacher, signals())
     # exp(0) = 1, exp(.5) = 1.648721, exp(3) = 20 -> 2, exp(-1) = .367879
-    assert_close(make("sdpo").auxiliary(student, teacher, far), plain * tensor([1.0, 1.648721, 2.0, 0.367879]).double(), atol=1e-6, rtol=1e-5)
+    assert_close(
+        make("sdpo").auxiliary(student, teacher, far),
+        plain * tensor([1.0, 1.648721, 2.0, 0.367879]).double(),
+        atol=1e-6,
+        rtol=1e-5,
+    )
     coarse = make("sdpo", {"top_k": 2}).auxiliary(student, teacher, signals())
     assert (coarse <= plain + 1e-12).all()  # merging entries can only lose divergence
     assert (coarse > 0).all()
 
 
-@pytest.mark.parametrize(("name", "options"), [("opsd", {}), ("opsd", {"beta": 0.0}), ("opsd", {"beta": 1.0}), ("sdpo", {}), ("grpo+opsd", {})])
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [("opsd", {}), ("opsd", {"beta": 0.0}), ("opsd", {"beta": 1.0}), ("sdpo", {}), ("grpo+opsd", {})],
+)
 def test_the_distillation_gradient_depends_on_the_teacher(name, options):
     student, teacher = distributions()
     gradients = []

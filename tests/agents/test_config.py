@@ -14,7 +14,9 @@ def read(cls, *argv):
 
 
 def test_defaults_and_flags():
-    options = read(CompareOptions, "--agents", "grpo,rlsd", "--seeds", "3,4", "--env-kwargs", "difficulty=3", "data_dir=a/b")
+    options = read(
+        CompareOptions, "--agents", "grpo,rlsd", "--seeds", "3,4", "--env-kwargs", "difficulty=3", "data_dir=a/b"
+    )
     assert options.agents == ("grpo", "rlsd")
     assert options.seeds == (3, 4)
     assert options.env_kwargs == {"difficulty": 3, "data_dir": "a/b"}
@@ -38,7 +40,9 @@ def test_toml_with_overrides(tmp_path):
 
 
 def test_the_stored_options_can_be_given_back(tmp_path):
-    options = read(CompareOptions, "--agents", "grpo", "--env-kwargs", "difficulty=3", "--agent-kwargs", "grpo.divide_by_std=false")
+    options = read(
+        CompareOptions, "--agents", "grpo", "--env-kwargs", "difficulty=3", "--agent-kwargs", "grpo.divide_by_std=false"
+    )
     path = tmp_path / "config.toml"
     path.write_text(to_toml(options))
     again = read(CompareOptions, "--config", str(path))

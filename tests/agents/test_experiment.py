@@ -1,4 +1,4 @@
-"""Whole runs through the real command lines: repeatable, resumable after a kill, extensible, and clear on bad input."""
+"""Whole runs through the real command lines: repeatable, resumable after a kill, extensible, clear on bad input."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pytest
 from agents.rollout import TaskStream, completion_seeds
 from tests.conftest import ROOT
 
-SMALL = ["--steps", "4", "--prompts-per-step", "3", "--group-size", "4", "--eval-tasks", "6", "--eval-samples", "2", "--checkpoint-every", "1"]  # fmt: skip
+SMALL = ["--steps", "4", "--prompts-per-step", "3", "--group-size", "4", "--eval-tasks", "6", "--eval-samples", "2", "--checkpoint-every", "1"]
 CUSTOM = '''
 """An algorithm of a user's own: GRPO on the positive side only."""
 from dataclasses import dataclass
@@ -38,7 +38,12 @@ class OnlyUp(Algorithm):
 def run(module, *argv, cwd=ROOT, check=True, timeout=300):
     env = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
     done = subprocess.run(
-        [sys.executable, "-m", module, *map(str, argv)], capture_output=True, text=True, cwd=cwd, env=env, timeout=timeout
+        [sys.executable, "-m", module, *map(str, argv)],
+        capture_output=True,
+        text=True,
+        cwd=cwd,
+        env=env,
+        timeout=timeout,
     )
     if check and done.returncode:
         raise AssertionError(done.stdout + done.stderr)
@@ -77,7 +82,9 @@ def test_compare_writes_and_prints_everything(compared):
         for key in ("sampled_accuracy", "sampled_gain", "greedy_accuracy", "greedy_gain"):
             assert set(agent[key]) == {"mean", "low", "high"}
         assert len(agent["runs"]) == 2
-        assert {"entropy", "response_length", "kl_to_informed_self", "leakage_per_1000"} <= set(agent["heldout_metrics"])
+        assert {"entropy", "response_length", "kl_to_informed_self", "leakage_per_1000"} <= set(
+            agent["heldout_metrics"]
+        )
     assert (out / "learning_curve_reward.png").stat().st_size > 5000
     assert (out / "config.toml").exists()
     for word in ("untrained", "grpo+opsd", "gain over untrained"):
@@ -108,7 +115,8 @@ def test_killed_in_the_middle_and_resumed_is_as_if_never_stopped(compared, tmp_p
     out, _ = compared
     command = ["--seeds", "0,1", "--out", str(tmp_path / "killed"), *SMALL]
     env = os.environ | {"PYTHONPATH": str(ROOT)}
-    process = subprocess.Popen([sys.executable, "-m", "agents.compare", *command], cwd=ROOT, env=env, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)  # fmt: skip
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    process = subprocess.Popen([sys.executable, "-m", "agents.compare", *command], cwd=ROOT, env=env, **quiet)
     deadline = time.monotonic() + 120
     # Past some runs and within another: a teacher that is synced or averaged has changed by then.
     while len(list((tmp_path / "killed").rglob("checkpoint.pt"))) < 4 and time.monotonic() < deadline:
@@ -198,7 +206,8 @@ def test_bad_input_is_one_line_exit_2_and_nothing_written(tmp_path, module, argv
 def test_a_broken_picture_stops_the_run_before_anything_is_written(tmp_path):
     (tmp_path / "images").mkdir()
     (tmp_path / "images" / "1.png").write_bytes(b"not a picture")
-    row = {"id": "1", "question": "<image1>?", "options": [], "answer": "1", "solution": None, "level": 1, "subject": "x", "image": "images/1.png"}  # fmt: skip
+    row = {"question": "<image1>?", "options": [], "answer": "1", "solution": None}
+    row |= {"level": 1, "subject": "x", "image": "images/1.png"}
     (tmp_path / "testmini.jsonl").write_text("\n".join(json.dumps(row | {"id": str(i)}) for i in range(9)))
     env = ["--env", "rlsd/MathVision-testmini-v0", "--env-kwargs", "data_dir=."]
     for module in ("agents.train", "agents.evaluate"):
@@ -232,4 +241,7 @@ def test_task_streams_depend_on_seed_and_step_alone():
     small = TaskStream([10, 11, 12, 13, 14], 2, seed=1)
     epoch = [task for step in range(5) for task in small(step)]
     assert sorted(epoch[:5]) == sorted(epoch[5:]) == [10, 11, 12, 13, 14]
-    assert len(set(completion_seeds(0, (1, 0), 100) + completion_seeds(0, (1, 1), 100) + completion_seeds(1, (1, 0), 100))) == 300
+    assert (
+        len(set(completion_seeds(0, (1, 0), 100) + completion_seeds(0, (1, 1), 100) + completion_seeds(1, (1, 0), 100)))
+        == 300
+    )

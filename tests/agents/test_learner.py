@@ -120,9 +120,9 @@ def test_groups_without_contrast_are_not_run(policy, batch, monkeypatch):
     flat = with_verdicts(flat, lambda g, i, v: v if g else Verdict(float(i == 0), i == 0, "5", Status.OK))
     for name in ("grpo", "rlsd"):
         one = learner(policy, name)
-        rows = []
+        rows: list[int] = []
         score = one.policy.score
-        monkeypatch.setattr(one.policy, "score", lambda *a, s=score, **k: rows.append(len(a[2])) or s(*a, **k))
+        monkeypatch.setattr(one.policy, "score", lambda *a, s=score, r=rows, **k: r.append(len(a[2])) or s(*a, **k))
         metrics = one.update(flat)
         assert set(rows) == {4}  # one group of four
         assert metrics["zero_advantage_share"] == 0.75
@@ -161,7 +161,7 @@ def test_an_episode_on_which_the_verifier_failed_counts_nowhere(policy, batch):
 
 def test_a_verifier_that_fails_on_everything_stops_the_run(policy, batch):
     broken = with_verdicts(batch, lambda g, i, v: Verdict(0.0, False, None, Status.ERROR, "ZeroDivisionError: oops"))
-    with pytest.raises(RuntimeError, match="failed on all 16 episodes of step 0.*ZeroDivisionError"):
+    with pytest.raises(RuntimeError, match=r"failed on all 16 episodes of step 0.*ZeroDivisionError"):
         learner(policy).update(broken)
 
 
@@ -236,8 +236,8 @@ def test_a_restored_learner_goes_on_bit_for_bit(policy, batch, name):
         resumed.update(at_step(mixed, step))
     assert same(weights(straight), weights(resumed))
     assert_close(
-        [p for p in straight.teacher.model.parameters()],
-        [p for p in resumed.teacher.model.parameters()],
+        list(straight.teacher.model.parameters()),
+        list(resumed.teacher.model.parameters()),
         atol=0,
         rtol=0,
     )

@@ -57,7 +57,9 @@ def test_clipped_surrogate():
     # A=+1: -min(1.5, 1.28) = -1.28;  -min(.5, .8) = -.5
     # A=-1: -min(-1.5, -1.28) = 1.5;  -min(-.5, -.8) = .8
     rho = tensor([1.5, 0.5, 1.5, 0.5], dtype=torch.float64)
-    got = losses.clipped_surrogate(rho.log(), torch.zeros(4, dtype=torch.float64), tensor([1.0, 1.0, -1.0, -1.0]).double(), 0.2, 0.28)
+    got = losses.clipped_surrogate(
+        rho.log(), torch.zeros(4, dtype=torch.float64), tensor([1.0, 1.0, -1.0, -1.0]).double(), 0.2, 0.28
+    )
     assert_close(got, tensor([-1.28, -0.5, 1.5, 0.8], dtype=torch.float64))
 
 
@@ -74,7 +76,12 @@ def test_advantages_with_a_gradient_are_refused():
 
 def test_kl_divergence():
     # .5 ln(.5/.25) + .5 ln(.5/.75) = .5 (.693147 - .405465) = .143841
-    assert_close(losses.kl_divergence(logs([0.5, 0.5]), logs([0.25, 0.75])), tensor([0.143841], dtype=torch.float64), atol=1e-6, rtol=0)
+    assert_close(
+        losses.kl_divergence(logs([0.5, 0.5]), logs([0.25, 0.75])),
+        tensor([0.143841], dtype=torch.float64),
+        atol=1e-6,
+        rtol=0,
+    )
 
 
 def test_generalised_jsd():

@@ -124,9 +124,15 @@ def test_special_image_tokens_are_never_sampled_and_have_no_probability(policy):
     groups = policy.generate(prompts, 8, Sampling(2.0, 20), list(range(24)))
     sampled = {token for group in groups for completion in group for token in completion.token_ids}
     assert not sampled & set(policy.encoder.vision_ids)
-    scores = policy.score(prompts, [0], [[5, 6, 7]])
+    scores = policy.score(prompts, [0], [[20, 21, 22]])
     assert (scores.logp_MV.exp()[:, policy.encoder.vision_ids] == 0).all()
     assert_close(scores.logp_MV.exp().sum(-1), torch.ones(3))
+
+
+def test_a_response_with_a_special_image_token_is_refused(policy):
+    prompts, _ = prompts_and_items()
+    with pytest.raises(ValueError, match="never sampled"):
+        policy.score(prompts, [0], [[20, policy.encoder.vision_ids[0]]])
 
 
 def test_stop_reasons(policy):
@@ -172,7 +178,9 @@ def test_a_text_only_model_works_and_refuses_pictures():
     prompts = [Prompt((user_message("two plus three"),)), Prompt((user_message("two"),))]
     scores = policy.score(prompts, [0, 1, 1], [[6, 0], [4, 3, 0], [5]])
     full = model(torch.tensor([[3, 4, 5, 6, 0]])).logits[0, 2:-1].log_softmax(-1)
-    assert_close(scores.logp_NT[0, :2].detach(), full.gather(-1, torch.tensor([[6], [0]]))[:, 0].detach(), atol=1e-5, rtol=1e-5)
+    assert_close(
+        scores.logp_NT[0, :2].detach(), full.gather(-1, torch.tensor([[6], [0]]))[:, 0].detach(), atol=1e-5, rtol=1e-5
+    )
     assert len(policy.generate(prompts, 2, Sampling(1.0, 5), [1, 2, 3, 4])) == 2
     picture = Prompt((user_message("<image>two"),), (np.zeros((8, 8, 3), np.uint8),))
     with pytest.raises(ValueError, match="reads text only"):
@@ -182,12 +190,12 @@ def test_a_text_only_model_works_and_refuses_pictures():
 def test_a_question_with_the_models_own_special_tokens_is_refused(policy):
     image = np.zeros((16, 16, 3), np.uint8)
     with pytest.raises(ValueError, match="must not contain the model's special tokens"):
-        policy.score([Prompt((user_message("<image>what is <|image_pad|>?"),), (image,))], [0], [[5]])
+        policy.score([Prompt((user_message("<image>what is <|image_pad|>?"),), (image,))], [0], [[20]])
 
 
 def test_a_picture_that_changes_in_place_is_read_again(policy):
     image = np.zeros((64, 64, 3), np.uint8)
     prompt = Prompt((user_message("<image>?"),), (image,))
-    before = policy.score([prompt], [0], [[5, 6]]).logp_NT.detach()
+    before = policy.score([prompt], [0], [[20, 21]]).logp_NT.detach()
     image[:] = 255
-    assert not torch.allclose(before, policy.score([prompt], [0], [[5, 6]]).logp_NT.detach())
+    assert not torch.allclose(before, policy.score([prompt], [0], [[20, 21]]).logp_NT.detach())

@@ -16,7 +16,11 @@ from agents.storage import write_csv
 
 
 def record(agent, seed, sampled, greedy):
-    one = {"agent": agent, "seed": seed, "evaluation": {"sampled": sampled, "greedy": greedy, "metrics": {"entropy": 0.2}}}
+    one = {
+        "agent": agent,
+        "seed": seed,
+        "evaluation": {"sampled": sampled, "greedy": greedy, "metrics": {"entropy": 0.2}},
+    }
     if agent != "untrained":
         one |= {"training": {"reward": 0.5, "teacher_tokens_scored": 10.0}, "seconds": {"rollout": 1.0, "update": 2.0}}
     return one

@@ -44,9 +44,7 @@ def test_the_interval_covers_the_truth_about_as_often_as_it_says(noise):
     by_seed, by_task, residual = noise
     inside = 0
     for _ in range(600):
-        values = (
-            rng.normal(0, by_seed, (3, 1)) + rng.normal(0, by_task, (1, 40)) + rng.normal(0, residual, (3, 40))
-        )
+        values = rng.normal(0, by_seed, (3, 1)) + rng.normal(0, by_task, (1, 40)) + rng.normal(0, residual, (3, 40))
         interval = crossed_interval(values)
         inside += interval.low <= 0 <= interval.high
     assert inside / 600 > 0.91

@@ -106,7 +106,7 @@ def followed(rule, updates):
         with torch.no_grad():
             student.weight.fill_(value)
         weights.after_update()
-        seen.append(round(float(weights.model.weight), 6))
+        seen.append(round(float(weights.model.weight.detach()), 6))
     return seen
 
 
@@ -132,7 +132,9 @@ def test_a_resumed_teacher_goes_on_where_it_was():
     assert float(again.model.weight) == 5.0
 
 
-@pytest.mark.parametrize("rule", ["eman(0.1)", "ema", "ema(0)", "ema(2)", "synced(0.5)", "synced", "live(3)", "ema(1e)", ""])
+@pytest.mark.parametrize(
+    "rule", ["eman(0.1)", "ema", "ema(0)", "ema(2)", "synced(0.5)", "synced", "live(3)", "ema(1e)", ""]
+)
 def test_unknown_rules_are_named(rule):
     with pytest.raises(ConfigurationError, match="allowed are live, frozen"):
         TeacherWeights(rule, linear(0.0))

@@ -49,7 +49,11 @@ def test_a_row_becomes_a_task(folder):
     np.testing.assert_array_equal(item.task.images[0], np.full((6, 8, 3), 255, np.uint8))  # transparent is white
     assert item.task.train_allowed
     verifier = verifiers.make("answer")
-    for response, reward in (("<answer> B </answer>", 1.0), ("<answer> blue </answer>", 1.0), ("<answer> A </answer>", 0.0)):
+    for response, reward in (
+        ("<answer> B </answer>", 1.0),
+        ("<answer> blue </answer>", 1.0),
+        ("<answer> A </answer>", 0.0),
+    ):
         assert verifier.verify(response, item.privileged.reference).reward == reward
 
 

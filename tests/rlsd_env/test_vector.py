@@ -6,7 +6,7 @@ import pytest
 from gymnasium.error import ResetNeeded
 from gymnasium.vector import AsyncVectorEnv, AutoresetMode, SyncVectorEnv
 
-import rlsd_env  # noqa: F401
+import rlsd_env
 from rlsd_env import ConfigurationError
 
 
