@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from agents import cli
-from agents.algorithms import find
 from agents.config import CompareOptions, TrainOptions
-from agents.pool import Bar, report, run_all
+from agents.pool import report, run_all
+from agents.progress import Bar
 from agents.storage import open_folder, write_json
 
 
@@ -41,6 +41,7 @@ def run(options: CompareOptions) -> dict[str, Any]:
         ConfigurationError: an option is unusable; nothing has been written then.
 
     """
+    from agents.algorithms import find
     from agents.experiment import check
     from agents.report.plots import draw_curves
     from agents.report.results import summarise

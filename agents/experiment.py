@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +25,8 @@ from agents.learner import LearnerConfig
 from agents.metrics import batch_metrics
 from agents.policy.base import Policy, Sampling
 from agents.policy.loading import find_policy, load_policy
+from agents.policy.transformers_policy import TransformersPolicy
+from agents.progress import Progress
 from agents.rollout import TaskStream, collect, completion_seeds
 from agents.storage import load_checkpoint, open_folder, save_checkpoint, write_csv, write_json
 from rlsd_env.errors import ConfigurationError
@@ -34,30 +35,10 @@ STREAM_TRAINING = 1
 HELDOUT_SEED = 3
 
 
-@dataclass(frozen=True)
-class Progress:
-    """What a run reports after each of its steps.
-
-    Attributes:
-        agent: the agent's name.
-        seed: the run's seed.
-        step: steps done.
-        steps: steps in all.
-        reward: mean reward of the latest batch.
-
-    """
-
-    agent: str
-    seed: int
-    step: int
-    steps: int
-    reward: float
-
-
 Report = Callable[[Progress], None]
 
 
-def prepare(options: EnvironmentOptions) -> Policy:
+def prepare(options: EnvironmentOptions) -> TransformersPolicy:
     """Set torch up and load the policy."""
     torch.set_num_threads(options.threads)
     return load_policy(options.policy, options.device)
@@ -126,9 +107,9 @@ def train(options: TrainOptions, report: Report) -> dict[str, Any]:
         if (step + 1) % options.checkpoint_every == 0 or step + 1 == options.steps:
             state = {"agent": agent.state_dict(), "rows": rows, "timing": timing, "step": step + 1}
             save_checkpoint(out / "checkpoint.pt", state)
-            write_csv(out / "metrics.csv", rows)
-            write_csv(out / "timing.csv", timing)
+            _write_tables(out, rows, timing)
         report(Progress(algorithm.name, options.seed, step + 1, options.steps, metrics.get("reward", float("nan"))))
+    _write_tables(out, rows, timing)  # a kill may have come between the last checkpoint and its tables
     result = {
         "agent": algorithm.name,
         "seed": options.seed,
@@ -136,8 +117,8 @@ def train(options: TrainOptions, report: Report) -> dict[str, Any]:
         "training": _training_record(rows),
         "seconds": {name: sum(row[f"seconds_{name}"] for row in timing) for name in ("rollout", "update")},
     }
-    policy.model.save_pretrained(out / "model")  # type: ignore[operator]
-    policy.processor.save_pretrained(out / "model")  # type: ignore[attr-defined]
+    policy.model.save_pretrained(out / "model")
+    policy.processor.save_pretrained(out / "model")
     write_json(finished, result)
     return result
 
@@ -148,6 +129,11 @@ def _restore(agent: Agent, checkpoint: Path) -> tuple[list[dict[str, float]], li
     state = load_checkpoint(checkpoint)
     agent.load_state_dict(state["agent"])
     return state["rows"], state["timing"], state["step"]
+
+
+def _write_tables(out: Path, rows: Sequence[dict[str, float]], timing: Sequence[dict[str, float]]) -> None:
+    write_csv(out / "metrics.csv", rows)
+    write_csv(out / "timing.csv", timing)
 
 
 def _training_record(rows: Sequence[dict[str, float]]) -> dict[str, float]:

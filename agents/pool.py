@@ -1,4 +1,4 @@
-"""Runs in worker processes that die with their parent, and one progress bar over all of them."""
+"""Runs in worker processes that die with their parent."""
 
 from __future__ import annotations
 
@@ -11,9 +11,8 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from multiprocessing.connection import wait as wait_for_handles
 from typing import Any
 
-from tqdm import tqdm
-
-from agents.experiment import Progress
+from agents.progress import Bar, Progress
+from rlsd_env.errors import ConfigurationError
 
 _reports: Any = None
 POLL_SECONDS = 0.5
@@ -37,32 +36,6 @@ def report(progress: Progress) -> None:
     _reports.put(progress)
 
 
-class Bar:
-    """A progress bar over the steps of all runs that names agent, seed, step, reward and time left."""
-
-    def __init__(self, total: int, initial: int = 0) -> None:
-        # On a terminal twice a second; in a log file a line every ten seconds.
-        self._bar = tqdm(
-            total=total,
-            initial=initial,
-            unit="step",
-            mininterval=0.5 if os.isatty(2) else 10,
-            bar_format="{percentage:3.0f}%|{bar:20}| {n_fmt}/{total_fmt} steps, {remaining} left, {desc}",
-        )
-
-    def __call__(self, progress: Progress) -> None:
-        """Show a report."""
-        self._bar.set_description_str(
-            f"{progress.agent} seed {progress.seed} step {progress.step}/{progress.steps} reward {progress.reward:.3f}",
-            refresh=False,
-        )
-        self._bar.update(1)
-
-    def close(self) -> None:
-        """Finish the bar."""
-        self._bar.close()
-
-
 def run_all(tasks: Mapping[str, tuple[Callable[..., Any], tuple[Any, ...]]], jobs: int, bar: Bar) -> dict[str, Any]:
     """Run named tasks in `jobs` worker processes and return their results by name.
 
@@ -72,7 +45,8 @@ def run_all(tasks: Mapping[str, tuple[Callable[..., Any], tuple[Any, ...]]], job
         bar: receives what the workers report.
 
     Raises:
-        RuntimeError: a task failed; the message names it. Tasks that run finish first, none is begun.
+        ConfigurationError: a task could not use an option; the message names the task.
+        RuntimeError: a task failed otherwise; the message names it. Tasks that run finish, none is begun.
 
     """
     context = multiprocessing.get_context("spawn")
@@ -88,6 +62,8 @@ def run_all(tasks: Mapping[str, tuple[Callable[..., Any], tuple[Any, ...]]], job
                 for future in done:
                     try:
                         results[futures[future]] = future.result()
+                    except ConfigurationError as error:
+                        raise ConfigurationError(f"{futures[future]}: {error}") from error
                     except Exception as error:
                         raise RuntimeError(f"{futures[future]} failed: {error}") from error
         except BaseException:

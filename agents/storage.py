@@ -90,7 +90,7 @@ def open_folder(folder: Path, options: Any, resume: bool) -> None:
                 "resume with the stored options, or give another --out"
             )
         return
-    if folder.is_dir() and any(folder.iterdir()):
+    if folder.is_dir() and any(folder.iterdir()) and not resume:  # a kill may have come before the options
         raise ConfigurationError(f"out {str(folder)!r} is not empty and holds no run; give another --out")
     folder.mkdir(parents=True, exist_ok=True)
     text = to_toml(options)

@@ -14,7 +14,7 @@ def main(argv: Sequence[str]) -> None:
     """Read the arguments and train."""
     options = cli.parse(TrainOptions, argv, "python -m agents.train", __doc__ or "")
     from agents.experiment import check, train
-    from agents.pool import Bar
+    from agents.progress import Bar
 
     check(options, [(options.agent, options.agent_kwargs)])
     bar = Bar(options.steps)

@@ -43,16 +43,17 @@ def find_policy(name: str, device: str = "auto") -> tuple[str, str]:
 def load_policy(name: str = "tiny", device: str = "auto") -> TransformersPolicy:
     """Load a policy: "tiny" (bundled), a checkpoint folder, or a hub id.
 
-    Weights are float32 on a CPU and for the bundled model, bfloat16 on a GPU.
+    Weights are float32: bfloat16 ones would swallow the small updates of training.
 
     Raises:
         ConfigurationError: the device is not there, or nothing can be loaded under that name.
 
     """
     path, device = find_policy(name, device)
-    dtype = torch.bfloat16 if device == "cuda" and name != "tiny" else torch.float32
     try:
-        return TransformersPolicy.from_pretrained(path, dtype=dtype, device_map=None if device == "cpu" else device)
+        return TransformersPolicy.from_pretrained(
+            path, dtype=torch.float32, device_map=None if device == "cpu" else device
+        )
     except (OSError, ValueError) as error:
         raise _not_loadable(name, error) from error
 
