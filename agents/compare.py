@@ -8,6 +8,7 @@ and the same held-out tasks; the untrained model is evaluated beside them. Inter
 from __future__ import annotations
 
 import dataclasses
+import re
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,7 +18,7 @@ from agents import cli
 from agents.config import CompareOptions, TrainOptions
 from agents.pool import report, run_all
 from agents.progress import Bar
-from agents.storage import open_folder, write_json
+from rlsd_env.errors import ConfigurationError
 
 
 def train_in_worker(options: TrainOptions) -> dict[str, Any]:
@@ -41,42 +42,63 @@ def run(options: CompareOptions) -> dict[str, Any]:
         ConfigurationError: an option is unusable; nothing has been written then.
 
     """
-    from agents.algorithms import find
     from agents.experiment import check
     from agents.report.plots import draw_curves
     from agents.report.results import summarise
     from agents.report.table import print_table
+    from agents.storage import claimed, write_json
 
-    names = [find(agent).name for agent in options.agents]
-    check(
-        options,
-        [(agent, options.train_options(agent, 0, options.out).agent_kwargs) for agent in options.agents],
-    )
-    open_folder(options.out, options, options.resume)
-    started = time.monotonic()
-    tasks: dict[str, Any] = {}
-    folders: dict[str, Path] = {}
-    for seed in options.seeds:
-        path = options.out / "untrained" / f"seed{seed}.json"
-        tasks[f"untrained, seed {seed}"] = (evaluate_untrained_in_worker, (options, seed, path))
-    for seed in options.seeds:
-        for agent, name in zip(options.agents, names):
-            folder = options.out / "runs" / name / f"seed{seed}"
-            one = dataclasses.replace(options.train_options(agent, seed, folder), resume=True)
-            tasks[f"{agent}, seed {seed}"] = (train_in_worker, (one,))
-            folders[f"{agent}, seed {seed}"] = folder
-    bar = Bar(len(folders) * options.steps, sum(_steps_done(folder, options.steps) for folder in folders.values()))
-    try:
-        records = run_all(tasks, options.parallel_jobs(), bar)
-    finally:
-        bar.close()
-    results = summarise(records.values(), options)
-    results["timing"]["seconds_total"] = round(time.monotonic() - started, 1)
-    write_json(options.out / "results.json", results)
-    draw_curves(options.out)
-    print_table(results)
-    print(f"\nresults, metrics, plots and models: {options.out}")
-    return results
+    options, names = _resolve(options)
+    check(options, [(agent, options.kwargs_of(label)) for label, agent in options.specs()])
+    with claimed(options.out, options, options.resume):
+        started = time.monotonic()
+        tasks: dict[str, Any] = {}
+        folders: list[Path] = []
+        for seed in options.seeds:
+            path = options.out / "untrained" / f"seed{seed}.json"
+            tasks[f"untrained, seed {seed}"] = (evaluate_untrained_in_worker, (options, seed, path))
+        for seed in options.seeds:
+            for label, name in names.items():
+                folders.append(options.out / "runs" / name / f"seed{seed}")
+                one = dataclasses.replace(options.train_options(label, name, seed, folders[-1]), resume=True)
+                tasks[f"{name}, seed {seed}"] = (train_in_worker, (one,))
+        bar = Bar(len(folders) * options.steps, sum(_steps_done(folder, options.steps) for folder in folders))
+        try:
+            records = run_all(tasks, options.parallel_jobs(options.device), bar)
+        finally:
+            bar.close()
+        results = summarise(records.values(), options)
+        results["timing"]["seconds_total"] = round(time.monotonic() - started, 1)
+        write_json(options.out / "results.json", results)
+        draw_curves(options.out)
+        print_table(results)
+        print(f"\nresults, metrics, plots and models: {options.out}")
+        return results
+
+
+def _resolve(options: CompareOptions) -> tuple[CompareOptions, dict[str, str]]:
+    """Write every default into the options, and name each agent for folders and results.
+
+    Raises:
+        ConfigurationError: an agent is unknown, or a name is no folder name or stands for two agents.
+
+    """
+    from agents.algorithms import hyperparameters, make
+    from agents.policy.loading import find_policy
+
+    names: dict[str, str] = {}
+    kwargs: dict[str, Any] = {}
+    for label, spec in options.specs():
+        algorithm = make(spec, options.kwargs_of(label))
+        name = algorithm.name if label == spec else label
+        if not re.fullmatch(r"\w[\w+.-]*", name) or name == "untrained":
+            raise ConfigurationError(f"agent name {name!r}: letters, digits, _ + . - only, and not 'untrained'")
+        if name in names.values():
+            raise ConfigurationError(f"two agents are called {name!r}; give one a label: LABEL={spec}")
+        names[label] = name
+        kwargs |= {f"{label}.{key}": value for key, value in hyperparameters(algorithm).items()}
+    device = find_policy(options.policy, options.device)[1]
+    return dataclasses.replace(options, agent_kwargs=kwargs, device=device), names
 
 
 def _steps_done(folder: Path, steps: int) -> int:

@@ -108,8 +108,8 @@ class TrainingOptions(EvaluationOptions, EnvironmentOptions):
     """Tasks per step."""
     group_size: int = 8
     """Attempts at each task."""
-    lr: float = 1e-4
-    """Learning rate of AdamW (1e-4 suits the bundled model, 1e-6 one of 8B parameters)."""
+    lr: float = 5e-5
+    """Learning rate of AdamW (5e-5 suits the bundled model, 1e-6 one of 8B parameters)."""
     max_grad_norm: float = 1.0
     """The gradient is scaled down to this norm."""
     updates_per_batch: int = 1
@@ -128,13 +128,11 @@ class TrainingOptions(EvaluationOptions, EnvironmentOptions):
     """Continue what --out holds; the other options must be the stored ones."""
 
     def __post_init__(self) -> None:
-        least = {
-            "steps": 1, "prompts_per_step": 1, "group_size": 2, "checkpoint_every": 1, "eval_tasks": 1,
-            "eval_samples": 1, "threads": 1, "max_tokens": 1,
-        }  # fmt: skip
-        for name, minimum in least.items():
-            if getattr(self, name) < minimum:
-                raise ConfigurationError(f"{name} is {getattr(self, name)}; it must be at least {minimum}")
+        for name in ("steps", "prompts_per_step", "checkpoint_every", "eval_tasks", "eval_samples"):
+            _at_least(name, getattr(self, name), 1)
+        for name in ("threads", "max_tokens"):
+            _at_least(name, getattr(self, name), 1)
+        _at_least("group_size", self.group_size, 2)
         if self.temperature <= 0:
             raise ConfigurationError(f"temperature is {self.temperature}; training samples, so it must be above 0")
 
@@ -145,6 +143,8 @@ class TrainOptions(TrainingOptions):
 
     agent: str = "rlsd"
     """grpo, opsd, sdpo, grpo+opsd, rlsd, or module:Class of your own."""
+    label: str = ""
+    """What the run is called in results; empty: the agent's own name."""
     agent_kwargs: Pairs = field(default_factory=dict)
     """Hyperparameters of the agent, e.g. lam=0.3 epsilon=0.1."""
     seed: int = 0
@@ -152,15 +152,20 @@ class TrainOptions(TrainingOptions):
     out: Path = Path("runs/train")
     """Folder for metrics, checkpoint and results; must be new unless --resume."""
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _at_least("seed", self.seed, 0)
+
 
 @dataclass(frozen=True)
 class CompareOptions(TrainingOptions):
     """Options of `python -m agents.compare`."""
 
     agents: Names = ("grpo", "opsd", "sdpo", "grpo+opsd", "rlsd")
-    """Agents to compare: grpo, opsd, sdpo, grpo+opsd, rlsd, or module:Class of your own."""
+    """Agents to compare: grpo, opsd, sdpo, grpo+opsd, rlsd, or module:Class of your own. LABEL=AGENT gives one
+    another name, so that a method can be compared with itself: rlsd,tight=rlsd."""
     agent_kwargs: Pairs = field(default_factory=dict)
-    """Hyperparameters by agent, e.g. rlsd.epsilon=0.1 opsd.beta=0.0."""
+    """Hyperparameters by agent or label, e.g. tight.epsilon=0.1 opsd.beta=0.0."""
     seeds: Numbers = (0, 1, 2)
     """Seeds; every agent is trained once with each."""
     jobs: int = 0
@@ -170,38 +175,49 @@ class CompareOptions(TrainingOptions):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for name in ("agents", "seeds"):
-            values = getattr(self, name)
+        keys = [key for key, _ in self.specs()]
+        for name, values in (("agents", keys), ("seeds", list(self.seeds))):
             if not values:
                 raise ConfigurationError(f"{name} is empty; name at least one")
             if len(set(values)) != len(values):
                 raise ConfigurationError(f"{name} has {', '.join(map(str, values))}; each may be there once")
+        for seed in self.seeds:
+            _at_least("seed", seed, 0)
+        _at_least("jobs", self.jobs, 0)
         for key in self.agent_kwargs:
             agent, _, option = key.rpartition(".")
-            if not option or agent not in self.agents:
-                raise ConfigurationError(
-                    f"agent_kwargs has {key!r}; write AGENT.OPTION with one of {', '.join(self.agents)}"
-                )
+            if not option or agent not in keys:
+                raise ConfigurationError(f"agent_kwargs has {key!r}; write AGENT.OPTION with one of {', '.join(keys)}")
 
-    def train_options(self, agent: str, seed: int, out: Path) -> TrainOptions:
-        """Return the options of one run of the comparison."""
+    def specs(self) -> list[tuple[str, str]]:
+        """Return (label, agent) pairs; an agent without a label is its own."""
+        return [(label or agent, agent) for label, _, agent in (one.rpartition("=") for one in self.agents)]
+
+    def kwargs_of(self, label: str) -> dict[str, Any]:
+        """Return the hyperparameters that are given for an agent or label."""
+        split = {key: key.rpartition(".") for key in self.agent_kwargs}
+        return {split[key][2]: value for key, value in self.agent_kwargs.items() if split[key][0] == label}
+
+    def train_options(self, label: str, name: str, seed: int, out: Path) -> TrainOptions:
+        """Return the options of one run of the comparison, called `name` in results."""
         shared = {f.name: getattr(self, f.name) for f in dataclasses.fields(TrainingOptions)}
-        mine = {key.rpartition(".")[2]: v for key, v in self.agent_kwargs.items() if key.rpartition(".")[0] == agent}
-        return TrainOptions(**shared, agent=agent, agent_kwargs=mine, seed=seed, out=out)
+        agent = dict(self.specs())[label]
+        return TrainOptions(**shared, agent=agent, label=name, agent_kwargs=self.kwargs_of(label), seed=seed, out=out)
 
-    def parallel_jobs(self) -> int:
-        """Return how many runs to have at the same time."""
-        if self.jobs < 0:
-            raise ConfigurationError(f"jobs is {self.jobs}; it must be 0 (automatic) or more")
-        if self.jobs or self.device == "cuda":
+    def parallel_jobs(self, device: str) -> int:
+        """Return how many runs to have at the same time on a device."""
+        if self.jobs or device == "cuda":
             return self.jobs or 1
-        return max(1, len(os.sched_getaffinity(0)) // self.threads)
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        return max(1, cores // self.threads)
 
 
 @dataclass(frozen=True)
 class EvaluateOptions(EnvironmentOptions):
     """Options of `python -m agents.evaluate`."""
 
+    fold: str = "heldout"
+    """heldout (never trained on by agents.train), train, or all (a whole benchmark)."""
     limit: int = 128
     """Tasks to evaluate on, from the first of the fold on."""
     samples: int = 4
@@ -213,8 +229,16 @@ class EvaluateOptions(EnvironmentOptions):
 
     def __post_init__(self) -> None:
         for name in ("limit", "samples", "threads", "max_tokens"):
-            if getattr(self, name) < 1:
-                raise ConfigurationError(f"{name} is {getattr(self, name)}; it must be at least 1")
+            _at_least(name, getattr(self, name), 1)
+        _at_least("temperature", self.temperature, 0)
+        _at_least("seed", self.seed, 0)
+        if "fold" in self.env_kwargs:
+            raise ConfigurationError("env_kwargs has fold; give it as --fold")
+
+
+def _at_least(name: str, value: float, minimum: float) -> None:
+    if not value >= minimum:
+        raise ConfigurationError(f"{name} is {value}; it must be at least {minimum}")
 
 
 def from_toml(cls: type[Any], path: Path) -> dict[str, Any]:
@@ -255,14 +279,14 @@ def _fit(path: Path, key: str, value: Any, wanted: Any) -> Any:
         return tuple(value)
     if wanted in (Path, Path | None):
         return Path(value)
-    return _flatten(value) if kind is dict else value
+    return _flatten(value) if key.replace("-", "_") == "agent_kwargs" else value
 
 
-def _flatten(table: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Write nested tables with dotted keys: [agent_kwargs.rlsd] epsilon = .1 becomes rlsd.epsilon."""
+def _flatten(table: Mapping[str, Any]) -> dict[str, Any]:
+    """Write tables within a table with dotted keys: [agent_kwargs.rlsd] epsilon = .1 becomes rlsd.epsilon."""
     flat: dict[str, Any] = {}
     for key, value in table.items():
-        flat |= _flatten(value, f"{prefix}{key}.") if isinstance(value, dict) else {prefix + key: value}
+        flat |= {f"{key}.{k}": v for k, v in value.items()} if isinstance(value, dict) else {key: value}
     return flat
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import importlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import gymnasium
 
 import rlsd_env
 from rlsd_env.errors import ConfigurationError, one_of
+from rlsd_env.plugins import import_module
 
 
 def make_group_env(env: str, env_kwargs: Mapping[str, Any], groups: int, group_size: int) -> rlsd_env.GroupVectorEnv:
@@ -28,12 +28,7 @@ def make_group_env(env: str, env_kwargs: Mapping[str, Any], groups: int, group_s
     """
     module, colon, name = env.rpartition(":")
     if colon:
-        try:
-            importlib.import_module(module)
-        except ModuleNotFoundError as error:
-            if error.name != module:
-                raise
-            raise ConfigurationError(f"environment {env!r}: no module named {module!r}; is it on PYTHONPATH?") from None
+        import_module(module, env)
     spec = gymnasium.registry.get(name)
     if spec is None:
         ours = [id for id, s in gymnasium.registry.items() if s.vector_entry_point == rlsd_env.registration.VECTOR]
@@ -64,16 +59,16 @@ def folds(env_kwargs: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]
     return {**env_kwargs, "fold": "train"}, {**env_kwargs, "fold": "heldout"}
 
 
-def require_trainable(env: rlsd_env.GroupVectorEnv) -> None:
+def require_trainable(items: Sequence[rlsd_env.Item]) -> None:
     """Refuse to train on data whose terms forbid it.
 
     Raises:
-        ConfigurationError: the first task of the environment says `train_allowed=False`.
+        ConfigurationError: a task says `train_allowed=False`.
 
     """
-    task = env.desk.source.item(env.desk.indices[0]).task
-    if not task.train_allowed:
-        raise ConfigurationError(
-            f"the terms of {type(env.desk.source).__name__} ({task.licence}) forbid training on it; "
-            "evaluate on it and train on other data"
-        )
+    for item in items:
+        if not item.task.train_allowed:
+            raise ConfigurationError(
+                f"the terms of task {item.task.id!r} ({item.task.licence}) forbid training on it; evaluate on it and "
+                "train on other data"
+            )

@@ -5,7 +5,8 @@ Token ids are those that were sampled; nothing here is ever re-tokenised from te
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import enum
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from agents.messages import Message
@@ -27,6 +28,15 @@ class Prompt:
             raise ValueError(f"the messages have {marks} image parts and there are {len(self.images)} images")
 
 
+class StopReason(enum.StrEnum):
+    """Why a completion ended."""
+
+    STOP = "stop"
+    """A stop token was sampled."""
+    LENGTH = "length"
+    """The token limit was reached."""
+
+
 @dataclass(frozen=True)
 class Completion:
     """What a policy sampled.
@@ -35,14 +45,14 @@ class Completion:
         token_ids: the sampled ids, the stop token included where one was sampled.
         logprobs: their log-probabilities under the sampling distribution, nats.
         text: the decoded ids without the stop token.
-        stop_reason: "stop" (a stop token) or "length" (the token limit).
+        stop_reason: why it ended.
 
     """
 
     token_ids: tuple[int, ...]
     logprobs: tuple[float, ...]
     text: str
-    stop_reason: str
+    stop_reason: StopReason
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,10 +89,18 @@ class Episode:
 
 @dataclass(frozen=True, eq=False)
 class EpisodeGroup:
-    """All attempts at one task, with the task's privileged part for verifier and teacher."""
+    """All attempts at one task, with what a teacher may be shown of it.
+
+    Attributes:
+        item: the task with its privileged part.
+        episodes: the attempts.
+        hints: what the verifier says may be shown, by level: "answer" and, where there is one, "solution".
+
+    """
 
     item: Item
     episodes: tuple[Episode, ...]
+    hints: Mapping[str, str]
 
 
 @dataclass(frozen=True, eq=False)

@@ -29,14 +29,15 @@ def run(options: EvaluateOptions) -> dict[str, float]:
 
     if options.out is not None and options.out.exists():
         raise ConfigurationError(f"out {str(options.out)!r} exists already; give another file")
-    indices = make_group_env(options.env, options.env_kwargs, 1, 1).desk.indices
+    env_kwargs = {**options.env_kwargs, "fold": options.fold}
+    indices = make_group_env(options.env, env_kwargs, 1, 1).desk.indices
     tasks = [int(indices[k]) for k in range(min(options.limit, len(indices)))]
     policy = prepare(options)
     sampling = Sampling(options.temperature, options.max_tokens)
-    evaluation: Evaluation = evaluate(
-        policy, options.env, options.env_kwargs, tasks, options.samples, sampling, options.seed
+    evaluation: Evaluation = evaluate(policy, options.env, env_kwargs, tasks, options.samples, sampling, options.seed)
+    table = Table(
+        title=f"{options.policy} on {len(tasks)} tasks of {options.env}, fold {options.fold}", title_justify="left"
     )
-    table = Table(title=f"{options.policy} on {len(tasks)} tasks of {options.env}", title_justify="left")
     table.add_column("measure")
     table.add_column("value", justify="right")
     results: dict[str, float] = {}

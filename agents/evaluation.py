@@ -19,6 +19,8 @@ from agents.teacher import answer_view
 
 STREAM_SAMPLED = 2
 ROWS_AT_ONCE = 256
+NUMBERS_AT_ONCE = 2**28
+"""Largest tensor of log-probabilities over the vocabulary, in numbers."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,7 +66,9 @@ def evaluate(
     greedy = _play(policy, env, env_kwargs, task_indices, 1, Sampling(0.0, sampling.max_tokens), seed)
     episodes = [episode for batch in drawn for _, _, episode in batch]
     questions = [group.item.task.question for batch in drawn for group, _, _ in batch]
-    metrics = episode_metrics(episodes, questions) | _distribution_metrics(policy, drawn, sampling.temperature)
+    metrics = episode_metrics(episodes, questions) | _distribution_metrics(
+        policy, drawn, sampling.temperature, sampling.max_tokens
+    )
     return Evaluation(_accuracy(drawn), _accuracy(greedy), metrics, (*drawn, *greedy))
 
 
@@ -98,13 +102,17 @@ def _accuracy(batches: Sequence[EpisodeBatch]) -> NDArray[np.float64]:
 
 
 @torch.no_grad()
-def _distribution_metrics(policy: Policy, batches: Sequence[EpisodeBatch], temperature: float) -> dict[str, float]:
+def _distribution_metrics(
+    policy: Policy, batches: Sequence[EpisodeBatch], temperature: float, max_tokens: int
+) -> dict[str, float]:
     """Entropy, and KL to the same weights shown the answer, on the first sample of each task."""
     entropies, divergences, tokens = 0.0, 0.0, 0
-    for batch in batches:
+    groups = [group for batch in batches for group in batch.groups]
+    rows = max(1, NUMBERS_AT_ONCE // (max_tokens * policy.vocabulary_size))
+    for start in range(0, len(groups), rows):
         turns: list[Turn] = []
         informed = []
-        for group in batch.groups:
+        for group in groups[start : start + rows]:
             turns.append(group.episodes[0].turns[0])
             informed.append(answer_view(group, 0).prompts[0])
         responses = [turn.action.token_ids for turn in turns]

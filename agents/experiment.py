@@ -7,7 +7,7 @@ the trained model in model/.
 
 from __future__ import annotations
 
-import json
+import dataclasses
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -17,6 +17,7 @@ import numpy as np
 import torch
 
 from agents.agent import Agent
+from agents.algorithms import Algorithm, hyperparameters
 from agents.algorithms import make as make_algorithm
 from agents.config import EnvironmentOptions, TrainingOptions, TrainOptions
 from agents.environments import folds, make_group_env, require_trainable
@@ -28,8 +29,7 @@ from agents.policy.loading import find_policy, load_policy
 from agents.policy.transformers_policy import TransformersPolicy
 from agents.progress import Progress
 from agents.rollout import TaskStream, collect, completion_seeds
-from agents.storage import load_checkpoint, open_folder, save_checkpoint, write_csv, write_json
-from rlsd_env.errors import ConfigurationError
+from agents.storage import claimed, load_checkpoint, read_json, save_checkpoint, write_csv, write_json
 
 STREAM_TRAINING = 1
 HELDOUT_SEED = 3
@@ -57,8 +57,8 @@ def check(options: TrainingOptions, agents: Sequence[tuple[str, dict[str, Any]]]
     find_policy(options.policy, options.device)
     training, heldout = folds(options.env_kwargs)
     env = make_group_env(options.env, training, options.prompts_per_step, options.group_size)
-    require_trainable(env)
     env.reset(options={"task_index": [env.desk.indices[0]] * env.num_groups})  # a broken picture shows here
+    require_trainable(env.items)
     make_group_env(options.env, heldout, 1, 1)
 
 
@@ -82,14 +82,23 @@ def train(options: TrainOptions, report: Report) -> dict[str, Any]:
         The contents of result.json.
 
     """
+    algorithm = make_algorithm(options.agent, options.agent_kwargs)
+    options = dataclasses.replace(
+        options,
+        label=options.label or algorithm.name,
+        agent_kwargs=hyperparameters(algorithm),
+        device=find_policy(options.policy, options.device)[1],
+    )
+    with claimed(options.out, options, options.resume):
+        if (options.out / "result.json").exists():
+            return read_json(options.out / "result.json")
+        return _train(options, algorithm, report)
+
+
+def _train(options: TrainOptions, algorithm: Algorithm, report: Report) -> dict[str, Any]:
     out = options.out
-    open_folder(out, options, options.resume)
-    finished = out / "result.json"
-    if finished.exists():
-        return json.loads(finished.read_text("utf-8"))
     policy = prepare(options)
     sampling = Sampling(options.temperature, options.max_tokens)
-    algorithm = make_algorithm(options.agent, options.agent_kwargs)
     agent = Agent(policy, algorithm, learner_config(options), sampling)
     env_kwargs, _ = folds(options.env_kwargs)
     env = make_group_env(options.env, env_kwargs, options.prompts_per_step, options.group_size)
@@ -99,27 +108,27 @@ def train(options: TrainOptions, report: Report) -> dict[str, Any]:
         began = time.perf_counter()
         seeds = completion_seeds(options.seed, (STREAM_TRAINING, step), env.num_envs)
         batch = collect(env, policy, stream(step), sampling, seeds, step)
+        require_trainable(env.items)
         rolled = time.perf_counter()
-        metrics = batch_metrics(batch) | agent.update(batch)
-        metrics.pop("seconds_update")
-        rows.append({"step": step, **metrics})
+        rows.append({"step": step, **batch_metrics(batch), **agent.update(batch)})
         timing.append({"step": step, "seconds_rollout": rolled - began, "seconds_update": time.perf_counter() - rolled})
         if (step + 1) % options.checkpoint_every == 0 or step + 1 == options.steps:
             state = {"agent": agent.state_dict(), "rows": rows, "timing": timing, "step": step + 1}
             save_checkpoint(out / "checkpoint.pt", state)
             _write_tables(out, rows, timing)
-        report(Progress(algorithm.name, options.seed, step + 1, options.steps, metrics.get("reward", float("nan"))))
+        report(Progress(options.label, options.seed, step + 1, options.steps, rows[-1].get("reward", float("nan"))))
     _write_tables(out, rows, timing)  # a kill may have come between the last checkpoint and its tables
     result = {
-        "agent": algorithm.name,
+        "agent": options.label,
+        "algorithm": algorithm.name,
+        "hyperparameters": options.agent_kwargs,
         "seed": options.seed,
         "evaluation": evaluation_record(evaluate_heldout(policy, options, options.seed)),
         "training": _training_record(rows),
         "seconds": {name: sum(row[f"seconds_{name}"] for row in timing) for name in ("rollout", "update")},
     }
-    policy.model.save_pretrained(out / "model")
-    policy.processor.save_pretrained(out / "model")
-    write_json(finished, result)
+    policy.save(out / "model")
+    write_json(out / "result.json", result)
     return result
 
 
@@ -181,10 +190,7 @@ def untrained(options: TrainingOptions, seed: int, path: Path) -> dict[str, Any]
 
     """
     if path.exists():
-        try:
-            return json.loads(path.read_text("utf-8"))
-        except ValueError as error:
-            raise ConfigurationError(f"{path}: not JSON ({error}); delete it") from error
+        return read_json(path)
     result = {
         "agent": "untrained",
         "seed": seed,

@@ -12,7 +12,7 @@ One update of one batch:
 
 from __future__ import annotations
 
-import time
+import math
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -36,7 +36,7 @@ class LearnerConfig:
     """How the weights move; the same for every algorithm."""
 
     lr: float = 1e-6
-    """AdamW's learning rate (paper: 1e-6 for an 8B model; the bundled one wants 1e-4)."""
+    """AdamW's learning rate (paper: 1e-6 for an 8B model; the bundled one wants 5e-5)."""
     weight_decay: float = 0.0
     """AdamW's decoupled weight decay."""
     max_grad_norm: float = 1.0
@@ -60,6 +60,13 @@ class LearnerConfig:
                 raise ConfigurationError(f"{name} is {getattr(self, name)}; it must be above 0")
 
 
+def _check_shape(hook: str, value: Tensor, allowed: Sequence[torch.Size]) -> None:
+    """Refuse what an algorithm's hook returned in another shape, which would broadcast into nonsense."""
+    if value.shape not in allowed:
+        shapes = " or ".join(str(list(shape)) for shape in allowed)
+        raise ValueError(f"the algorithm's {hook} has shape {list(value.shape)}; it must be {shapes}")
+
+
 @dataclass(frozen=True, eq=False)
 class _Row:
     """One turn of one episode, as the model runs it."""
@@ -67,6 +74,15 @@ class _Row:
     episode: int
     turn: Turn
     teacher_prompt: Prompt | None
+
+
+@dataclass(eq=False)
+class _Part:
+    """Rows that are run at once, and what stays the same over the updates of a training step."""
+
+    rows: tuple[_Row, ...]
+    S_old_NT: Tensor | None = None
+    teacher: TokenScores | None = None
 
 
 class Learner:
@@ -96,8 +112,6 @@ class Learner:
             RuntimeError: the verifier failed on every episode, or the loss or gradient is not finite.
 
         """
-        start = time.perf_counter()
-        meter = _Meter()
         episodes = [episode for _, _, episode in batch]
         device = self.parameters[0].device
         valid_N = torch.tensor([episode.valid for episode in episodes], device=device)
@@ -106,6 +120,9 @@ class Learner:
                 f"the verifier failed on all {len(episodes)} episodes of step {batch.step}; "
                 f"the first said: {episodes[0].verdict.status} {episodes[0].verdict.feedback}"
             )
+        for _, _, episode in batch:
+            if episode.valid and not math.isfinite(episode.reward):
+                raise RuntimeError(f"the verifier's reward is {episode.reward} at step {batch.step}; it must be finite")
         rewards_N = torch.tensor([float(episode.reward) for episode in episodes], device=device)
         shape = (len(batch.groups), -1)
         A_N = self.algorithm.group_advantages(rewards_N.view(shape), valid_N.view(shape)).flatten()
@@ -116,81 +133,85 @@ class Learner:
         weights_N = self.algorithm.weights(A_N, has_teacher_N) * valid_N
         lengths_N = torch.tensor([episode.length for episode in episodes], device=device)
         coefficients_N = row_coefficients(weights_N, lengths_N, self.config.aggregation)
+        runs = (active_N & (coefficients_N != 0)).tolist()
         rows = [
             _Row(number, turn, view.prompts[t] if view is not None else None)
             for number, (episode, view) in enumerate(zip(episodes, views))
-            if active_N[number] and coefficients_N[number] != 0
+            if runs[number]
             for t, turn in enumerate(episode.turns)
         ]
+        parts = [_Part(tuple(part)) for part in self._micro_batches(rows)]
+        meter = _Meter()
         grad_norm = 0.0
-        for update in range(self.config.updates_per_batch if rows else 0):
-            meter = _Meter()
+        teacher_age = self.teacher.age
+        for _ in range(self.config.updates_per_batch if parts else 0):
+            meter.start_update()
             self.optimizer.zero_grad(set_to_none=True)
-            for part in self._micro_batches(rows):
-                self._backward(part, A_N, coefficients_N, batch.step, update, meter)
+            for part in parts:
+                self._backward(part, A_N, coefficients_N, batch.step, meter)
             norm = torch.nn.utils.clip_grad_norm_(self.parameters, self.config.max_grad_norm)
             grad_norm = float(norm)
-            if not torch.isfinite(norm):
+            if not math.isfinite(grad_norm):
                 raise RuntimeError(f"the gradient of step {batch.step} is not finite ({grad_norm}); lower the lr")
             self.optimizer.step()
             self.teacher.after_update()
-        scored = meter.tokens["teacher"]
+        self.teacher.after_step()
+        scored = meter.teacher_tokens
         return meter.means() | {
             "loss": meter.sums["loss"],
             "grad_norm": grad_norm,
             "zero_advantage_share": float(((A_N == 0) & valid_N).sum() / valid_N.sum()),
             "active_share": float(active_N.float().mean()),
             "teacher_tokens_scored": float(scored),
-            "teacher_tokens_skipped": float(lengths_N.sum() - scored),
-            "teacher_age": float(self.teacher.age),
-            "seconds_update": time.perf_counter() - start,
+            "teacher_tokens_skipped": float(max(0, int(lengths_N.sum()) - scored)),
+            "teacher_age": float(teacher_age),
         }
 
     def _teacher_views(self, batch: EpisodeBatch, A_N: Tensor, valid_N: Tensor) -> list[Any]:
         """Ask for the views of the episodes that could have a gradient if they had a teacher."""
         if not self.algorithm.uses_teacher(batch.step):
             return [None] * len(A_N)
-        could_N = self.algorithm.active(A_N, torch.ones_like(valid_N)) & valid_N
+        could = (self.algorithm.active(A_N, torch.ones_like(valid_N)) & valid_N).tolist()
         return [
-            self.algorithm.teacher_view(group, i) if could_N[number] else None
+            self.algorithm.teacher_view(group, i) if could[number] else None
             for number, (group, i, _) in enumerate(batch)
         ]
 
     def _micro_batches(self, rows: Sequence[_Row]) -> Iterator[list[_Row]]:
         """Split rows into parts under the token budget, those with a teacher apart from those without."""
+        count = self.policy.count_tokens
         for with_teacher in (True, False):
             part: list[_Row] = []
-            longest = 0
-            prompts: set[int] = set()
+            longest, prompts, prompt_tokens = 0, set[int](), 0
             for row in rows:
+                prompt = row.teacher_prompt or row.turn.prompt
                 if (row.teacher_prompt is not None) != with_teacher:
                     continue
                 length = max(longest, len(row.turn.action.token_ids))
-                seen = prompts | {id(row.turn.prompt)}
-                # A prompt's length is not known before it is encoded; 128 tokens stand for it in the budget.
-                if part and length * (len(part) + 1) + 128 * len(seen) > self.config.micro_batch_tokens:
+                new = 0 if id(prompt) in prompts else count(prompt)
+                if part and length * (len(part) + 1) + prompt_tokens + new > self.config.micro_batch_tokens:
                     yield part
-                    part, length, seen = [], len(row.turn.action.token_ids), {id(row.turn.prompt)}
+                    part, length, prompts, prompt_tokens = [], len(row.turn.action.token_ids), set(), 0
+                    new = count(prompt)
                 part.append(row)
-                longest, prompts = length, seen
+                prompts.add(id(prompt))
+                longest, prompt_tokens = length, prompt_tokens + new
             if part:
                 yield part
 
-    def _backward(
-        self, rows: Sequence[_Row], A_N: Tensor, coefficients_N: Tensor, step: int, update: int, meter: _Meter
-    ) -> None:
-        algorithm, config = self.algorithm, self.config
-        teacher: TokenScores | None = None
-        if rows[0].teacher_prompt is not None:
-            with torch.no_grad():
-                teacher = self._score([row.teacher_prompt for row in rows], rows, self.teacher.model)
+    def _backward(self, part: _Part, A_N: Tensor, coefficients_N: Tensor, step: int, meter: _Meter) -> None:
+        """Add the gradient of some rows to the parameters'."""
+        algorithm, config, rows = self.algorithm, self.config, part.rows
+        teacher = self._score_teacher(part, meter)
         student = self._score([row.turn.prompt for row in rows], rows, None)
         mask_NT = student.mask_NT
         S_NT = student.logp_NT.detach()
-        S_old_NT = S_NT
-        if update > 0:  # before the first step the weights are still those that sampled
+        if part.S_old_NT is None:  # before the first update the weights are those that sampled
+            part.S_old_NT = S_NT
             sampled = [torch.tensor(row.turn.action.logprobs) for row in rows]
-            S_old_NT = torch.nn.utils.rnn.pad_sequence(sampled, batch_first=True).to(S_NT)
+            sampled_NT = torch.nn.utils.rnn.pad_sequence(sampled, batch_first=True).to(S_NT)
+            meter.add("sampler_difference", (S_NT - sampled_NT).abs()[mask_NT])
+        S_old_NT = part.S_old_NT
         number_N = torch.tensor([row.episode for row in rows], device=S_NT.device)
         signals = Signals(
             A_N1=A_N[number_N][:, None],
@@ -203,6 +224,7 @@ class Learner:
         loss_NT = torch.zeros_like(S_NT)
         advantages = algorithm.advantages(signals)
         if advantages is not None:
+            _check_shape("advantages", advantages, (S_NT.shape, signals.A_N1.shape))
             advantages = advantages.expand_as(S_NT)
             loss_NT = clipped_surrogate(student.logp_NT, S_old_NT, advantages, config.clip_low, config.clip_high)
             ratio_NT = torch.exp(S_NT - S_old_NT)
@@ -211,14 +233,13 @@ class Learner:
         if teacher is not None:
             auxiliary_M = algorithm.auxiliary(student.logp_MV, teacher.logp_MV, signals)
             if auxiliary_M is not None:
+                _check_shape("auxiliary", auxiliary_M, (student.logp_MV.shape[:1],))
                 loss_NT = loss_NT + torch.zeros_like(S_NT).masked_scatter(mask_NT, auxiliary_M)
                 meter.add("distillation_loss", auxiliary_M.detach())
-            meter.tokens["teacher"] += int(mask_NT.sum())
-            meter.add("kl_student_teacher", k3_kl(S_NT, teacher.logp_NT)[mask_NT])
             gain_NT = teacher.logp_NT - S_NT
+            meter.add("kl_student_teacher", k3_kl(S_NT, teacher.logp_NT)[mask_NT])
             meter.add("information_gain", gain_NT[mask_NT])
-            positive_NT = mask_NT & (signals.A_N1 > 0)
-            meter.add("wrong_direction_share", (gain_NT < 0)[positive_NT])
+            meter.add("wrong_direction_share", (gain_NT < 0)[mask_NT & (signals.A_N1 > 0)])
         loss = (coefficients_N[number_N][:, None] * torch.where(mask_NT, loss_NT, 0.0)).sum()
         if not torch.isfinite(loss):
             raise RuntimeError(f"the loss of step {step} is {loss.item()}; lower the lr or look at the rewards")
@@ -227,7 +248,21 @@ class Learner:
         with torch.no_grad():
             meter.add("entropy", entropy(student.logp_MV))
             for name, value_NT in algorithm.diagnostics(signals).items():
+                _check_shape(f"diagnostics[{name!r}]", value_NT, (S_NT.shape,))
                 meter.add(name, value_NT[mask_NT])
+
+    def _score_teacher(self, part: _Part, meter: _Meter) -> TokenScores | None:
+        """Score with the teacher, once per training step where its weights stay as they are."""
+        if part.rows[0].teacher_prompt is None:
+            return None
+        if part.teacher is not None:
+            return part.teacher
+        with torch.no_grad():
+            teacher = self._score([row.teacher_prompt for row in part.rows], part.rows, self.teacher.model)
+        meter.teacher_tokens += int(teacher.mask_NT.sum())
+        if self.config.updates_per_batch > 1 and self.teacher.fixed_within_step:
+            part.teacher = teacher
+        return teacher
 
     def _score(self, prompts: Sequence[Prompt | None], rows: Sequence[_Row], model: Any) -> TokenScores:
         """Score the rows' actions, each distinct prompt once."""
@@ -260,12 +295,15 @@ class Learner:
 
 
 class _Meter:
-    """Token means over the micro-batches of one update."""
+    """Token means over the parts of one update; the teacher's tokens over all updates of a step."""
 
     def __init__(self) -> None:
+        self.teacher_tokens = 0
+        self.start_update()
+
+    def start_update(self) -> None:
         self.sums: dict[str, float] = defaultdict(float)
         self.counts: dict[str, int] = defaultdict(int)
-        self.tokens: dict[str, int] = defaultdict(int)
 
     def add(self, name: str, values: Tensor) -> None:
         self.sums[name] += float(values.double().sum())

@@ -11,11 +11,13 @@ if TYPE_CHECKING:
     from agents.episodes import Prompt
 
 Message = dict[str, Any]
-"""{"role": ..., "content": [{"type": "image"} | {"type": "text", "text": ...}, ...]}."""
+"""{"role": ..., "content": text | [{"type": "image"} | {"type": "text", "text": ...}, ...]}."""
 
 
 def user_message(text: str) -> Message:
-    """Split a prompt at its `<image>` placeholders into the parts of one user message."""
+    """Make a user message of a prompt, split at its `<image>` placeholders where it has any."""
+    if IMAGE_PLACEHOLDER not in text:
+        return {"role": "user", "content": text}  # text-only models' templates read nothing else
     content: list[dict[str, str]] = []
     for position, piece in enumerate(text.split(IMAGE_PLACEHOLDER)):
         if position:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from agents.diagnostics.leakage import phrase_rate
-from agents.episodes import Episode, EpisodeBatch
+from agents.episodes import Episode, EpisodeBatch, StopReason
 from verifiers import Status
 
 
@@ -24,7 +24,7 @@ def episode_metrics(episodes: Sequence[Episode], questions: Sequence[str]) -> di
         "response_length": mean(episode.length for episode in episodes),
         "response_length_correct": mean(e.length for e in valid if e.verdict.correct),
         "response_length_wrong": mean(e.length for e in valid if not e.verdict.correct),
-        "truncated_share": mean(e.turns[-1].action.stop_reason == "length" for e in episodes),
+        "truncated_share": mean(e.turns[-1].action.stop_reason is StopReason.LENGTH for e in episodes),
         "leakage_per_1000": phrase_rate([episode.response for episode in episodes], questions),
     }
     for status in Status:

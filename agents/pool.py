@@ -15,12 +15,18 @@ from agents.progress import Bar, Progress
 from rlsd_env.errors import ConfigurationError
 
 _reports: Any = None
+_stop: Any = None
 POLL_SECONDS = 0.5
 
 
-def _start_worker(reports: Any) -> None:
-    global _reports
-    _reports = reports
+class StoppedError(Exception):
+    """Another run failed; this one stops between two steps and can be resumed."""
+
+
+def _start_worker(reports: Any, stop: Any) -> None:
+    global _reports, _stop
+    _reports, _stop = reports, stop
+    reports.cancel_join_thread()  # a worker must be able to end while nobody reads its reports
     parent = multiprocessing.parent_process()
     assert parent is not None
 
@@ -32,7 +38,14 @@ def _start_worker(reports: Any) -> None:
 
 
 def report(progress: Progress) -> None:
-    """Send a progress report from a worker to the parent's bar."""
+    """Send a progress report from a worker to the parent's bar.
+
+    Raises:
+        StoppedError: the parent has asked all runs to stop.
+
+    """
+    if _stop.is_set():
+        raise StoppedError
     _reports.put(progress)
 
 
@@ -46,13 +59,14 @@ def run_all(tasks: Mapping[str, tuple[Callable[..., Any], tuple[Any, ...]]], job
 
     Raises:
         ConfigurationError: a task could not use an option; the message names the task.
-        RuntimeError: a task failed otherwise; the message names it. Tasks that run finish, none is begun.
+        RuntimeError: a task failed otherwise; the message names it. The others stop after their current step.
 
     """
     context = multiprocessing.get_context("spawn")
     reports: Any = context.Queue()
+    stop = context.Event()
     results: dict[str, Any] = {}
-    with ProcessPoolExecutor(jobs, mp_context=context, initializer=_start_worker, initargs=(reports,)) as pool:
+    with ProcessPoolExecutor(jobs, mp_context=context, initializer=_start_worker, initargs=(reports, stop)) as pool:
         futures: dict[Future[Any], str] = {pool.submit(f, *args): name for name, (f, args) in tasks.items()}
         try:
             waiting = set(futures)
@@ -67,6 +81,7 @@ def run_all(tasks: Mapping[str, tuple[Callable[..., Any], tuple[Any, ...]]], job
                     except Exception as error:
                         raise RuntimeError(f"{futures[future]} failed: {error}") from error
         except BaseException:
+            stop.set()
             pool.shutdown(wait=False, cancel_futures=True)
             raise
         _drain(reports, bar)

@@ -53,7 +53,10 @@ def collect(
     ]
     size = env.group_size
     return EpisodeBatch(
-        tuple(EpisodeGroup(item, tuple(episodes[g * size : (g + 1) * size])) for g, item in enumerate(env.items)),
+        tuple(
+            EpisodeGroup(item, tuple(episodes[g * size : (g + 1) * size]), env.desk.hints(item))
+            for g, item in enumerate(env.items)
+        ),
         step,
     )
 
@@ -81,9 +84,9 @@ class TaskStream:
         if size > self.SMALL:
             rng = np.random.default_rng([self.seed, 1, step])
             return [int(self.indices[int(i)]) for i in rng.integers(size, size=self.per_step)]
-        chosen = []
-        for position in range(step * self.per_step, (step + 1) * self.per_step):
-            epoch, place = divmod(position, size)
-            order = np.random.default_rng([self.seed, 1, epoch]).permutation(size)
-            chosen.append(int(self.indices[int(order[place])]))
-        return chosen
+        positions = [divmod(p, size) for p in range(step * self.per_step, (step + 1) * self.per_step)]
+        orders = {
+            epoch: np.random.default_rng([self.seed, 1, epoch]).permutation(size)
+            for epoch in {epoch for epoch, _ in positions}
+        }
+        return [int(self.indices[int(orders[epoch][place])]) for epoch, place in positions]

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
+import fcntl
 import io
 import json
 import os
+import pickle
 import tomllib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -17,11 +20,16 @@ from agents.config import resolved, to_toml
 from rlsd_env.errors import ConfigurationError
 
 CONFIG = "config.toml"
+LOCK = ".lock"
+TEMPORARY = ".partial"
 
 
 def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
-    """Write a file beside its place and move it there, so that a kill leaves the old one or the new one."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    """Write a file beside its place and move it there, so that a kill leaves the old one or the new one.
+
+    One process at a time: the folder must be claimed.
+    """
+    temporary = path.with_name(f".{path.name}{TEMPORARY}")
     with temporary.open("wb") as file:
         write(file)
         file.flush()
@@ -59,29 +67,47 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
     """
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
-    except (RuntimeError, EOFError, OSError, ValueError) as error:
+    except (RuntimeError, EOFError, OSError, ValueError, pickle.UnpicklingError) as error:
         raise ConfigurationError(
             f"checkpoint {str(path)!r} cannot be read ({error}); delete it to start over"
         ) from error
 
 
-def open_folder(folder: Path, options: Any, resume: bool) -> None:
-    """Claim an output folder and store the resolved options in it.
+@contextlib.contextmanager
+def claimed(folder: Path, options: Any, resume: bool) -> Iterator[None]:
+    """Claim an output folder for the length of the context, and store the resolved options in it.
+
+    What a kill left half-written is removed.
 
     Raises:
-        ConfigurationError: the folder is in use and `resume` is off, or it was made with other options.
+        ConfigurationError: the folder holds a run and `resume` is off, it was made with other options, or
+            another process is at it.
 
     """
-    config = folder / CONFIG
+    _check_folder(folder, options, resume)
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / LOCK).open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise ConfigurationError(f"out {str(folder)!r} is in use by another process; wait for it") from None
+        for leftover in folder.glob(f".*{TEMPORARY}"):
+            leftover.unlink()
+        if not (folder / CONFIG).exists():
+            text = to_toml(options)
+            write_atomically(folder / CONFIG, lambda file: file.write(text.encode()))
+        yield
+
+
+def _check_folder(folder: Path, options: Any, resume: bool) -> None:
     if folder.exists() and not folder.is_dir():
         raise ConfigurationError(f"out {str(folder)!r} is a file; give a folder")
-    if config.exists():
+    if (folder / CONFIG).exists():
         if not resume:
             raise ConfigurationError(
                 f"out {str(folder)!r} holds a run already; pass --resume to continue it, or another --out"
             )
-        stored = _read(config)
-        wanted = resolved(options)
+        stored, wanted = read_toml(folder / CONFIG), resolved(options)
         different = sorted(k for k in stored.keys() | wanted.keys() if stored.get(k) != wanted.get(k))
         if different:
             name = different[0]
@@ -89,13 +115,23 @@ def open_folder(folder: Path, options: Any, resume: bool) -> None:
                 f"out {str(folder)!r} was made with {name} = {stored.get(name)!r}, not {wanted.get(name)!r}; "
                 "resume with the stored options, or give another --out"
             )
-        return
-    if folder.is_dir() and any(folder.iterdir()) and not resume:  # a kill may have come before the options
+    elif folder.is_dir() and not resume and any(folder.iterdir()):
         raise ConfigurationError(f"out {str(folder)!r} is not empty and holds no run; give another --out")
-    folder.mkdir(parents=True, exist_ok=True)
-    text = to_toml(options)
-    write_atomically(config, lambda file: file.write(text.encode()))
 
 
-def _read(config: Path) -> dict[str, Any]:
+def read_json(path: Path) -> dict[str, Any]:
+    """Read a JSON file of ours.
+
+    Raises:
+        ConfigurationError: it is not JSON.
+
+    """
+    try:
+        return json.loads(path.read_text("utf-8"))
+    except ValueError as error:
+        raise ConfigurationError(f"{path}: not JSON ({error}); delete it to have it made again") from error
+
+
+def read_toml(config: Path) -> dict[str, Any]:
+    """Read a TOML file of ours."""
     return tomllib.loads(config.read_text("utf-8"))

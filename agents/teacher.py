@@ -61,24 +61,24 @@ def _with_paragraph(prompt: Prompt, paragraph: str) -> Prompt:
     messages: list[Message] = list(prompt.messages)
     first = next(i for i, message in enumerate(messages) if message["role"] == "user")
     content = messages[first]["content"]
-    parts = [{"type": "text", "text": content}] if isinstance(content, str) else list(content)
-    if parts and parts[-1]["type"] == "text":
-        parts[-1] = {"type": "text", "text": f"{parts[-1]['text']}\n{paragraph}"}
+    if isinstance(content, str):
+        content = f"{content}\n{paragraph}"
+    elif content and content[-1]["type"] == "text":
+        content = [*content[:-1], {"type": "text", "text": f"{content[-1]['text']}\n{paragraph}"}]
     else:
-        parts.append({"type": "text", "text": paragraph})
-    messages[first] = {**messages[first], "content": parts}
+        content = [*content, {"type": "text", "text": paragraph}]
+    messages[first] = {**messages[first], "content": content}
     return Prompt(tuple(messages), prompt.images)
 
 
 def answer_view(group: EpisodeGroup, i: int) -> TeacherView:
     """Show the final answer only (RLSD)."""
-    return view(group.episodes[i], answer=group.item.privileged.reference.answer)
+    return view(group.episodes[i], answer=group.hints["answer"])
 
 
 def solution_view(group: EpisodeGroup, i: int) -> TeacherView:
     """Show the reasoning trace, else the worked solution, else, where a task has neither, the answer (OPSD)."""
-    privileged = group.item.privileged
-    text = privileged.trace or privileged.reference.solution
+    text = group.item.privileged.trace or group.hints.get("solution")
     if text is None:
         return answer_view(group, i)
     return view(group.episodes[i], solution=text)
@@ -118,8 +118,8 @@ class TeacherWeights:
 
     Args:
         rule: "live" (the student as it is), "frozen" (as it was at the start), "ema(RATE)" (moves by RATE of
-            the difference after every update, 0 < RATE <= 1) or "synced(EVERY)" (a copy renewed after every
-            EVERY updates, frozen in between).
+            the difference after every optimiser step, 0 < RATE <= 1) or "synced(EVERY)" (a copy renewed after
+            every EVERY training steps, frozen in between).
         student: the model that is trained.
 
     Raises:
@@ -130,7 +130,7 @@ class TeacherWeights:
     def __init__(self, rule: str, student: nn.Module) -> None:
         self.kind, self.number = parse_rule(rule)
         self.age = 0
-        """Updates since the teacher last changed; 0 for a live teacher."""
+        """Training steps since the teacher last changed; 0 for a live teacher."""
         self._student = student
         self._copy: nn.Module | None = None
         if self.kind != "live":
@@ -141,17 +141,26 @@ class TeacherWeights:
         """The weights to score with."""
         return self._student if self._copy is None else self._copy
 
+    @property
+    def fixed_within_step(self) -> bool:
+        """Whether the weights stay as they are between the updates of one training step."""
+        return self.kind in ("frozen", "synced")
+
     @torch.no_grad()
     def after_update(self) -> None:
-        """Follow the student after one of its updates."""
+        """Follow the student after one of its optimiser steps (ema)."""
+        if self._copy is not None and self.kind == "ema":
+            for mine, theirs in zip(self._copy.parameters(), self._student.parameters()):
+                mine.lerp_(theirs, self.number)
+            self.age = -1
+
+    @torch.no_grad()
+    def after_step(self) -> None:
+        """Follow the student after a training step, one in which nothing was updated included (synced)."""
         if self._copy is None:
             return
         self.age += 1
-        if self.kind == "ema":
-            for mine, theirs in zip(self._copy.parameters(), self._student.parameters()):
-                mine.lerp_(theirs, self.number)
-            self.age = 0
-        elif self.kind == "synced" and self.age >= self.number:
+        if self.kind == "synced" and self.age >= self.number:
             for mine, theirs in zip(self._copy.parameters(), self._student.parameters()):
                 mine.copy_(theirs)
             self.age = 0
@@ -190,5 +199,5 @@ def parse_rule(rule: str) -> tuple[str, float]:
             return kind, number
     raise ConfigurationError(
         f"teacher weights {rule!r}: allowed are live, frozen, ema(RATE) with 0 < RATE <= 1, synced(EVERY) with "
-        "EVERY a whole number of updates, e.g. ema(0.05) or synced(10)"
+        "EVERY a whole number of training steps, e.g. ema(0.05) or synced(10)"
     )

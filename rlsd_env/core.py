@@ -133,6 +133,12 @@ class Desk:
             return verdicts
         return [dataclasses.replace(verdict, feedback="") for verdict in verdicts]
 
+    def hints(self, item: Item) -> dict[str, str]:
+        """Return what the verifier says a teacher may be shown, by level: "answer", and "solution" if there is one."""
+        reference = item.privileged.reference
+        found = {level: self.verifier.privileged(reference, level) for level in ("answer", "solution")}
+        return {level: text for level, text in found.items() if text is not None}
+
     def reveal(self, items: Sequence[Item]) -> tuple[Privileged, ...]:
         """Return the privileged parts.
 

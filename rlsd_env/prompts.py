@@ -1,7 +1,7 @@
 """How a task becomes the text that a student reads.
 
-The text keeps one `<image>` placeholder per image; `rlsd_env.observation` pairs them with the pictures, and
-a policy turns both into its own chat format.
+The text keeps one `<image>` placeholder per image; an observation pairs it with the pictures, and an agent turns
+both into its policy's chat format.
 """
 
 from __future__ import annotations

@@ -45,9 +45,6 @@ class Algorithm:
 
     name: ClassVar[str] = "algorithm"
     """What the method is called in results; the registry's key."""
-    needs_privileged: ClassVar[bool] = False
-    """Whether the method shows a teacher the reference."""
-
     teacher: str = "live"
     """Whose weights the teacher has: live, frozen, ema(RATE) or synced(EVERY)."""
 

@@ -28,7 +28,6 @@ class GRPOPlusOPSD(GRPO):
     """GRPO with a distillation term from a teacher that has read the reference trace."""
 
     name: ClassVar[str] = "grpo+opsd"
-    needs_privileged: ClassVar[bool] = True
 
     teacher: str = "frozen"
     form: str = "loss"

@@ -29,7 +29,6 @@ class OPSD(Algorithm):
     """Match the informed teacher's next-token distribution on the student's own responses."""
 
     name: ClassVar[str] = "opsd"
-    needs_privileged: ClassVar[bool] = True
 
     teacher: str = "frozen"
     form: str = "full"

@@ -13,7 +13,7 @@ from agents.algorithms.opsd import OPSD
 from agents.algorithms.rlsd import RLSD
 from agents.algorithms.sdpo import SDPO
 from rlsd_env.errors import ConfigurationError, one_of
-from rlsd_env.sources.base import resolve
+from rlsd_env.plugins import resolve
 
 _REGISTRY: dict[str, type[Algorithm]] = {}
 
@@ -58,6 +58,17 @@ def find(spec: str) -> type[Algorithm]:
     return cls
 
 
+def _options(cls: type[Algorithm]) -> list[str]:
+    """Name the hyperparameters; a method that shows no teacher anything has no teacher's weights to choose."""
+    taught = cls.teacher_view is not Algorithm.teacher_view
+    return [field.name for field in dataclasses.fields(cls) if taught or field.name != "teacher"]
+
+
+def hyperparameters(algorithm: Algorithm) -> dict[str, Any]:
+    """Return all hyperparameters with their values; `make` takes them back."""
+    return {name: getattr(algorithm, name) for name in _options(type(algorithm))}
+
+
 def make(spec: str, options: Mapping[str, Any] | None = None) -> Algorithm:
     """Make an algorithm with options checked against its fields.
 
@@ -67,7 +78,7 @@ def make(spec: str, options: Mapping[str, Any] | None = None) -> Algorithm:
     """
     cls = find(spec)
     hints = get_type_hints(cls)
-    fields = {field.name: hints[field.name] for field in dataclasses.fields(cls)}
+    fields = {name: hints[name] for name in _options(cls)}
     values: dict[str, Any] = {}
     for name, value in (options or {}).items():
         if name not in fields:

@@ -26,7 +26,6 @@ class RLSD(GRPO):
     """`Ahat_t = A ((1 - lam) + lam clip(exp(sign(A) (Q_t - S_t)), 1 - e, 1 + e))`."""
 
     name: ClassVar[str] = "rlsd"
-    needs_privileged: ClassVar[bool] = True
 
     teacher: str = "synced(10)"
     lam: float = 0.5

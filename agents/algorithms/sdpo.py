@@ -29,7 +29,6 @@ class SDPO(Algorithm):
     """Match the next-token distribution of a teacher that has seen how an attempt could succeed."""
 
     name: ClassVar[str] = "sdpo"
-    needs_privileged: ClassVar[bool] = True
 
     teacher: str = "ema(0.05)"
     alpha: float = 0.5

@@ -55,6 +55,15 @@ class Policy(Protocol):
         """The weights that are trained."""
         ...
 
+    @property
+    def vocabulary_size(self) -> int:
+        """The number of token ids."""
+        ...
+
+    def count_tokens(self, prompt: Prompt) -> int:
+        """Count the tokens that a prompt is run as, those of its pictures included."""
+        ...
+
     def generate(
         self, prompts: Sequence[Prompt], n: int, sampling: Sampling, seeds: Sequence[int]
     ) -> list[list[Completion]]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor
@@ -13,7 +15,8 @@ from torch import Tensor
 from agents.episodes import Prompt
 from rlsd_env.task import Image
 
-PICTURES_KEPT = 256
+PICTURE_BYTES = 512 * 2**20
+"""Memory for processed pictures; the least recently used go first."""
 _Key = tuple[int, tuple[int, ...], tuple[int, ...]]
 VISION_TOKENS = ("image_token_id", "video_token_id", "vision_start_token_id", "vision_end_token_id")
 
@@ -51,6 +54,10 @@ class PromptEncoder:
         self.pad_id: int = self.tokenizer.eos_token_id if pad is None else pad
         self.three_axes = self.image_id is not None
         self._pictures: OrderedDict[_Key, tuple[Image, Tensor, Tensor]] = OrderedDict()
+        self._picture_bytes = 0
+        self._ids: WeakKeyDictionary[Prompt, list[int]] = WeakKeyDictionary()
+        specials = sorted(map(re.escape, self.tokenizer.all_special_tokens), key=len, reverse=True)
+        self._specials = re.compile("|".join(specials) or r"(?!)")
 
     def encode(self, prompts: Sequence[Prompt], model: Any) -> EncodedPrompts:
         """Build the inputs of `model`; its vision tower runs once per distinct picture of the call.
@@ -64,7 +71,7 @@ class PromptEncoder:
         unique = list({_key(image): image for image in images}.values())
         pictures = self._process(unique)
         grids = {_key(image): grid for image, (_, grid) in zip(unique, pictures)}
-        ids = [self._tokenise(prompt, [grids[_key(image)] for image in prompt.images]) for prompt in prompts]
+        ids = [self.token_ids(prompt) for prompt in prompts]
 
         longest = max(len(row) for row in ids)
         ids_PL = torch.tensor([[self.pad_id] * (longest - len(row)) + row for row in ids], device=device)
@@ -98,27 +105,40 @@ class PromptEncoder:
 
     def token_ids(self, prompt: Prompt) -> list[int]:
         """Return the token ids that a prompt is run as, picture tokens expanded."""
-        return self._tokenise(prompt, [grid for _, grid in self._process(list(prompt.images))])
+        if prompt not in self._ids:
+            self._ids[prompt] = self._tokenise(prompt, [grid for _, grid in self._process(list(prompt.images))])
+        return self._ids[prompt]
 
     def _tokenise(self, prompt: Prompt, grids: Sequence[Tensor]) -> list[int]:
-        text = self.processor.apply_chat_template(list(prompt.messages), add_generation_prompt=True, tokenize=False)
+        messages = [{**message, "content": self._defuse(message["content"])} for message in prompt.messages]
+        text = self.processor.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)
         ids: list[int] = self.tokenizer(text, add_special_tokens=False)["input_ids"]
         if self.image_id is None:
             return ids
         if ids.count(self.image_id) != len(grids):
             raise ValueError(
                 f"the rendered prompt has {ids.count(self.image_id)} picture tokens for {len(grids)} pictures; "
-                "the question's text must not contain the model's special tokens"
+                "the chat template must write one for each"
             )
         merge = self.processor.image_processor.merge_size**2
         counts = iter([int(grid.prod()) // merge for grid in grids])
         return [token for id in ids for token in ([id] * next(counts) if id == self.image_id else [id])]
 
+    def _defuse(self, content: Any) -> Any:
+        """Break up special tokens that a text spells out: a question or a response must not forge a turn."""
+        if isinstance(content, str):
+            return self._specials.sub(lambda match: f"{match[0][0]} {match[0][1:]}", content)
+        return [{**part, "text": self._defuse(part["text"])} if part["type"] == "text" else part for part in content]
+
     def _process(self, images: Sequence[Image]) -> list[tuple[Tensor, Tensor]]:
         """Return (pixel patches, grid) of each picture; the latest stay in memory, known by their pixels' address."""
         if images and self.image_id is None:
             raise ValueError("the prompt has pictures; this model reads text only")
-        found = {key: self._pictures[key] for image in images if (key := _key(image)) in self._pictures}
+        found = {}
+        for image in images:
+            if (key := _key(image)) in self._pictures:
+                self._pictures.move_to_end(key)
+                found[key] = self._pictures[key]
         new = [image for image in images if _key(image) not in found]
         if new:
             # Copies: the arrays are read-only, which torch warns of.
@@ -128,8 +148,10 @@ class PromptEncoder:
                 found[_key(image)] = (image, pixels, grid)
                 if not image.flags.writeable:  # a picture that may change is not remembered
                     self._pictures[_key(image)] = (image, pixels, grid)
-        while len(self._pictures) > PICTURES_KEPT:
-            self._pictures.popitem(last=False)
+                    self._picture_bytes += pixels.nbytes
+        while self._picture_bytes > PICTURE_BYTES:
+            _, (_, pixels, _) = self._pictures.popitem(last=False)
+            self._picture_bytes -= pixels.nbytes
         return [found[_key(image)][1:] for image in images]
 
 

@@ -51,9 +51,7 @@ def load_policy(name: str = "tiny", device: str = "auto") -> TransformersPolicy:
     """
     path, device = find_policy(name, device)
     try:
-        return TransformersPolicy.from_pretrained(
-            path, dtype=torch.float32, device_map=None if device == "cpu" else device
-        )
+        return TransformersPolicy.from_pretrained(path, device)
     except (OSError, ValueError) as error:
         raise _not_loadable(name, error) from error
 

@@ -67,7 +67,7 @@ class MakeTiny:
 
     out: Path
     """Folder to write the checkpoint to."""
-    steps: int = 1900
+    steps: int = 1800
     """Optimiser steps."""
     batch_size: int = 64
     """Rows per step."""
@@ -75,7 +75,7 @@ class MakeTiny:
     """Peak learning rate, cosine to a tenth after 100 steps of warm-up."""
     seed: int = 0
     """Seed of the weights and of the data."""
-    threads: int = 1
+    threads: int = 2
     """Torch threads."""
     minutes: float = 30.0
     """Stop with an error beyond this; the cosine needs all its steps."""

@@ -120,7 +120,7 @@ def _judge(
 def write_card(options: MeasureTiny) -> str:
     """Measure, write the card and return its text."""
     torch.set_num_threads(1)
-    policy = TransformersPolicy.from_pretrained(str(options.folder), dtype=torch.float32)
+    policy = TransformersPolicy.from_pretrained(str(options.folder))
     making = json.loads((options.folder / "making.json").read_text("utf-8"))
     envs: list[tuple[str, str, dict]] = [
         (f"{name}, difficulty {level}", f"rlsd/{name}-v0", {"fold": "heldout", "difficulty": level})

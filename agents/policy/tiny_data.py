@@ -103,10 +103,10 @@ def listing(rng: np.random.Generator) -> Row:
 def guess(rng: np.random.Generator) -> Row:
     """Ask something that cannot be known, about a picture of any size, and answer with a guess."""
     words = ["".join(rng.choice(LETTERS, int(rng.integers(1, 9)))) for _ in range(int(rng.integers(3, 40)))]
-    height, width = (int(side) for side in rng.integers(40, 400, size=2))
+    height, width = (int(side) for side in rng.integers(40, 160, size=2))
     canvas = Canvas(width, height)
     for _ in range(int(rng.integers(1, 9))):
-        radius = float(rng.uniform(4, 40))
+        radius = float(rng.uniform(4, 20))
         shape, colour = str(rng.choice(SHAPES)), str(rng.choice(list(COLOURS)))
         canvas.shape(shape, colour, (float(rng.uniform(0, width)), float(rng.uniform(0, height))), radius)
     choices = ["".join(rng.choice(LETTERS, int(rng.integers(1, 6)))) for _ in range(int(rng.integers(3, 6)))]

@@ -8,17 +8,27 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
-from transformers import AutoModelForImageTextToText, AutoProcessor, DynamicCache
+from transformers import (
+    AutoConfig,
+    AutoModelForCausalLM,
+    AutoModelForImageTextToText,
+    AutoProcessor,
+    AutoTokenizer,
+    DynamicCache,
+)
 
-from agents.episodes import Completion, Prompt
+from agents.episodes import Completion, Prompt, StopReason
 from agents.policy.base import Sampling, TokenScores
 from agents.policy.inputs import PromptEncoder
 
+KEEP_RUNNING = 0.75
+"""Completions that have ended are dropped from the running batch once no more than this share still goes on."""
 NEVER = -1e30
 """The logit of ids that are never sampled: probability exactly 0, and differences of two are 0, not NaN."""
 
@@ -54,10 +64,27 @@ class TransformersPolicy:
         self.never_ids = torch.tensor(self.encoder.vision_ids, dtype=torch.long, device=model.device)
 
     @classmethod
-    def from_pretrained(cls, path: str, **kwargs: Any) -> TransformersPolicy:
-        """Load model and processor from a folder or a hub id; `kwargs` go to the model's loader."""
-        model = AutoModelForImageTextToText.from_pretrained(path, **kwargs)
-        return cls(model.eval(), AutoProcessor.from_pretrained(path))
+    def from_pretrained(cls, path: str, device: str = "cpu") -> TransformersPolicy:
+        """Load a float32 model and its processor (its tokenizer, for a text-only one) from a folder or a hub id."""
+        sees = hasattr(AutoConfig.from_pretrained(path), "vision_config")
+        loader: Any = AutoModelForImageTextToText if sees else AutoModelForCausalLM
+        reader: Any = AutoProcessor if sees else AutoTokenizer
+        model = loader.from_pretrained(path, dtype=torch.float32).to(device)
+        return cls(model.eval(), reader.from_pretrained(path))
+
+    def save(self, folder: Path) -> None:
+        """Write model and processor so that `from_pretrained` reads them."""
+        self.model.save_pretrained(folder)
+        self.processor.save_pretrained(folder)
+
+    @property
+    def vocabulary_size(self) -> int:
+        """The number of token ids."""
+        return self.model.get_output_embeddings().weight.shape[0]
+
+    def count_tokens(self, prompt: Prompt) -> int:
+        """Count the tokens that a prompt is run as, those of its pictures included."""
+        return len(self.encoder.token_ids(prompt))
 
     # -- sampling ------------------------------------------------------------------------------------------
 
@@ -80,29 +107,30 @@ class TransformersPolicy:
         ids: list[list[int]] = [[] for _ in range(rows)]
         logprobs: list[list[float]] = [[] for _ in range(rows)]
         alive = list(range(rows))  # which completion each row of the running batch is
+        ended = [False] * rows
         mask, position = prefix.mask_PL[owner_N], prefix.next_position_P[owner_N]
-        logits = self._logits(self.model, prefix.last_PH[owner_N], sampling.temperature or 1.0)
+        logits = self._logits(self.model, prefix.last_PH[owner_N], sampling.temperature)
         for t in range(sampling.max_tokens):
             logp = logits.log_softmax(-1)
             greedy = sampling.temperature == 0
             token = logp.argmax(-1) if greedy else _inverse_cdf(logp.exp(), uniform_NT[alive, t])
             chosen = logp.gather(-1, token[:, None])[:, 0].tolist()
-            going = []
-            for row, (number, token_id, value) in enumerate(zip(alive, token.tolist(), chosen)):
-                ids[number].append(token_id)
-                logprobs[number].append(value)
-                if token_id not in self.stop_ids:
-                    going.append(row)
+            for number, token_id, value in zip(alive, token.tolist(), chosen):
+                if not ended[number]:
+                    ids[number].append(token_id)
+                    logprobs[number].append(value)
+                    ended[number] = token_id in self.stop_ids
+            going = [row for row, number in enumerate(alive) if not ended[number]]
             if not going or t + 1 == sampling.max_tokens:
                 break
-            if len(going) < len(alive):
+            if len(going) <= KEEP_RUNNING * len(alive):  # dropping rows copies the cache of the others
                 keep = torch.tensor(going, device=self.model.device)
                 prefix.cache.batch_select_indices(keep)
                 alive = [alive[row] for row in going]
                 mask, position, token = mask[keep], position[keep], token[keep]
             mask = torch.cat([mask, mask.new_ones(len(alive), 1)], dim=1)
             hidden = self._run(self.model, token[:, None], mask, position[:, None], prefix.cache)
-            logits = self._logits(self.model, hidden[:, 0], sampling.temperature or 1.0)
+            logits = self._logits(self.model, hidden[:, 0], sampling.temperature)
             position = position + 1
         completions = [self._completion(*pair) for pair in zip(ids, logprobs)]
         return [completions[i : i + n] for i in range(0, rows, n)]
@@ -110,7 +138,8 @@ class TransformersPolicy:
     def _completion(self, ids: list[int], logprobs: list[float]) -> Completion:
         stopped = ids[-1] in self.stop_ids
         text = self.encoder.tokenizer.decode(ids[:-1] if stopped else ids, skip_special_tokens=False)
-        return Completion(tuple(ids), tuple(logprobs), text, "stop" if stopped else "length")
+        reason = StopReason.STOP if stopped else StopReason.LENGTH
+        return Completion(tuple(ids), tuple(logprobs), text, reason)
 
     # -- scoring -------------------------------------------------------------------------------------------
 
@@ -183,8 +212,10 @@ class TransformersPolicy:
             cache.batch_repeat_interleave(times)
 
     def _logits(self, model: Any, hidden: Tensor, temperature: float) -> Tensor:
-        logits = model.lm_head(hidden).float() / temperature
-        return logits.index_fill(-1, self.never_ids, NEVER)
+        logits = model.lm_head(hidden).float()
+        if temperature not in (0.0, 1.0):  # greedy sampling is scored at temperature 1
+            logits = logits / temperature
+        return logits.index_fill_(-1, self.never_ids, NEVER)
 
 
 def _inverse_cdf(probabilities: Tensor, uniform: Tensor) -> Tensor:

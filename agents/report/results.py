@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import math
 import platform
 from collections.abc import Iterable, Mapping, Sequence
@@ -39,6 +40,7 @@ def summarise(records: Iterable[Mapping[str, Any]], options: CompareOptions) -> 
         "rollouts_per_agent_and_seed": options.steps * options.prompts_per_step * options.group_size,
         "options": resolved(options),
         "versions": {
+            "rlsd": importlib.metadata.version("rlsd"),
             "python": platform.python_version(),
             "torch": torch.__version__,
             "transformers": transformers.__version__,
@@ -53,7 +55,7 @@ def summarise(records: Iterable[Mapping[str, Any]], options: CompareOptions) -> 
 
 
 def _agent(runs: Sequence[Mapping[str, Any]], base: Mapping[str, NDArray[np.float64]]) -> dict[str, Any]:
-    summary: dict[str, Any] = {}
+    summary: dict[str, Any] = {"algorithm": runs[0]["algorithm"], "hyperparameters": runs[0]["hyperparameters"]}
     for kind, untrained_ST in base.items():
         values_ST = _values(runs, kind)
         summary[f"{kind}_accuracy"] = _interval(crossed_interval(values_ST))

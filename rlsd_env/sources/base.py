@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import abc
 import functools
-import importlib
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from rlsd_env.errors import ConfigurationError, one_of
+from rlsd_env.plugins import resolve
 from rlsd_env.task import Item
 
 FOLDS = ("all", "train", "heldout")
@@ -68,31 +68,6 @@ def _freeze(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return tuple(_freeze(item) for item in value)
     return value
-
-
-def resolve(spec: str) -> Callable[..., Any]:
-    """Import what "package.module:Name" names.
-
-    Raises:
-        ConfigurationError: the text has another form, or the module or the name is not there.
-
-    """
-    module_name, colon, attribute = spec.partition(":")
-    if not (module_name and colon and attribute):
-        raise ConfigurationError(f"{spec!r} does not name an object; write it as 'package.module:Name'")
-    try:
-        module = importlib.import_module(module_name)
-    except ModuleNotFoundError as error:
-        if error.name is None or not (module_name + ".").startswith(error.name + "."):
-            raise  # the module is there; something that it imports is not
-        raise ConfigurationError(
-            f"no module named {error.name!r} for {spec!r}; is its folder on PYTHONPATH?"
-        ) from error
-    try:
-        return getattr(module, attribute)
-    except AttributeError:
-        names = [name for name in vars(module) if not name.startswith("_")]
-        raise ConfigurationError(one_of(f"name in module {module_name!r}", attribute, names)) from None
 
 
 def parameters(spec: str) -> tuple[str, ...]:

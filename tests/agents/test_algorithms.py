@@ -7,11 +7,11 @@ import torch
 from torch import tensor
 from torch.testing import assert_close
 
-from agents.algorithms import Signals, find, make, names
+from agents.algorithms import Signals, find, hyperparameters, make, names
 from rlsd_env import ConfigurationError
 
 DEFAULTS = {
-    "grpo": {"teacher": "live", "divide_by_std": True},
+    "grpo": {"divide_by_std": True},
     "opsd": {"teacher": "frozen", "form": "full", "beta": 0.5},
     "sdpo": {"teacher": "ema(0.05)", "alpha": 0.5, "top_k": 100, "max_ratio": 2.0, "feedback": "without_sibling"},
     "grpo+opsd": {"teacher": "frozen", "divide_by_std": True, "form": "loss", "coefficient": 0.1, "beta": 0.5},
@@ -38,7 +38,8 @@ def distributions():
 
 
 def test_the_vetted_settings_are_the_defaults():
-    assert {name: dataclasses.asdict(make(name)) for name in names()} == DEFAULTS
+    assert {name: hyperparameters(make(name)) for name in names()} == DEFAULTS
+    assert {name: make(name, options) for name, options in DEFAULTS.items()} == {name: make(name) for name in names()}
 
 
 def test_token_advantages_by_hand():
@@ -141,6 +142,7 @@ def test_who_is_trained_on():
         ("sdpo", {"feedback": "yes"}, "allowed: always, never, without_sibling"),
         ("sdpo", {"top_k": 0}, "at least 1"),
         ("grpo", {"divide_by_std": 1}, "of type bool"),
+        ("grpo", {"teacher": "ema(0.1)"}, "unknown option of grpo 'teacher'"),
         ("no_such_module:Thing", {}, "no module named 'no_such_module'"),
         ("agents.losses:Thing", {}, "unknown name in module 'agents.losses' 'Thing'"),
         ("agents.losses:entropy", {}, "not a class derived from agents.Algorithm"),

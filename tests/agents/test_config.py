@@ -35,8 +35,29 @@ def test_toml_with_overrides(tmp_path):
     assert (options.steps, options.group_size, options.lr) == (9, 4, 1.0)
     assert options.agents == ("grpo", "rlsd")
     assert options.env_kwargs == {"difficulty": 3}
-    assert options.train_options("rlsd", 0, tmp_path).agent_kwargs == {"epsilon": 0.1}
-    assert options.train_options("grpo", 0, tmp_path).agent_kwargs == {}
+    assert options.train_options("rlsd", "rlsd", 0, tmp_path).agent_kwargs == {"epsilon": 0.1}
+    assert options.train_options("grpo", "grpo", 0, tmp_path).agent_kwargs == {}
+
+
+def test_a_label_stands_for_an_agent_with_other_hyperparameters(tmp_path):
+    options = read(CompareOptions, "--agents", "rlsd,tight=rlsd,m:A", "--agent-kwargs", "tight.epsilon=0.1", "m:A.x=1")
+    assert options.specs() == [("rlsd", "rlsd"), ("tight", "rlsd"), ("m:A", "m:A")]
+    tight = options.train_options("tight", "tight", 0, tmp_path)
+    assert (tight.agent, tight.label, tight.agent_kwargs) == ("rlsd", "tight", {"epsilon": 0.1})
+    assert options.kwargs_of("rlsd") == {}
+    assert options.kwargs_of("m:A") == {"x": 1}
+
+
+def test_tables_within_env_kwargs_survive(tmp_path):
+    path = tmp_path / "run.toml"
+    path.write_text("[env_kwargs.verifier_kwargs]\na = 1\n")
+    assert read(TrainOptions, "--config", str(path)).env_kwargs == {"verifier_kwargs": {"a": 1}}
+
+
+def test_jobs_follow_the_cores_and_a_gpu_takes_one():
+    assert CompareOptions(threads=10_000).parallel_jobs("cpu") == 1
+    assert CompareOptions().parallel_jobs("cuda") == 1
+    assert CompareOptions(jobs=3).parallel_jobs("cuda") == 3
 
 
 def test_the_stored_options_can_be_given_back(tmp_path):
@@ -64,6 +85,11 @@ def test_the_stored_options_can_be_given_back(tmp_path):
         (TrainOptions, ["--env-kwargs", "difficulty"], "'difficulty' is not of the form KEY=VALUE"),
         (CompareOptions, ["--agents", "grpo,grpo"], "each may be there once"),
         (CompareOptions, ["--agents", ","], "agents is empty"),
+        (CompareOptions, ["--jobs", "-1"], "jobs is -1; it must be at least 0"),
+        (CompareOptions, ["--seeds", "-1"], "seed is -1; it must be at least 0"),
+        (TrainOptions, ["--seed", "-1"], "seed is -1; it must be at least 0"),
+        (EvaluateOptions, ["--temperature", "-1"], "temperature is -1.0; it must be at least 0"),
+        (EvaluateOptions, ["--env-kwargs", "fold=all"], "give it as --fold"),
         (CompareOptions, ["--seeds", "a"], "'a' is not a list of whole numbers"),
         (CompareOptions, ["--agent-kwargs", "epsilon=0.1"], "write AGENT.OPTION"),
         (CompareOptions, ["--agent-kwargs", "rlst.epsilon=0.1"], "write AGENT.OPTION with one of grpo"),

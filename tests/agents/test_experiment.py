@@ -12,7 +12,10 @@ import time
 
 import pytest
 
+from agents.config import TrainOptions
 from agents.rollout import TaskStream, completion_seeds
+from agents.storage import claimed, load_checkpoint
+from rlsd_env import ConfigurationError
 from tests.conftest import ROOT
 
 SMALL = [
@@ -163,6 +166,69 @@ def test_the_documented_algorithm_trains_from_a_file_outside_the_package(tmp_pat
     assert results["agents"]["mine"]["training_metrics"]["teacher_tokens_scored"] > 0
 
 
+FAILING = """
+from dataclasses import dataclass
+from typing import ClassVar
+
+from agents import Algorithm
+
+
+@dataclass(frozen=True)
+class Failing(Algorithm):
+    name: ClassVar[str] = "failing"
+
+    def advantages(self, signals):
+        if signals.step == 1:
+            raise ZeroDivisionError("on purpose")
+        return signals.A_N1
+"""
+
+
+def test_a_run_that_fails_stops_the_others_and_is_named(tmp_path):
+    (tmp_path / "my_module.py").write_text(FAILING)
+    argv = ["--agents", "my_module:Failing,grpo", "--seeds", "0", "--out", "out", *SMALL, "--steps", "2000"]
+    done = run("agents.compare", *argv, cwd=tmp_path, check=False, timeout=120)
+    assert done.returncode == 1
+    assert "failing, seed 0 failed: on purpose" in done.stderr
+    assert not (tmp_path / "out" / "results.json").exists()
+
+
+def test_a_method_is_compared_with_itself_under_a_label(tmp_path):
+    argv = ["--agents", "rlsd,loose=rlsd", "--agent-kwargs", "loose.epsilon=0.9", "loose.lam=1.0", "--seeds", "0"]
+    run("agents.compare", *argv, "--out", tmp_path / "out", *SMALL)
+    results = json.loads((tmp_path / "out" / "results.json").read_text())
+    assert {name: agent["hyperparameters"]["epsilon"] for name, agent in results["agents"].items()} == {
+        "rlsd": 0.2,
+        "loose": 0.9,
+    }
+    weights = [agent["training_metrics"]["weight"] for agent in results["agents"].values()]
+    assert weights[0] != weights[1]
+
+
+def test_what_a_kill_left_is_removed_and_does_not_stop_a_resume(tmp_path):
+    options = TrainOptions(out=tmp_path / "out")
+    options.out.mkdir()
+    (options.out / ".config.toml.partial").write_text("half")
+    with claimed(options.out, options, resume=True):
+        assert sorted(path.name for path in options.out.iterdir()) == [".lock", "config.toml"]
+
+
+def test_a_folder_in_use_is_refused(tmp_path):
+    options = TrainOptions(out=tmp_path / "out")
+    with (
+        claimed(options.out, options, resume=False),
+        pytest.raises(ConfigurationError, match="in use by another process"),
+        claimed(options.out, options, resume=True),
+    ):
+        raise AssertionError("claimed twice")
+
+
+def test_a_broken_checkpoint_is_named(tmp_path):
+    (tmp_path / "checkpoint.pt").write_bytes(b"garbage")
+    with pytest.raises(ConfigurationError, match="delete it to start over"):
+        load_checkpoint(tmp_path / "checkpoint.pt")
+
+
 def test_real_problems_train_and_evaluate(mathvision_dir, tmp_path):
     env = ["--env", "rlsd/MathVision-testmini-v0", "--env-kwargs", f"data_dir={mathvision_dir}"]
     done = run("agents.evaluate", *env, "--limit", "6", "--samples", "2", "--out", tmp_path / "answers.jsonl")
@@ -188,6 +254,9 @@ def test_real_problems_train_and_evaluate(mathvision_dir, tmp_path):
         ("agents.train", ["--device", "tpu"], "allowed: auto, cpu, cuda"),
         ("agents.compare", ["--agents", "grpo,rsld"], "did you mean 'rlsd'"),
         ("agents.compare", ["--agents", "my_module:Nothing"], "no module named 'my_module'"),
+        ("agents.compare", ["--agents", "untrained=grpo"], "not 'untrained'"),
+        ("agents.compare", ["--agents", "a/b=grpo"], "agent name 'a/b'"),
+        ("agents.train", ["--env", "my_pkg.envs:x/Y-v0"], "no module named 'my_pkg'"),
         ("agents.compare", ["--config", "bad.toml"], "not readable TOML"),
         ("agents.evaluate", ["--env", "no_module:x/Y-v0"], "no module named 'no_module'"),
     ],
@@ -223,7 +292,7 @@ def test_an_output_folder_is_not_overwritten(compared):
     assert (done.returncode, "--resume" in done.stderr) == (2, True)
     done = run("agents.compare", "--seeds", "3", "--out", out, *SMALL, "--lr", "0.5", "--resume", check=False)
     assert done.returncode == 2
-    assert "lr = 0.0001, not 0.5" in done.stderr
+    assert "lr = 5e-05, not 0.5" in done.stderr
 
 
 def test_help_is_for_strangers():

@@ -10,11 +10,12 @@ import torch
 from torch.testing import assert_close
 
 import agents
-from agents.algorithms import make
-from agents.episodes import Completion, Episode, EpisodeBatch, EpisodeGroup, Prompt, Turn
+from agents.algorithms import Algorithm, make
+from agents.episodes import Completion, Episode, EpisodeBatch, Prompt, StopReason, Turn
 from agents.learner import Learner, LearnerConfig
 from agents.losses import group_advantages
 from agents.messages import user_message
+from agents.teacher import answer_view
 from rlsd_env import ConfigurationError
 from verifiers import Status, Verdict
 
@@ -165,6 +166,48 @@ def test_a_verifier_that_fails_on_everything_stops_the_run(policy, batch):
         learner(policy).update(broken)
 
 
+@pytest.mark.parametrize("reward", [float("nan"), float("inf")])
+def test_a_reward_that_is_no_number_stops_the_run(policy, batch, reward):
+    odd = with_verdicts(batch, lambda g, i, v: v)
+    episodes = tuple(dataclasses.replace(e, reward=reward) for e in odd.groups[0].episodes)
+    odd = dataclasses.replace(odd, groups=(dataclasses.replace(odd.groups[0], episodes=episodes), *odd.groups[1:]))
+    with pytest.raises(RuntimeError, match=r"reward is (nan|inf) at step 0"):
+        learner(policy).update(odd)
+
+
+@dataclasses.dataclass(frozen=True)
+class Misshapen(Algorithm):
+    """Returns what would broadcast into nonsense."""
+
+    what: str = "advantages"
+
+    def uses_teacher(self, step):
+        return True
+
+    def teacher_view(self, group, i):
+        return answer_view(group, i)
+
+    def advantages(self, signals):
+        return signals.A_N1[:, 0] if self.what == "advantages" else None
+
+    def auxiliary(self, student_MV, teacher_MV, signals):
+        return student_MV if self.what == "auxiliary" else None
+
+
+@pytest.mark.parametrize("what", ["advantages", "auxiliary"])
+def test_a_hook_that_returns_another_shape_is_named(policy, batch, what):
+    with pytest.raises(ValueError, match=f"algorithm's {what} has shape"):
+        Learner(policy, Misshapen(what=what), CONFIG).update(alternating(batch))
+
+
+def test_a_teacher_that_does_not_change_scores_a_batch_once(policy, batch):
+    for name, times in (("opsd", 1), ("sdpo", 3)):  # frozen; an average that moves with every update
+        one = learner(policy, name, LearnerConfig(updates_per_batch=3))
+        metrics = one.update(alternating(batch))
+        tokens = sum(episode.length for _, _, episode in batch)
+        assert metrics["teacher_tokens_scored"] == times * tokens, name
+
+
 def test_sdpo_leaves_out_who_has_no_teacher(policy, batch):
     """Only group 0 has a success; the other groups have neither success nor feedback."""
     sparse = with_verdicts(batch, lambda g, i, v: Verdict(float(g + i == 0), g + i == 0, "5", Status.OK))
@@ -202,13 +245,13 @@ def test_two_turns_of_one_episode_are_one_episode(policy, batch):
     """A two-turn episode: loss on both actions, normalised by the tokens of both, by hand."""
     group = alternating(batch).groups[0]
     first = group.episodes[0].turns[0]
-    reply = Completion(first.action.token_ids[:5], first.action.logprobs[:5], "again", "length")
+    reply = Completion(first.action.token_ids[:5], first.action.logprobs[:5], "again", StopReason.LENGTH)
     chat = (*first.prompt.messages, {"role": "assistant", "content": first.action.text}, user_message("Again?"))
     second = Turn(Prompt(chat, first.prompt.images), reply)
     long = dataclasses.replace(group.episodes[0], turns=(first, second))
     episodes = (long, *group.episodes[1:])
     one = learner(policy, config=LearnerConfig(max_grad_norm=1e9))
-    one.update(EpisodeBatch((EpisodeGroup(group.item, episodes),), step=0))
+    one.update(EpisodeBatch((dataclasses.replace(group, episodes=episodes),), step=0))
 
     rewards = torch.tensor([[e.reward for e in episodes]])
     A_N = group_advantages(rewards, torch.ones_like(rewards, dtype=torch.bool))[0]

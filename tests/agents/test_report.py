@@ -22,6 +22,7 @@ def record(agent, seed, sampled, greedy):
         "evaluation": {"sampled": sampled, "greedy": greedy, "metrics": {"entropy": 0.2}},
     }
     if agent != "untrained":
+        one |= {"algorithm": agent, "hyperparameters": {"epsilon": 0.2}}
         one |= {"training": {"reward": 0.5, "teacher_tokens_scored": 10.0}, "seconds": {"rollout": 1.0, "update": 2.0}}
     return one
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from agents.episodes import Completion, Episode, EpisodeGroup, Prompt, Turn
+from agents.episodes import Completion, Episode, EpisodeGroup, Prompt, StopReason, Turn
 from agents.messages import user_message
 from agents.teacher import TeacherWeights, answer_view, sibling_or_feedback_view, solution_view, successful_sibling
 from rlsd_env import ConfigurationError, Item, Privileged, Task
@@ -19,12 +19,13 @@ PROMPT = Prompt((user_message("<image>How many?"),), (IMAGE,))
 
 def episode(text, correct, reward=None, status=Status.OK, feedback=""):
     verdict = Verdict(float(correct) if reward is None else reward, correct, text, status, feedback)
-    return Episode((Turn(PROMPT, Completion((1, 2), (-0.1, -0.2), text, "stop")),), verdict.reward, verdict)
+    return Episode((Turn(PROMPT, Completion((1, 2), (-0.1, -0.2), text, StopReason.STOP)),), verdict.reward, verdict)
 
 
 def group(*episodes, solution="2 + 5 = 7.", trace=None):
     task = Task("t", "<image>How many?", (IMAGE,))
-    return EpisodeGroup(Item(task, Privileged(Reference("7", solution=solution), trace)), episodes)
+    hints = {"answer": "7"} | ({} if solution is None else {"solution": solution})
+    return EpisodeGroup(Item(task, Privileged(Reference("7", solution=solution), trace)), episodes, hints)
 
 
 def shown(view):
@@ -83,7 +84,10 @@ def test_views_are_pure():
 
 def test_every_turn_of_a_conversation_keeps_what_was_said():
     later = Prompt((*PROMPT.messages, {"role": "assistant", "content": "5"}, user_message("Again?")), PROMPT.images)
-    turns = (Turn(PROMPT, Completion((1,), (0.0,), "5", "stop")), Turn(later, Completion((1,), (0.0,), "7", "stop")))
+    turns = (
+        Turn(PROMPT, Completion((1,), (0.0,), "5", StopReason.STOP)),
+        Turn(later, Completion((1,), (0.0,), "7", StopReason.STOP)),
+    )
     two = Episode(turns, 1.0, Verdict(1.0, True, "7", Status.OK))
     prompts = answer_view(group(two), 0).prompts
     assert [len(prompt.messages) for prompt in prompts] == [1, 3]
@@ -106,6 +110,7 @@ def followed(rule, updates):
         with torch.no_grad():
             student.weight.fill_(value)
         weights.after_update()
+        weights.after_step()
         seen.append(round(float(weights.model.weight.detach()), 6))
     return seen
 
@@ -123,13 +128,38 @@ def test_a_resumed_teacher_goes_on_where_it_was():
     first = TeacherWeights("synced(3)", student)
     with torch.no_grad():
         student.weight.fill_(5.0)
-    first.after_update()
+    first.after_step()
     again = TeacherWeights("synced(3)", student)  # a new process would copy the student as it is now
     again.load_state_dict(first.state_dict())
-    assert float(again.model.weight) == 0.0
+    assert float(again.model.weight.detach()) == 0.0
     for _ in range(2):
-        again.after_update()
-    assert float(again.model.weight) == 5.0
+        again.after_step()
+    assert float(again.model.weight.detach()) == 5.0
+
+
+def test_a_synced_teacher_counts_training_steps_and_ema_counts_updates():
+    student = linear(0.0)
+    synced, ema = TeacherWeights("synced(2)", student), TeacherWeights("ema(0.5)", student)
+    with torch.no_grad():
+        student.weight.fill_(4.0)
+    for weights in (synced, ema):
+        for _ in range(3):  # three optimiser steps on one batch
+            weights.after_update()
+        weights.after_step()
+    assert (float(synced.model.weight.detach()), synced.age) == (0.0, 1)
+    assert (float(ema.model.weight.detach()), ema.age) == (3.5, 0)  # 2, 3, 3.5
+    synced.after_step()  # a step without any update counts too
+    assert (float(synced.model.weight.detach()), synced.age) == (4.0, 0)
+
+
+def test_text_only_prompts_stay_plain_strings():
+    prompt = Prompt((user_message("How many?"),))
+    assert prompt.messages[0]["content"] == "How many?"
+    plain = Episode(
+        (Turn(prompt, Completion((1,), (0.0,), "5", StopReason.STOP)),), 0.0, Verdict(0.0, False, "5", Status.OK)
+    )
+    text = answer_view(group(plain), 0).prompts[0].messages[0]["content"]
+    assert text.startswith("How many?\nThe reference answer is 7.")
 
 
 @pytest.mark.parametrize(
