@@ -31,7 +31,7 @@ def summarise(records: Iterable[Mapping[str, Any]], options: CompareOptions) -> 
     return {
         "schema": SCHEMA,
         "untrained": {
-            **{f"{kind}_accuracy": _interval(crossed_interval(base[kind])) for kind in base},
+            **{f"{kind}_accuracy": _interval(crossed_interval(base[kind]), 0.0) for kind in base},
             "metrics": _means([record["evaluation"]["metrics"] for record in untrained]),
         },
         "agents": {name: _agent(runs, base) for name, runs in by_agent.items()},
@@ -58,8 +58,8 @@ def _agent(runs: Sequence[Mapping[str, Any]], base: Mapping[str, NDArray[np.floa
     summary: dict[str, Any] = {"algorithm": runs[0]["algorithm"], "hyperparameters": runs[0]["hyperparameters"]}
     for kind, untrained_ST in base.items():
         values_ST = _values(runs, kind)
-        summary[f"{kind}_accuracy"] = _interval(crossed_interval(values_ST))
-        summary[f"{kind}_gain"] = _interval(crossed_interval(values_ST - untrained_ST))
+        summary[f"{kind}_accuracy"] = _interval(crossed_interval(values_ST), 0.0)
+        summary[f"{kind}_gain"] = _interval(crossed_interval(values_ST - untrained_ST), -1.0)
     summary["heldout_metrics"] = _means([run["evaluation"]["metrics"] for run in runs])
     summary["training_metrics"] = _means([run["training"] for run in runs])
     summary["runs"] = [
@@ -81,8 +81,10 @@ def _values(runs: Sequence[Mapping[str, Any]], kind: str) -> NDArray[np.float64]
     )
 
 
-def _interval(interval: Interval) -> dict[str, float | None]:
-    return {"mean": _number(interval.mean), "low": _number(interval.low), "high": _number(interval.high)}
+def _interval(interval: Interval, least: float) -> dict[str, float | None]:
+    """Write an interval, cut at the least and the largest value that there can be."""
+    low, high = (float(np.clip(bound, least, 1.0)) for bound in (interval.low, interval.high))
+    return {"mean": _number(interval.mean), "low": _number(low), "high": _number(high)}
 
 
 def _number(value: float | np.floating[Any]) -> float | None:

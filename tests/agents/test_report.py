@@ -50,6 +50,13 @@ def test_gains_are_paired_by_seed_and_task():
     assert [run["seed"] for run in found["agents"]["rlsd"]["runs"]] == [0, 1]
 
 
+def test_no_interval_leaves_what_an_accuracy_can_be():
+    found = results()
+    for table in (found["untrained"], *found["agents"].values()):
+        for kind in ("sampled_accuracy", "greedy_accuracy"):
+            assert 0 <= table[kind]["low"] <= table[kind]["mean"] <= table[kind]["high"] <= 1
+
+
 def test_a_task_without_a_verdict_is_left_out_of_every_seed():
     # task 1 is null for seed 1: only task 0 counts, .25 and .5 against .25 and .5
     assert results()["agents"]["rlsd"]["sampled_gain"]["mean"] == 0.0
