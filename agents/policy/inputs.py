@@ -139,7 +139,7 @@ class PromptEncoder:
             if (key := _key(image)) in self._pictures:
                 self._pictures.move_to_end(key)
                 found[key] = self._pictures[key]
-        new = [image for image in images if _key(image) not in found]
+        new = list({_key(image): image for image in images if _key(image) not in found}.values())
         if new:
             # Copies: the arrays are read-only, which torch warns of.
             output = self.processor.image_processor(images=[image.copy() for image in new], return_tensors="pt")
