@@ -4,24 +4,19 @@ from __future__ import annotations
 
 import functools
 import logging
+from collections.abc import Sequence
 from dataclasses import replace
 
 from verifiers.base import BadReference, Verifier
-from verifiers.comparison import (
-    MAX_ANSWER_CHARS,
-    NUMBER_KINDS,
-    RIGHT,
-    UNPARSABLE,
-    Comparer,
-    Comparison,
-    ListComparer,
-    NumberComparer,
-    TextComparer,
-    infer_kind,
-)
-from verifiers.extraction import ExtractionPolicy
-from verifiers.feedback import feedback_text
+from verifiers.comparison import MAX_ANSWER_CHARS, RIGHT, UNPARSABLE, WRONG, Comparer, Comparison, TextComparer
+from verifiers.expressions.policy import EqualityPolicy
+from verifiers.extraction import Extraction, ExtractionPolicy
+from verifiers.feedback import DEFAULT_FEEDBACK_LEVEL, feedback_text
+from verifiers.lists import ListComparer, split_list
+from verifiers.mathematics import ExpressionComparer, NumberComparer, read
 from verifiers.multiple_choice import ChoiceComparer
+from verifiers.numeric import Form, parse_number
+from verifiers.service import Outcome, OutcomeKind, in_worker, shared_pool
 from verifiers.types import AnswerKind, FrozenDict, Reference, Status, Verdict
 
 __all__ = ["AnswerVerifier", "comparer_for", "infer_kind"]
@@ -29,29 +24,53 @@ __all__ = ["AnswerVerifier", "comparer_for", "infer_kind"]
 _LOG = logging.getLogger(__name__)
 _RIGHT_PARTS = FrozenDict(accuracy=1.0)
 _WRONG_PARTS = FrozenDict(accuracy=0.0)
+_KIND_OF_FORM = {
+    Form.INTEGER: AnswerKind.INTEGER,
+    Form.DECIMAL: AnswerKind.DECIMAL,
+    Form.FRACTION: AnswerKind.FRACTION,
+}
+_SYMBOLIC = "verifiers.expressions.symbolic:same"
 
 
 class AnswerVerifier(Verifier):
-    """Judges the final answer: 1.0 if it equals the gold answer, else 0.0.
+    r"""Judges the final answer: 1.0 if it equals the gold answer, else 0.0.
 
-    What "equal" means follows from `Reference.kind`, or from the gold answer where that is None; see
-    `verifiers.types.AnswerKind`. Units and percent signs are part of an answer: "50%" is not "50".
+    What "equal" means follows from `Reference.kind`, or from the gold answer where that is None (see
+    `verifiers.types.AnswerKind`), and from `equality`. Almost every answer is decided in this process, in
+    microseconds to milliseconds. What only symbolic algebra can tell (limits, integrals, solution sets) goes
+    to a worker process (`verifiers.service.shared_pool`) that is killed at the limit: `Status.TIMEOUT`.
 
     Args:
         policy: where the answer is looked for.
+        equality: what counts as equal.
+        symbolic_seconds: the limit of symbolic work on one answer; 0: never any, such answers are unparsable.
+
+    Raises:
+        ValueError: `symbolic_seconds` is negative.
 
     Example:
         >>> verdict = AnswerVerifier().verify("<answer>3/4</answer>", Reference("0.75"))
         >>> verdict.reward, verdict.extracted
         (1.0, '3/4')
+        >>> AnswerVerifier().verify(r"\boxed{x > 2}", Reference(r"(2, \infty)")).correct
+        True
 
     """
 
     name = "answer"
-    version = "1"
+    version = "2"
 
-    def __init__(self, policy: ExtractionPolicy | None = None) -> None:
+    def __init__(
+        self,
+        policy: ExtractionPolicy | None = None,
+        equality: EqualityPolicy | None = None,
+        symbolic_seconds: float = 0.8,
+    ) -> None:
+        if symbolic_seconds < 0:
+            raise ValueError(f"symbolic_seconds is {symbolic_seconds}; it must be 0 or more")
         self.policy = ExtractionPolicy() if policy is None else policy
+        self.equality = EqualityPolicy() if equality is None else equality
+        self.symbolic_seconds = symbolic_seconds
 
     def verify(self, response: str, reference: Reference) -> Verdict:
         """Judge one response.
@@ -62,29 +81,91 @@ class AnswerVerifier(Verifier):
             BadReference: the gold answer is not of its kind, or not among the choices.
 
         """
-        comparer = comparer_for(reference)
+        found, comparison = self._compared(response, reference)
+        if comparison.pending is not None:
+            comparison = self._settled([comparison])[0]
+        return self._verdict(response, reference, found, comparison)
+
+    def verify_batch(self, responses: Sequence[str], references: Sequence[Reference]) -> list[Verdict]:
+        """Judge responses[i] against references[i], in order; symbolic work runs in all workers at once.
+
+        Raises:
+            BadReference: a gold answer cannot be used; a broken item stops the batch.
+            ValueError: the two sequences differ in length.
+
+        """
+        if len(responses) != len(references):
+            raise ValueError(f"{len(responses)} responses but {len(references)} references")
+        pairs = [self._compared(response, reference) for response, reference in zip(responses, references)]
+        comparisons = [comparison for _, comparison in pairs]
+        waiting = [at for at, comparison in enumerate(comparisons) if comparison.pending is not None]
+        for at, comparison in zip(waiting, self._settled([comparisons[at] for at in waiting])):
+            comparisons[at] = comparison
+        return [
+            self._verdict(response, reference, found, comparison)
+            for response, reference, (found, _), comparison in zip(responses, references, pairs, comparisons)
+        ]
+
+    def feedback(
+        self, response: str, reference: Reference, verdict: Verdict, *, level: str = DEFAULT_FEEDBACK_LEVEL
+    ) -> str:
+        """One sentence, in which a missing answer is asked for where this verifier's policy looks."""
+        return feedback_text(response, reference, verdict, where=self.policy.where, level=level)
+
+    def _compared(self, response: str, reference: Reference) -> tuple[Extraction, Comparison]:
+        comparer = comparer_for(reference, self.equality)
         if not isinstance(response, str):
             message = f"the response is a {type(response).__name__}, not a string"
             _LOG.error("verifier %r: %s", self.name, message)
-            return Verdict(0.0, False, None, Status.ERROR, message, _WRONG_PARTS)
-        found = self.policy.extract(response, comparer.same)
-        status, correct = found.status, False
+            return Extraction(None, Status.ERROR), Comparison(Status.ERROR, message=message)
+        found = self.policy.extract(response, comparer.same, comparer.reads)
         if found.text is not None:
-            comparison = _compare(comparer, found.text, reference.answer)
-            status, correct = comparison.status, comparison.correct
+            return found, _compare(comparer, found.text, reference.answer)
+        if found.answers and comparer.takes_several:
+            text = ", ".join(found.answers)
+            comparison = _compare(comparer, text, reference.answer)
+            if comparison.correct:
+                return Extraction(text, Status.OK, found.method), comparison
+        return found, Comparison(found.status)
+
+    def _settled(self, comparisons: list[Comparison]) -> list[Comparison]:
+        """What symbolic algebra says of comparisons that wait for it."""
+        if not comparisons or not self.symbolic_seconds:
+            return comparisons
+        pending = [comparison.pending for comparison in comparisons]
+        if in_worker():  # whose own limits hold
+            from verifiers.expressions import symbolic
+
+            verdicts = [symbolic.same(*trees) for trees in pending if trees is not None]
+            return [_decided(verdict) for verdict in verdicts]
+        calls = [trees for trees in pending if trees is not None]
+        outcomes = shared_pool().map(_SYMBOLIC, calls, seconds=self.symbolic_seconds)
+        return [_concluded(outcome) for outcome in outcomes]
+
+    def _verdict(self, response: str, reference: Reference, found: Extraction, comparison: Comparison) -> Verdict:
+        correct = comparison.correct
         verdict = Verdict(
             reward=float(correct),
             correct=correct,
             extracted=found.text,
-            status=status,
+            status=comparison.status,
             parts=_RIGHT_PARTS if correct else _WRONG_PARTS,
             method=found.method,
         )
+        if comparison.message:
+            return replace(verdict, feedback=comparison.message)
         return replace(verdict, feedback=self.feedback(response, reference, verdict))
 
-    def feedback(self, response: str, reference: Reference, verdict: Verdict) -> str:
-        """One sentence, in which a missing answer is asked for where this verifier's policy looks."""
-        return feedback_text(response, reference, verdict, where=self.policy.where)
+
+def _decided(verdict: bool | None) -> Comparison:
+    return UNPARSABLE if verdict is None else RIGHT if verdict else WRONG
+
+
+def _concluded(outcome: Outcome) -> Comparison:
+    if outcome.kind is OutcomeKind.DONE:
+        return _decided(outcome.value)
+    status = Status.TIMEOUT if outcome.kind is OutcomeKind.TIMEOUT else Status.ERROR
+    return Comparison(status, message=f"The verifier could not decide: {outcome.message}")
 
 
 def _compare(comparer: Comparer, answer: str, gold: str) -> Comparison:
@@ -93,26 +174,58 @@ def _compare(comparer: Comparer, answer: str, gold: str) -> Comparison:
     return comparer.compare(answer)
 
 
-def comparer_for(reference: Reference) -> Comparer:
+def comparer_for(reference: Reference, equality: EqualityPolicy | None = None) -> Comparer:
     """What compares answers with this reference's gold answer; kept for the next response to the task.
 
     Raises:
         BadReference: the gold answer is not of its kind, or not among the choices.
 
     """
-    return _comparer(reference.answer, reference.kind, tuple(reference.choices), reference.precision)
+    return _comparer(
+        reference.answer, reference.kind, tuple(reference.choices), reference.precision, reference.unit, equality
+    )
 
 
 @functools.lru_cache(maxsize=4096)
-def _comparer(answer: str, kind: AnswerKind | None, choices: tuple[str, ...], precision: int | None) -> Comparer:
+def _comparer(
+    answer: str,
+    kind: AnswerKind | None,
+    choices: tuple[str, ...],
+    precision: int | None,
+    unit: str | None,
+    equality: EqualityPolicy | None,
+) -> Comparer:
     if kind is None:
         kind = infer_kind(answer, choices)
     elif kind not in tuple(AnswerKind):
         raise BadReference(f"kind is {kind!r}; it must be one of {', '.join(map(repr, map(str, AnswerKind)))}")
     if kind == AnswerKind.CHOICE:
         return ChoiceComparer(answer, choices)
+    if answer.strip().lower() == "nan":
+        raise BadReference(f"the reference answer is {answer!r}, which is what a missing value was turned into")
     if kind == AnswerKind.LIST:
         return ListComparer(answer, precision)
-    if kind in NUMBER_KINDS:
-        return NumberComparer(answer, AnswerKind(kind), precision)
-    return TextComparer(answer)
+    if kind == AnswerKind.EXPRESSION:
+        return ExpressionComparer(answer, precision, unit, equality)
+    if kind == AnswerKind.TEXT:
+        return TextComparer(answer)
+    return NumberComparer(answer, AnswerKind(kind), precision, unit, equality)
+
+
+def infer_kind(answer: str, choices: Sequence[str] = ()) -> AnswerKind:
+    """The kind of a gold answer.
+
+    With choices it is `CHOICE`; else a number by how it is written; else an `EXPRESSION` where it can be
+    read as mathematics; else a `LIST` where it has brackets and commas; else, and for a single letter, `TEXT`.
+    """
+    if choices:
+        return AnswerKind.CHOICE
+    number = parse_number(answer)
+    if number is not None:
+        return _KIND_OF_FORM[number.form]
+    if len(answer.strip()) > 1 and read(answer) is not None:
+        return AnswerKind.EXPRESSION
+    brackets, elements = split_list(answer)
+    if len(elements) > 1 and all(elements) and brackets:
+        return AnswerKind.LIST
+    return AnswerKind.TEXT

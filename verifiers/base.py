@@ -6,7 +6,7 @@ import abc
 import logging
 from collections.abc import Sequence
 
-from verifiers.feedback import feedback_text
+from verifiers.feedback import DEFAULT_FEEDBACK_LEVEL, feedback_text
 from verifiers.types import Reference, Status, Verdict
 
 _LOG = logging.getLogger(__name__)
@@ -71,6 +71,17 @@ class Verifier(abc.ABC):
             raise ValueError(f"{len(responses)} responses but {len(references)} references")
         return [self._guarded(response, reference) for response, reference in zip(responses, references)]
 
+    async def averify(self, response: str, reference: Reference) -> Verdict:
+        """Judge one response without blocking the event loop: `verify`, in a thread.
+
+        Raises:
+            BadReference: the gold answer cannot be used.
+
+        """
+        import asyncio  # here, because its import takes as long as that of all verifiers
+
+        return await asyncio.to_thread(self.verify, response, reference)
+
     def _guarded(self, response: str, reference: Reference) -> Verdict:
         try:
             return self.verify(response, reference)
@@ -101,10 +112,22 @@ class Verifier(abc.ABC):
             return reference.solution
         raise ValueError(f"level is {level!r}; it must be one of {', '.join(map(repr, LEVELS))}")
 
-    def feedback(self, response: str, reference: Reference, verdict: Verdict) -> str:
+    def feedback(
+        self, response: str, reference: Reference, verdict: Verdict, *, level: str = DEFAULT_FEEDBACK_LEVEL
+    ) -> str:
         """A short text for a retry or a teacher.
 
-        It reveals nothing of the reference, except that a wrong answer to a task with `reference.steps`
-        names the first step that the response has wrong.
+        By default it reveals nothing of the reference, except that a wrong answer to a task with
+        `reference.steps` names the first step that the response has wrong.
+
+        Args:
+            response: what the model wrote.
+            reference: the task's reference.
+            verdict: the verdict on the two.
+            level: how much is told, one of `verifiers.feedback.FEEDBACK_LEVELS`.
+
+        Raises:
+            ValueError: there is no such level.
+
         """
-        return feedback_text(response, reference, verdict)
+        return feedback_text(response, reference, verdict, level=level)

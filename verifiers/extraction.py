@@ -1,8 +1,9 @@
 r"""Where in a response its answer is: `ExtractionPolicy`.
 
 1. Only the text after the last `</think>` counts; a thought that was opened and never closed has no answer.
-2. The methods are tried in order: `answer_tag` (`<answer>..</answer>`), `boxed` (`\boxed{..}`, `\fbox{..}`),
-   `statement` ("the final answer is ..", "Answer: .."), `last_line`.
+2. The methods are tried in order: `answer_tag` (`<answer>..</answer>`), `boxed` (`\boxed{..}`, `\fbox{..}`,
+   `\boxed 3`), `statement` ("the final answer is ..", "Answer: .."), `last_line`. A sentence that is no answer
+   itself is read after its last "is", and a last line also from its last formula.
 3. Several answers of the method that is used must be equal, and a tag and a box must agree; otherwise the
    response is ambiguous. Prose is only read where there is neither, so a response may correct itself
    before its one tag or box.
@@ -18,11 +19,23 @@ from verifiers.normalize import text_key
 from verifiers.types import Status
 
 _ANSWER_TAG = re.compile(r"</?answer>", re.IGNORECASE)
+_TURN_END = re.compile(r"<\|(?:im_start|im_end|endoftext|eot_id|end_of_text)\|>")
 _BOX = re.compile(r"\\f?box")
-_BOX_TOKEN = re.compile(r"\\f?box(?:ed)?\s?\{|\\.|[{}]", re.DOTALL)
-_STATEMENT = re.compile(r"\b(final\s{1,3})?answer(?:\*\*)?\s{0,3}(?:is\b|[:=])", re.IGNORECASE)
+_BOX_TOKEN = re.compile(r"\\f?box(?:ed)?\s?\{|\\boxed ?(?=[^\s{}\\A-Za-z])[^\s{}$\\,]{1,40}|\\.|[{}]", re.DOTALL)
+_STATEMENT = re.compile(
+    r"\b(?:(final\s{1,3})?answer|(?:correct|right|best)\s{1,3}(?:option|choice|letter))"
+    r"(?:\*\*)?\s{0,3}(?:(?:is|would\s+be|should\s+be)\b|[:=])",
+    re.IGNORECASE,
+)
+_FORMULA = re.compile(r"\$\$([^$]+)\$\$|\$([^$\n]+)\$|\\\((.+?)\\\)|\\\[(.+?)\\\]", re.DOTALL)
+_CLOSES_FORMULA = re.compile(r"(?:\$|\\\]|\\\))[\s.*]*\Z")
+_COPULA = re.compile(r"\b(?:is|are|equals|be)\b[\s:]*", re.IGNORECASE)
+_SENTENCE_START = re.compile(r"\W{0,3}(?:the|there|this|it|so|thus|therefore|hence|we|our)\b", re.IGNORECASE)
+_FILLER = frozenset({"", "the", "our", "my", "your", "a", "so", "thus", "therefore"})
 _SENTENCE_END = re.compile(r"\.(?=\s|\*|$)|\s(?:because|since)\b|</?answer>", re.IGNORECASE)
 _LONGEST_STATEMENT = 1_000
+_MOST_PARTS = 20
+_SHORTEST_FORMULA_LINE = 6
 _BEFORE_STATEMENT = " \t\r\n:=*"
 
 
@@ -34,16 +47,22 @@ class Extraction:
         text: the answer as written; None unless `status` is `OK`.
         status: `OK`, `NO_ANSWER` or `AMBIGUOUS`.
         method: the method that found it; "" where none did.
+        answers: where they differ, the answers of that method.
 
     """
 
     text: str | None
     status: Status
     method: str = ""
+    answers: tuple[str, ...] = ()
 
 
 def answer_region(response: str) -> str | None:
     """The part of a response that may hold its answer; None where a thought was never closed."""
+    for turn_end in _TURN_END.finditer(response):
+        if response[: turn_end.start()].strip():
+            response = response[: turn_end.start()]
+            break
     cut = response.rfind("</think>")
     region = response if cut < 0 else response[cut + len("</think>") :]
     return None if "<think>" in region else region
@@ -111,6 +130,9 @@ def _box_spans(region: str) -> list[tuple[int, int]]:
                 while spans and spans[-1][0] > start:  # boxes inside this one
                     spans.pop()
                 spans.append((start, match.start()))
+        elif token.startswith(r"\boxed") and token[-1] != "{":
+            if not any(start >= 0 for start in open_braces):
+                spans.append((match.start() + len(r"\boxed"), match.end()))
         elif token[-1] == "{" and token != r"\{":
             open_braces.append(match.end() if len(token) > 1 else -1)
     return spans
@@ -126,14 +148,43 @@ def statements(region: str) -> list[str]:
         text = region[match.end() : min(end, match.end() + _LONGEST_STATEMENT)].lstrip(_BEFORE_STATEMENT)
         line = text.partition("\n")[0]
         stop = _SENTENCE_END.search(line)
-        found.append(line[: stop.start()] if stop else line)
+        statement = line[: stop.start()] if stop else line
+        if statement.strip().lower() not in _FILLER:
+            found.append(statement)
     return found
 
 
 def last_line(region: str) -> list[str]:
-    """The last line that is not empty."""
+    """The last line that is not empty, or the whole formula that ends there."""
     text = region.rstrip()
-    return [text[text.rfind("\n") + 1 :]] if text else []
+    line = text[text.rfind("\n") + 1 :]
+    if len(line) < _SHORTEST_FORMULA_LINE and _CLOSES_FORMULA.search(line):
+        formula = last_formula(text[-_LONGEST_STATEMENT:])
+        if formula is not None:
+            return [formula]
+    return [line] if text else []
+
+
+def last_formula(text: str) -> str | None:
+    r"""The content of the last `$..$`, `$$..$$`, `\(..\)` or `\[..\]`."""
+    content = None
+    for match in _FORMULA.finditer(text):
+        content = next(group for group in match.groups() if group is not None)
+    return content
+
+
+def readings(sentence: str, method: str) -> list[str]:
+    """What a sentence may mean as an answer, from the most literal on."""
+    found = [sentence]
+    if len(sentence) > _LONGEST_STATEMENT:
+        return found
+    copulas = list(_COPULA.finditer(sentence))
+    if copulas and (method == "last_line" or _SENTENCE_START.match(sentence)):
+        found.append(sentence[copulas[-1].end() :].rstrip(" .*"))
+    formula = last_formula(sentence)
+    if formula is not None and method == "last_line":
+        found.append(formula)
+    return found
 
 
 _FINDERS: dict[str, Callable[[str], list[str]]] = {
@@ -147,6 +198,13 @@ _MARKED = frozenset({"answer_tag", "boxed"})
 
 def _same_text(left: str, right: str) -> bool:
     return text_key(left) == text_key(right)
+
+
+def _readable(sentence: str, method: str, reads: Callable[[str], bool]) -> str:
+    for reading in readings(sentence, method):
+        if reads(reading):
+            return reading
+    return sentence
 
 
 @dataclass(frozen=True)
@@ -178,18 +236,25 @@ class ExtractionPolicy:
             "last_line": "the last line",
         }[self.methods[0]]
 
-    def extract(self, response: str, same: Callable[[str, str], bool] = _same_text) -> Extraction:
+    def extract(
+        self,
+        response: str,
+        same: Callable[[str, str], bool] = _same_text,
+        reads: Callable[[str], bool] = bool,
+    ) -> Extraction:
         """Find the one answer of a response.
 
         Args:
             response: what the model wrote.
             same: whether two answers are the same one; by default, whether they read the same.
+            reads: whether a text is an answer of the kind that is asked for; by default any is.
 
         """
         region = answer_region(response)
         if region is None:
             return Extraction(None, Status.NO_ANSWER)
         answers: list[str] = []
+        own: tuple[str, ...] = ()
         chosen = ""
         for method in self.methods:
             if chosen and method not in _MARKED:
@@ -198,12 +263,15 @@ class ExtractionPolicy:
             apart = method == "boxed" and "answer_tag" in self.methods and _BOX.search(region)
             where = _outside_tags(region) if apart else region
             found = [text.strip() for text in _FINDERS[method](where) if text and not text.isspace()]
+            if method not in _MARKED:
+                found = [_readable(text, method, reads) for text in found]
             if found and not chosen:
-                chosen = method
+                chosen, own = method, tuple(found)
             answers += found
         if not answers:
             return Extraction(None, Status.NO_ANSWER)
         first = answers[0]
         if any(other != first and not same(first, other) for other in dict.fromkeys(answers)):
-            return Extraction(None, Status.AMBIGUOUS, chosen)
+            several = own if len(own) == len(answers) <= _MOST_PARTS else ()
+            return Extraction(None, Status.AMBIGUOUS, chosen, several)
         return Extraction(first, Status.OK, chosen)

@@ -1,8 +1,8 @@
 r"""Numbers as people and models write them, parsed exactly and without evaluating anything.
 
 Read are integers ("-1,024"), decimals (".5", "3.14"), scientific notation ("1e-8", "3\times 10^{8}"),
-fractions ("3/4", "\frac{3}{4}", "\frac12") and mixed numbers ("1 1/2", "2\frac{1}{3}"), also inside `$`,
-`\boxed{}` or parentheses. What carries a unit or a percent sign is not a number.
+fractions ("3/4", "\frac{3}{4}", "\frac12"), mixed numbers ("1 1/2", "2\frac{1}{3}") and whole numbers in words
+("twenty-one"), also inside `$`, `\boxed{}` or parentheses. What carries a unit or a percent sign is not a number.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from verifiers.normalize import ascii_signs, unwrap
+from verifiers.words import spelled_number
 
 MAX_CHARS = 2_000
 """Longest text that is looked at as a number."""
@@ -49,7 +50,7 @@ class Number:
 
 
 _SMALL_INTEGER = re.compile(r"[+-]?[0-9]{1,18}")
-_DIGITS = r"(?:[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]*)?|[0-9]+(?:\.[0-9]*)?|\.[0-9]+)"
+_DIGITS = r"(?:[1-9][0-9]{0,2}(?:,[0-9]{3})+(?:\.[0-9]*)?|[0-9]+(?:\.[0-9]*)?|\.[0-9]+)"
 _PLAIN = re.compile(rf"([+-]?) ?({_DIGITS})(?:[eE]([+-]?[0-9]{{1,6}}))?")
 _TIMES = r"(?:\\times|\\cdot|×|·|⋅|\*)"
 _SCIENTIFIC = re.compile(
@@ -86,6 +87,8 @@ def parse_number(text: str) -> Number | None:
     if match := _SCIENTIFIC.fullmatch(clean):
         sign, mantissa, in_braces, bare = match.groups()
         return _decimal(sign, mantissa or "1", in_braces or bare)
+    if clean[-1:].isalpha() and (spelled := spelled_number(clean)) is not None:
+        return Number(Fraction(spelled), Form.INTEGER)
     return None
 
 
@@ -98,7 +101,8 @@ def _clean(text: str) -> str:
     text = " ".join(text.split())
     for opener, closer in ("()", "{}"):
         inner = text[1:-1]
-        if text.startswith(opener) and text.endswith(closer) and not (opener in inner or closer in inner):
+        wrapped = text.startswith(opener) and text.endswith(closer) and not (opener in inner or closer in inner)
+        if wrapped and "," not in inner:  # (2,100) is a point
             text = inner.strip()
     return text
 

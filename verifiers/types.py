@@ -68,6 +68,8 @@ class AnswerKind(enum.StrEnum):
     """Ordered lists, each element compared by its own kind."""
     TEXT = "text"
     """Words, compared without case, outer punctuation and repeated spaces."""
+    EXPRESSION = "expression"
+    """Mathematics: values, points, sets, intervals, equations, inequalities, matrices, quantities with units."""
     CHOICE = "choice"
     """One option of `Reference.choices`, given by letter or by its text."""
 
@@ -95,6 +97,7 @@ class Reference:
         kind: how answers are compared; `None` lets the verifier infer it from `answer` and `choices`.
         choices: the options of a multiple-choice question, in order (A is the first).
         precision: decimals that count for `DECIMAL`; `None`: as many as the gold is written with.
+        unit: the unit of a gold answer that is written without one; an answer may leave it out, or convert.
         solution: a worked solution, where there is one.
         steps: named intermediate results, where the task has them.
         extras: whatever a verifier of the user's own needs.
@@ -108,6 +111,7 @@ class Reference:
     kind: AnswerKind | None = None
     choices: tuple[str, ...] = ()
     precision: int | None = None
+    unit: str | None = None
     solution: str | None = None
     steps: tuple[Step, ...] = ()
     extras: Mapping[str, object] = field(default_factory=FrozenDict)

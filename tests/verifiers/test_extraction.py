@@ -56,7 +56,6 @@ NOT_FOUND = [
     r"\boxed{}",
     r"\boxed{4",
     "answers vary",
-    r"\boxed 4",
 ]
 
 AMBIGUOUS = [

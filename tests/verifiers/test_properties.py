@@ -53,10 +53,13 @@ def test_another_decimal_is_wrong(value, thousandths):
 
 
 @given(LISTS, st.data())
-def test_lists_are_compared_in_order(values, data):
+def test_points_are_ordered_and_bare_lists_are_not(values, data):
     other = data.draw(st.permutations(values))
-    bare = ", ".join(map(str, values))
-    assert judge(f"({', '.join(map(str, other))})", Reference(bare)).correct is (other == values)
+    bare, shuffled = ", ".join(map(str, values)), ", ".join(map(str, other))
+    assert judge(f"({shuffled})", Reference(bare)).correct is (other == values)
+    assert judge(f"({shuffled})", Reference(f"({bare})")).correct is (other == values)
+    assert judge(shuffled, Reference(bare)).correct
+    assert judge(shuffled, Reference(bare, kind=AnswerKind.LIST)).correct is (other == values)
     assert not judge(", ".join(map(str, [*values, 1])), Reference(bare)).correct
 
 

@@ -1,0 +1,431 @@
+"""Are two answers the same? `Equivalence` decides by what they are: values, lists, sets, relations, matrices.
+
+Everything here is decided without symbolic algebra; where only that could tell, the result is None and
+`verifiers.expressions.symbolic` is asked, in a worker process.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from verifiers.expressions import matrices, relations, units
+from verifiers.expressions.errors import NoValueError, TooLargeError, UndecidedError
+from verifiers.expressions.exact import exact
+from verifiers.expressions.numbers import same_number
+from verifiers.expressions.policy import EqualityPolicy
+from verifiers.expressions.realsets import RealSet, from_condition, from_set
+from verifiers.expressions.tree import Node, Op, constant, free_symbols, negative, number, operations, walk
+
+_MOST_MATCHED = 40
+_COLLECTIONS = (Op.LIST, Op.GROUP, Op.SET)
+_SETS = (Op.SET_OPERATION, Op.BUILDER)
+_INFINITE = (constant("inf"), negative(constant("inf")))
+_NO_VALUES = frozenset({*_COLLECTIONS, *_SETS, Op.RELATION, Op.MATRIX, Op.CASES, Op.RATIO})
+_UNEVALUATED = frozenset({Op.INTEGRAL, Op.LIMIT, Op.DERIVATIVE, Op.SERIES})
+
+
+class Equivalence:
+    """Compares trees.
+
+    Args:
+        policy: what counts as equal.
+        precision: decimals that count for gold decimals; None: as many as they are written with.
+
+    """
+
+    def __init__(self, policy: EqualityPolicy | None = None, precision: int | None = None) -> None:
+        self.policy = policy or EqualityPolicy()
+        self.precision = precision
+
+    def same(self, gold: Node, answer: Node) -> bool | None:
+        """Whether an answer is the gold answer.
+
+        Returns:
+            True or False; None where only symbolic work could tell.
+
+        Raises:
+            TooLargeError: a magnitude or the work passes the limits.
+
+        """
+        if gold == answer:
+            return True
+        gold, answer = without_signs(gold), without_signs(answer)
+        if Op.RELATION in (gold.op, answer.op):
+            return self._relations(gold, answer)
+        if self._is_set(gold) or self._is_set(answer):
+            verdict = self._sets(gold, answer)
+            if verdict is not None:
+                return verdict
+        if gold.op in _COLLECTIONS or answer.op in _COLLECTIONS:
+            return self._collections(gold, answer)
+        if matrices.has_matrix(gold) or matrices.has_matrix(answer):
+            return self._matrices(gold, answer)
+        if gold.op is Op.RATIO or answer.op is Op.RATIO:
+            return self._ratios(gold, answer)
+        if gold.op is Op.CASES or answer.op is Op.CASES:
+            return gold.op is answer.op and self._matched(gold.args, answer.args)
+        if gold.op is Op.QUANTITY or answer.op is Op.QUANTITY:
+            return self._quantities(gold, answer)
+        return self._values(gold, answer)
+
+    def _values(self, gold: Node, answer: Node) -> bool | None:
+        if gold in _INFINITE or answer in _INFINITE:
+            return gold == answer
+        verdict = same_number(gold, answer, self.policy, self.precision)
+        if verdict is None:
+            if self._congruent(gold, answer):
+                return True
+            if (operations(gold) | operations(answer)) & _NO_VALUES:
+                return False
+        if verdict is False:
+            measured = _measured(answer)
+            if measured is not None and not free_symbols(gold):  # "5m" may be five metres
+                return self._quantities(gold, measured)
+        return verdict
+
+    def _congruent(self, gold: Node, answer: Node) -> bool:
+        """Whether the trees are the same but for parts that have the same value."""
+        if gold.op is not answer.op or len(gold.args) != len(answer.args):
+            return False
+        if gold.op in (Op.INTEGRAL, Op.LIMIT, Op.SERIES):
+            gold, answer = _renamed(gold), _renamed(answer)
+        if gold.data != answer.data:
+            return False
+        if gold.op in (Op.ADD, Op.MUL):
+            return self._matched(gold.args, answer.args, self._part) is True
+        return bool(gold.args) and all(map(self._part, gold.args, answer.args))
+
+    def _part(self, gold: Node, answer: Node) -> bool:
+        if gold == answer:
+            return True
+        if _UNEVALUATED & {node.op for node in (*walk(gold), *walk(answer))}:
+            return self._congruent(gold, answer)
+        return self.same(gold, answer) is True
+
+    def _quantities(self, gold: Node, answer: Node) -> bool | None:
+        gold_value, gold_unit = _split_unit(gold)
+        value, unit = _split_unit(answer)
+        if gold_unit is None and unit is None:
+            return self._values(gold_value, value)
+        percent = [side is not None and side.kind == "percent" for side in (gold_unit, unit)]
+        if any(percent) and (gold_unit is None or unit is None):
+            if not self.policy.percent_equals_fraction or (unit is None and self.policy.units == "required"):
+                return False
+            return self._values(_hundredth(gold_value, percent[0]), _hundredth(value, percent[1]))
+        if unit is None:
+            return False if self.policy.units == "required" else self._values(gold_value, value)
+        if gold_unit is None:
+            return self._values(gold_value, value)
+        factor = units.ratio(unit, gold_unit)
+        if factor is None:
+            return False
+        if factor == 1:
+            return self._values(gold_value, value)
+        return self._values(gold_value, Node(Op.MUL, (number(factor), value)))
+
+    def _ratios(self, gold: Node, answer: Node) -> bool | None:
+        if gold.op is not answer.op:
+            ratio, other = (gold, answer) if gold.op is Op.RATIO else (answer, gold)
+            if len(ratio.args) != 2 or ratio.data:
+                return False
+            quotient = Node(Op.DIV, ratio.args)
+            return self._values(quotient, other) if gold is ratio else self._values(other, quotient)
+        if len(gold.args) != len(answer.args):
+            return False
+        verdicts = [self.same(left, right) for left, right in zip(gold.args, answer.args)]
+        if all(verdicts) or gold.data or answer.data:
+            return all(verdicts)
+        first, other = gold.args[0], answer.args[0]
+        if any(part == number(0) for part in (*gold.args, *answer.args)):
+            return False
+        crossed = (
+            self._values(Node(Op.MUL, (left, other)), Node(Op.MUL, (right, first)))
+            for left, right in zip(gold.args[1:], answer.args[1:])
+        )
+        return all(crossed)
+
+    def _matrices(self, gold: Node, answer: Node) -> bool | None:
+        try:
+            left, right = matrices.as_matrix(gold), matrices.as_matrix(answer)
+        except UndecidedError:
+            return self._congruent(gold, answer) or None
+        rows, others = matrices.cells(left), matrices.cells(right)
+        if (len(rows), len(rows[0])) != (len(others), len(others[0])):
+            return False
+        pairs = zip((cell for row in rows for cell in row), (cell for row in others for cell in row))
+        return _all(self.same(cell, other) for cell, other in pairs)
+
+    def _is_set(self, node: Node) -> bool:
+        if node.op in _SETS or (node.op is Op.CONSTANT and node.data in ("R", "empty")):
+            return True
+        return node.op is Op.GROUP and (node.data in ("[)", "(]") or any(end in _INFINITE for end in node.args))
+
+    def _sets(self, gold: Node, answer: Node) -> bool | None:
+        try:
+            return self._as_set(gold) == self._as_set(answer)
+        except (UndecidedError, NoValueError):
+            pass
+        if gold.op is answer.op is Op.SET_OPERATION and gold.data == answer.data:
+            if gold.data == "minus":
+                return _all(map(self.same, gold.args, answer.args))
+            return self._matched(gold.args, answer.args)
+        if gold.op is answer.op is Op.GROUP and gold.data == answer.data and len(gold.args) == len(answer.args) == 2:
+            return _all(map(self.same, gold.args, answer.args))
+        if gold.op is answer.op is Op.BUILDER:
+            return self._congruent(gold, answer) or None
+        return None if Op.BUILDER in (gold.op, answer.op) else False
+
+    def _as_set(self, node: Node) -> RealSet:
+        if node.op is Op.RELATION or node.op is Op.LIST:
+            return from_condition(node)[1]
+        return from_set(node)
+
+    def _collections(self, gold: Node, answer: Node) -> bool | None:
+        if Op.RELATION in {part.op for node in (gold, answer) if node.op in _COLLECTIONS for part in node.args}:
+            verdict = self._condition_lists(gold, answer)
+            if verdict is not None:
+                return verdict
+        names, others = relations.assigned_names(gold), relations.assigned_names(answer)
+        if names and others:
+            if gold.op is answer.op is Op.LIST and not relations.same_unknown(names, others):
+                complete = len(names) == len(gold.args) and len(others) == len(answer.args)
+                return self._matched(gold.args, answer.args) if complete else False
+        ordered = self.policy.order_matters or len(set(names)) > 1 or len(set(others)) > 1
+        if names and others and relations.same_unknown(names, others):
+            ordered = self.policy.order_matters
+        gold, answer = relations.solutions(gold), relations.solutions(answer)
+        kinds = {gold.op, answer.op}
+        if not kinds <= set(_COLLECTIONS):
+            single = gold if gold.op in _COLLECTIONS else answer
+            other = answer if single is gold else gold
+            if single.op is not Op.SET or len(single.args) != 1:
+                return False
+            return self.same(single.args[0], other) if single is gold else self.same(other, single.args[0])
+        if kinds == {Op.GROUP, Op.SET}:
+            return False
+        if Op.SET in kinds:
+            return self._matched(_distinct(gold), _distinct(answer))
+        if kinds == {Op.LIST} and not ordered and all(item.op is Op.GROUP for item in (*gold.args, *answer.args)):
+            return self._matched(tuple(dict.fromkeys(gold.args)), tuple(dict.fromkeys(answer.args)))
+        if len(gold.args) != len(answer.args):
+            return False
+        if kinds == {Op.GROUP}:
+            if gold.data != answer.data and len(gold.args) == 2:
+                return False
+        elif kinds == {Op.LIST} and not ordered:
+            return self._matched(gold.args, answer.args)
+        elif kinds != {Op.LIST} and (gold if gold.op is Op.GROUP else answer).data in ("[)", "(]"):
+            return False
+        return _all(map(self.same, gold.args, answer.args))
+
+    def _condition_lists(self, gold: Node, answer: Node) -> bool | None:
+        """Conditions on one unknown ("x < 1 or x > 2") as the set of what meets them; None where they are none."""
+        try:
+            first, left = from_condition(gold) if is_condition(gold) else (None, from_set(gold))
+            second, right = from_condition(answer) if is_condition(answer) else (None, from_set(answer))
+        except (UndecidedError, NoValueError, TooLargeError):
+            return None
+        if first is not None and second is not None and first != second:
+            return None
+        if left == right and left:
+            return True
+        return None if Op.LIST in (gold.op, answer.op) else False
+
+    def _relations(self, gold: Node, answer: Node) -> bool | None:
+        verdict = self._assigned(gold, answer)
+        if verdict is not None:
+            return verdict
+        conditional = [is_condition(node) for node in (gold, answer)]
+        if all(conditional) or any(map(self._is_set, (gold, answer))) or {Op.SET, Op.GROUP} & {gold.op, answer.op}:
+            verdict = self._condition_lists(gold, answer)
+            if verdict is not None:
+                return verdict
+        if all(conditional):
+            if Op.LIST in (gold.op, answer.op):
+                verdict = self._collections(gold, answer)
+            else:
+                verdict = relations.same_relation(gold, answer, self.same)
+            return None if verdict is False and _is_solvable(gold, answer) else verdict
+        plain = answer if conditional[0] else gold
+        relation = gold if conditional[0] else answer
+        if relation.op is Op.RELATION and relation.data == ("in",):
+            return self.same(relation.args[1], plain) if relation is gold else self.same(plain, relation.args[1])
+        interval = _bounds(relation, plain)
+        if interval is not None and free_symbols(interval):
+            return self.same(interval, plain) if relation is gold else self.same(plain, interval)
+        is_collection = self._is_set(plain) or plain.op in _COLLECTIONS
+        return None if is_collection and _is_solvable(gold, answer) else False
+
+    def _assigned(self, gold: Node, answer: Node) -> bool | None:
+        """Compare "x = 3" with "3" or "x = 3"; None where neither reading applies."""
+        left, right = relations.assignment(gold), relations.assignment(answer)
+        if left is not None and right is not None:
+            if left.name != right.name:
+                renamed = relations.renamed(left, right)
+                if renamed is None:
+                    return None
+                right = renamed
+            return self._either(left.value, right)
+        if left is not None and not is_condition(answer):
+            return self.same(left.value, answer)
+        if right is not None and not is_condition(gold):
+            return self._either(gold, right)
+        return None
+
+    def _either(self, gold: Node, assigned: relations.Assignment) -> bool | None:
+        """The value of "x = 1/3 ≈ 0.33": the exact one, or the rounded one if that is what it rounds to."""
+        verdict = self.same(gold, assigned.value)
+        if verdict or assigned.rounded is None:
+            return verdict
+        return bool(relations.rounds_to(assigned.value, assigned.rounded)) and self.same(gold, assigned.rounded)
+
+    def _matched(self, gold: Sequence[Node], answer: Sequence[Node], same: object = None) -> bool | None:
+        """Whether items can be paired, each used once; exact numbers by counting, the rest one by one."""
+        compare = same if callable(same) else self.same
+        if len(gold) != len(answer):
+            return False
+        left, right = Counter(map(_key, gold)), Counter(map(_key, answer))
+        rest = [item for key, count in (left - right).items() for item in [key] * count]
+        others = [item for key, count in (right - left).items() for item in [key] * count]
+        if len(rest) > _MOST_MATCHED:
+            raise TooLargeError(f"more than {_MOST_MATCHED} items that are not plain numbers")
+        undecided = False
+        for item in rest:
+            verdicts = [compare(item, other) for other in others]
+            if True in verdicts:
+                del others[verdicts.index(True)]
+            elif None in verdicts:
+                undecided = True
+            else:
+                return False
+        return None if undecided else True
+
+
+def without_signs(node: Node) -> Node:
+    """The tree, or the list of its two values where it has a plus-minus sign."""
+    if node.op is Op.RELATION and node.data == ("=",) and len(node.args) == 2:
+        left, right = map(without_signs, node.args)
+        if right.op is Op.LIST and node.args[1].op is not Op.LIST and left.op is not Op.LIST:
+            return Node(Op.LIST, tuple(Node(Op.RELATION, (left, value), ("=",)) for value in right.args), "or")
+    if node.op in (*_COLLECTIONS, Op.RELATION):
+        parts: list[Node] = []
+        for part in node.args:
+            plain = part if part.op in (Op.RELATION, *_COLLECTIONS) else without_signs(part)
+            spread = node.op is not Op.RELATION and plain.op is Op.LIST and part.op not in _COLLECTIONS
+            parts.extend(plain.args if spread else (plain,))
+        return Node(node.op, tuple(parts), node.data)
+    if not any(part.op is Op.PLUS_MINUS for part in walk(node)):
+        return node
+    return Node(Op.LIST, (_signed(node, 1), _signed(node, -1)), ",")
+
+
+def _signed(node: Node, sign: int) -> Node:
+    args = tuple(_signed(child, sign) for child in node.args)
+    if node.op is Op.PLUS_MINUS:
+        return args[0] if node.data == sign else negative(args[0])
+    return Node(node.op, args, node.data) if args else node
+
+
+def _split_unit(node: Node) -> tuple[Node, units.Unit | None]:
+    if node.op is Op.NEG and node.args[0].op is Op.QUANTITY:
+        value, unit = _split_unit(node.args[0])
+        return negative(value), unit
+    if node.op is not Op.QUANTITY:
+        return node, None
+    return node.args[0], units.read_unit(node.data)
+
+
+def _hundredth(value: Node, is_percent: bool) -> Node:
+    return Node(Op.DIV, (value, number(100))) if is_percent else value
+
+
+def _measured(node: Node) -> Node | None:
+    """ "5m" as five metres: a number times one letter that is also a unit."""
+    if node.op is not Op.MUL or len(node.args) != 2 or free_symbols(node.args[0]):
+        return None
+    unit = node.args[1]
+    power = ""
+    if unit.op is Op.POW and unit.args[1].op is Op.NUMBER and unit.args[1].data.value in (2, 3):
+        unit, power = unit.args[0], f"^{unit.args[1].data.value}"
+    if unit.op is not Op.SYMBOL or not units.is_unit_letter(unit.data):
+        return None
+    return Node(Op.QUANTITY, (node.args[0],), unit.data + power)
+
+
+def is_condition(node: Node) -> bool:
+    return node.op is Op.RELATION or (node.op is Op.LIST and all(part.op is Op.RELATION for part in node.args))
+
+
+def _is_solvable(gold: Node, answer: Node) -> bool:
+    """Whether solving for the one unknown could tell: at least one side is no plain "x = 3"."""
+    names = [free_symbols(node) for node in (gold, answer) if is_condition(node)]
+    if len(frozenset().union(*names)) != 1 or any(
+        free_symbols(node) for node in (gold, answer) if not is_condition(node)
+    ):
+        return False
+    parts = [part for node in (gold, answer) for part in (node.args if node.op is Op.LIST else (node,))]
+    return any(part.op is Op.RELATION and relations.assignment(part) is None for part in parts)
+
+
+def _bounds(relation: Node, other: Node) -> Node | None:
+    """ "a < x < b" with ends that are no constants as an interval, to be compared with one."""
+    if relation.op is not Op.RELATION or other.op is not Op.GROUP or len(relation.data) != 2:
+        return None
+    signs = relation.data
+    if not set(signs) <= {"<", "<="}:
+        return None
+    low, _, high = relation.args
+    return Node(Op.GROUP, (low, high), ("(" if signs[0] == "<" else "[") + (")" if signs[1] == "<" else "]"))
+
+
+def _renamed(node: Node) -> Node:
+    """The tree with its bound variable called otherwise."""
+    from verifiers.expressions.tree import substitute, symbol
+
+    bound = symbol("bound variable")
+    if node.op is Op.SERIES:
+        first, last, body = node.args
+        return Node(node.op, (first, last, _rebound(body, node.data[1], bound)), (node.data[0], bound.data))
+    if node.op is Op.LIMIT:
+        target, body = node.args
+        return Node(node.op, (target, substitute(body, node.data[0], bound)), (bound.data, node.data[1]))
+    if len(node.args) == 3:
+        body, low, high = node.args
+        return Node(node.op, (substitute(body, node.data, bound), low, high), bound.data)
+    return node
+
+
+def _rebound(body: Node, index: str, bound: Node) -> Node:
+    from verifiers.expressions.tree import substitute
+
+    if index in ("i", "e"):  # read as a constant
+        if body == constant(index):
+            return bound
+        return Node(body.op, tuple(_rebound(child, index, bound) for child in body.args), body.data)
+    return substitute(body, index, bound)
+
+
+def _key(node: Node) -> Node:
+    """The item, as a plain number where it is rational."""
+    if node.op in (Op.RELATION, Op.QUANTITY, *_COLLECTIONS) or node.op is Op.NUMBER:
+        return node
+    try:
+        return number(exact(node))
+    except (UndecidedError, NoValueError, TooLargeError):
+        return node
+
+
+def _distinct(node: Node) -> tuple[Node, ...]:
+    if node.op is not Op.SET:
+        return node.args
+    return tuple(dict.fromkeys(map(_key, node.args)))
+
+
+def _all(verdicts: object) -> bool | None:
+    undecided = False
+    for verdict in verdicts:  # type: ignore[attr-defined]
+        if verdict is False:
+            return False
+        undecided |= verdict is None
+    return None if undecided else True

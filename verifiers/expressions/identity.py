@@ -1,0 +1,175 @@
+"""Are two values the same? `same_value`: exactly where they are rational, else at 50 digits.
+
+Two trees without variables are compared by value. With variables they are compared at points that are drawn
+once and for all: positive and negative numbers and small integers. Rational functions are compared exactly, at
+points with so many digits that a wrong identity cannot hold by chance (Schwartz and Zippel).
+"""
+
+from __future__ import annotations
+
+import functools
+import random
+from fractions import Fraction
+from typing import Any
+
+from verifiers.expressions.approximate import Approximation, is_real
+from verifiers.expressions.errors import NoValueError, TooLargeError, UndecidedError
+from verifiers.expressions.exact import exact
+from verifiers.expressions.tree import Node, Op, free_symbols, operations, walk
+
+DIGITS = 50
+"""Decimal digits of the comparison."""
+_FLOAT_DIGITS = 15
+_REFUTED = 1e-7
+_EQUAL_DIGITS = 35
+_RATIONAL = frozenset({Op.NUMBER, Op.SYMBOL, Op.BASED, Op.ADD, Op.MUL, Op.DIV, Op.NEG, Op.POW, Op.QUANTITY})
+_EXACT_POINTS = 3
+
+
+def same_value(left: Node, right: Node) -> bool | None:
+    """Whether two trees have the same value, everywhere where both are defined.
+
+    Where only one of them is real (ln(x^2) and 2 ln x for negative x), that point decides nothing.
+
+    Returns:
+        True or False; None where no point could decide, because symbolic work is needed.
+
+    Raises:
+        TooLargeError: a magnitude or the work passes the limits.
+
+    """
+    if left == right:
+        return True
+    names = tuple(sorted(free_symbols(left) | free_symbols(right)))
+    if not names:
+        return _same_constant(left, right)
+    if operations(left) <= _RATIONAL and operations(right) <= _RATIONAL:
+        verdict = _same_rational(left, right, names)
+        if verdict is not None:
+            return verdict
+    return _same_function(left, right, names)
+
+
+def _same_constant(left: Node, right: Node) -> bool | None:
+    try:
+        return exact(left) == exact(right)
+    except NoValueError:
+        return False
+    except UndecidedError:
+        pass
+    try:
+        verdict = _same_at(left, right, {})
+    except NoValueError:
+        return False
+    except UndecidedError:
+        return None
+    if not verdict and _has_bare_logarithm(left, right):
+        return bool(_same_at(left, right, {}, log_base=10))
+    return verdict
+
+
+def _same_rational(left: Node, right: Node, names: tuple[str, ...]) -> bool | None:
+    agreed = 0
+    for values in points(names)[: 2 * _EXACT_POINTS]:
+        try:
+            if exact(left, values) != exact(right, values):
+                return False
+        except NoValueError:
+            continue
+        except (UndecidedError, TooLargeError):
+            return None
+        agreed += 1
+        if agreed == _EXACT_POINTS:
+            return True
+    return None
+
+
+def _same_function(left: Node, right: Node, names: tuple[str, ...]) -> bool | None:
+    verdict = _agree(left, right, names, None)
+    if verdict is False and _has_bare_logarithm(left, right):
+        return _agree(left, right, names, 10)
+    return verdict
+
+
+def _agree(left: Node, right: Node, names: tuple[str, ...], log_base: int | None) -> bool | None:
+    real_points = whole_points = 0
+    for values in points(names):
+        try:
+            agree = _same_at(left, right, values, log_base)
+        except NoValueError:
+            continue
+        except UndecidedError:
+            return None
+        except TooLargeError:
+            if any(value.denominator != 1 for value in values.values()):
+                raise
+            continue
+        if agree is None:
+            continue
+        if not agree:
+            return False
+        if all(value.denominator == 1 for value in values.values()):
+            whole_points += 1
+        else:
+            real_points += 1
+    return True if real_points >= 2 or whole_points >= 4 else None
+
+
+def _same_at(left: Node, right: Node, values: dict[str, Fraction], log_base: int | None = None) -> bool | None:
+    """Whether the values at a point agree; None where only one of them is real."""
+    try:
+        rough = Approximation(_FLOAT_DIGITS, values, log_base)
+        first, second = rough.value(left), rough.value(right)
+        if abs(first - second) > _REFUTED * max(rough.scale, 1e-300) and _comparable(first, second, values, 15):
+            return False
+    except (UndecidedError, TooLargeError, NoValueError):
+        pass
+    fine = Approximation(DIGITS, values, log_base)
+    first, second = fine.value(left), fine.value(right)
+    if not _comparable(first, second, values, DIGITS):
+        return None
+    gap, size = abs(first - second), max(abs(first), abs(second))
+    if gap <= fine.context.mpf(10) ** -_EQUAL_DIGITS * size:
+        return True
+    if size > fine.context.mpf(10) ** -(DIGITS - 15) * fine.scale:
+        return False
+    # so small beside what it was computed from that it may be the rounding error of zero: that shrinks with more digits
+    finer = Approximation(2 * DIGITS, values, log_base)
+    first, second = finer.value(left), finer.value(right)
+    finer_gap = abs(first - second)
+    if finer_gap <= finer.context.mpf(10) ** -_EQUAL_DIGITS * max(abs(first), abs(second)):
+        return True
+    return finer_gap <= finer.context.mpf(10) ** -(DIGITS - 20) * finer.context.convert(gap)
+
+
+def _comparable(first: Any, second: Any, values: dict[str, Fraction], digits: int) -> bool:
+    if all(value.denominator == 1 for value in values.values()):
+        return True
+    if is_real(first, digits) != is_real(second, digits):
+        return False
+    # two complex values at a negative point may differ by the branch that was taken
+    return is_real(first, digits) or all(value > 0 for value in values.values())
+
+
+def _has_bare_logarithm(*trees: Node) -> bool:
+    return any(
+        node.op is Op.CALL and node.data == "log" and len(node.args) == 1 for tree in trees for node in walk(tree)
+    )
+
+
+@functools.lru_cache(maxsize=256)
+def points(names: tuple[str, ...]) -> list[dict[str, Fraction]]:
+    """Points for these variables: two positive, three of mixed sign, eight of small integers."""
+    generator = random.Random(20260403)
+
+    def draw(low: int, high: int) -> Fraction:
+        return Fraction(generator.randrange(low * 10**12, high * 10**12) | 1, 10**12)
+
+    points = [{name: draw(0, 2) for name in names}, {name: draw(1, 4) for name in names}]
+    points.append({name: -draw(0, 3) for name in names})
+    points += [{name: draw(-3, 3) for name in names} for _ in range(3)]
+    for start in range(1, 9):
+        numbers = list(range(start, start + len(names)))
+        generator.shuffle(numbers)
+        points.append({name: Fraction(value) for name, value in zip(names, numbers)})
+    return points

@@ -1,0 +1,317 @@
+r"""From the text of an answer to tokens: `tokenize`.
+
+LaTeX and plain notation are one language here: "\frac{1}{2}\pi", "1/2*pi" and "½π" give the same kind of
+tokens. A character that is no part of that language ends the attempt: the answer is not mathematics.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from typing import NamedTuple
+
+from verifiers.expressions import symbols
+from verifiers.expressions.errors import ParseError
+
+MAX_CHARS = 2_000
+"""Longest answer that is read as mathematics."""
+MAX_TOKENS = 1_500
+"""Most tokens of one answer."""
+
+
+class Token(NamedTuple):
+    r"""One token.
+
+    Attributes:
+        kind: "number", "word" (a run of letters), "letter" (a command that is one), "function", "constant",
+            "structure" (\frac and its like), "text", "operator", "relation", "open", "close", "separator",
+            "currency" or "end".
+        text: its normal form, e.g. "<=" for \leq.
+        spaced: whether a space stands before it.
+
+    """
+
+    kind: str
+    text: str
+    spaced: bool = False
+
+
+_DIGITS = r"[0-9]+(?:(?:\{,\}|,\\!|\\,|\\!|\\ |\\:)[0-9]{3}(?![0-9]))*"
+_GROUPED = r"[1-9][0-9]{0,2}(?:(?:,|\{,\}|,\\!\s?|,\\ )[0-9]{3}(?![0-9]))+"
+_TOKEN = re.compile(
+    r"(?P<space>(?:[ \t\r\n]|\\[,;:!>\s]|~|\{\})+)"
+    rf"|(?P<number>(?:{_DIGITS}(?:\.[0-9]+)?|\.[0-9]+)(?:[eE][+-]?[0-9]{{1,6}}(?![0-9A-Za-z]))?)"
+    r"|(?P<command>\\[A-Za-z]+)"
+    r"|(?P<escaped>\\[^A-Za-z])"
+    r"|(?P<word>[A-Za-z]+)"
+    r"|(?P<relation><=|>=|=<|!=(?!=)|==|:=|<>|->|~=|[=<>])"
+    r"|(?P<operator>\*\*|\|\||!!|[-+*/^_!%'|:&])"
+    r"|(?P<bracket>[()\[\]{}])"
+    r"|(?P<separator>[,;])"
+    r"|(?P<dollar>\$)"
+    r"|(?P<dots>\.{2,})",
+    re.DOTALL,
+)
+_WITH_GROUPS = re.compile(rf"{_GROUPED}(?:\.[0-9]+)?(?![0-9])")
+_SPACED_GROUPS = re.compile(r"(?<![0-9.])([0-9]{1,3}(?: [0-9]{3})+)(?![0-9])(?=\.[0-9]|[^0-9.]|\.?$)")
+_SUPERSCRIPT = re.compile(f"[{symbols.SUPERSCRIPT_CLASS}]+")
+_SUBSCRIPT = re.compile(f"[{symbols.SUBSCRIPT_CLASS}]+")
+_GROUP_IN_SCRIPT = re.compile(r"\s*\{([A-Za-z* ]+)\}")
+_CONJUNCTIONS = {"and": ",", "or": "or", "oder": "or", "und": ",", "et": ","}
+_ESCAPED_TWICE = re.compile(r"\\\\(?=[A-Za-z]{2}|[(){}])")
+_DEGREE = re.compile(r"\s*(?:\{\s*(?:\\circ|\\degree|o)\s*\}|\\circ(?![A-Za-z])|\\degree(?![A-Za-z]))")
+_PRIME = re.compile(r"\s*(?:\{\s*((?:\\prime\s*)+)\}|\\prime(?![A-Za-z]))")
+_PERCENTS = frozenset({"percent", "pct", "percentage"})
+_DEGREES = frozenset({"degree", "degrees", "deg"})
+_ORDINALS = frozenset({"st", "nd", "rd", "th"})
+
+
+def tokenize(text: str, *, grouping: bool = True) -> list[Token]:
+    r"""Split an answer into tokens; the last one is of kind "end".
+
+    Args:
+        text: the answer, with or without `$` around it.
+        grouping: whether "1,000" outside brackets is one number; inside brackets it is always two.
+
+    Raises:
+        ParseError: the text is too long or has a character or command that mathematics does not know.
+
+    """
+    if len(text) > MAX_CHARS:
+        raise ParseError(f"{len(text)} characters, more than {MAX_CHARS}")
+    return _Lexer(_single_backslashes(_plain(text)), grouping).run()
+
+
+def _single_backslashes(text: str) -> str:
+    r"""A formula that was escaped twice, "\\frac", as it was meant."""
+    if "\\\\" not in text or "\\begin" in text:
+        return text
+    return _ESCAPED_TWICE.sub(r"\\", text)
+
+
+def _plain(text: str) -> str:
+    if text.isascii():
+        return text
+    text = _SUPERSCRIPT.sub(lambda m: f"^{{{m.group().translate(symbols.SUPERSCRIPTS)}}}", text)
+    text = _SUBSCRIPT.sub(lambda m: f"_{{{m.group().translate(symbols.SUBSCRIPTS)}}}", text)
+    text = text.translate(symbols.CHARACTERS)
+    if text.isascii():
+        return text
+    return "".join(_vulgar(character) for character in text)
+
+
+def _vulgar(character: str) -> str:
+    if character.isascii():
+        return character
+    top, slash, bottom = unicodedata.normalize("NFKC", character).partition("⁄")
+    return rf"\frac{{{top}}}{{{bottom}}}" if slash and top and bottom else character
+
+
+class _Lexer:
+    def __init__(self, text: str, grouping: bool) -> None:
+        self.text = text
+        self.at = 0
+        self.depth = 0
+        self.grouping = grouping
+        self.spaced = False
+        self.tokens: list[Token] = []
+        self.math_dollars = text.count("$") - text.count(r"\$")
+
+    def run(self) -> list[Token]:
+        if self.grouping and " " in self.text:
+            self.text = _SPACED_GROUPS.sub(lambda match: match.group().replace(" ", ""), self.text)
+        text, end = self.text, len(self.text)
+        while self.at < end:
+            if self.grouping and self.depth == 0 and text[self.at].isdigit():
+                match = _WITH_GROUPS.match(text, self.at)
+                if match:
+                    self.at = match.end()
+                    self.add("number", re.sub(r"[^0-9.]", "", match.group()))
+                    continue
+            match = _TOKEN.match(text, self.at)
+            if match is None:
+                if text[self.at] == "." and not text[self.at + 1 :].strip(" \t\r\n$*\\)]}"):
+                    self.at += 1  # the full stop of a sentence
+                    continue
+                raise ParseError(f"{text[self.at]!r} is no part of a formula")
+            self.at = match.end()
+            kind = match.lastgroup
+            if kind == "space":
+                self.spaced = True
+            else:
+                getattr(self, f"read_{kind}")(match.group())
+        self.add("end", "")
+        return self.tokens
+
+    def add(self, kind: str, text: str) -> None:
+        if len(self.tokens) >= MAX_TOKENS:
+            raise ParseError(f"more than {MAX_TOKENS} tokens")
+        self.tokens.append(Token(kind, text, self.spaced))
+        self.spaced = False
+
+    def read_number(self, text: str) -> None:
+        mantissa, e, exponent = text.partition("e") if "e" in text else text.partition("E")
+        self.add("number", re.sub(r"[^0-9.]", "", mantissa) + e.lower() + exponent)
+
+    def read_word(self, word: str) -> None:
+        lower = word.lower()
+        if lower in _CONJUNCTIONS:
+            self.add("separator", _CONJUNCTIONS[lower])
+        elif lower in _PERCENTS or lower in _DEGREES:
+            self.add("operator", "%" if lower in _PERCENTS else "°")
+        elif word in symbols.WORDS:
+            self.add("constant", symbols.WORDS[word])
+        elif word in ("sqrt", "cbrt"):
+            self.add("structure", word)
+        elif word == "mod":
+            self.add("operator", "mod")
+        elif word in symbols.NAMES_OF_FUNCTIONS and len(word) > 1:
+            self.add("function", symbols.NAMES_OF_FUNCTIONS[word])
+        elif lower in _ORDINALS and self.tokens and self.tokens[-1].kind == "number" and not self.spaced:
+            pass
+        else:
+            self.add("word", word)
+
+    def read_relation(self, text: str) -> None:
+        self.add("relation", symbols.RELATIONS[text])
+
+    def read_operator(self, text: str) -> None:
+        if text == "^":
+            match = _DEGREE.match(self.text, self.at)
+            if match:
+                self.at = match.end()
+                self.add("operator", "°")
+                return
+            match = _PRIME.match(self.text, self.at)
+            if match:
+                self.at = match.end()
+                for _ in range(max(1, (match.group(1) or "").count(r"\prime"))):
+                    self.add("operator", "'")
+                return
+        self.add("operator", "^" if text == "**" else text)
+
+    def read_bracket(self, text: str) -> None:
+        if text in "([":
+            self.depth += 1
+        elif text in ")]":
+            self.depth = max(0, self.depth - 1)
+        self.add("open" if text in "([{" else "close", text)
+
+    def read_separator(self, text: str) -> None:
+        self.add("separator", text)
+
+    def read_dollar(self, text: str) -> None:
+        if self.math_dollars % 2 == 0:
+            self.spaced = True
+            return
+        before = self.tokens[-1] if self.tokens else None
+        if self.text[self.at : self.at + 1].isdigit() or (before is not None and before.kind == "number"):
+            self.add("currency", "$")
+        self.math_dollars -= 1
+
+    def read_dots(self, text: str) -> None:
+        self.add("letter", "...")
+
+    def read_escaped(self, text: str) -> None:
+        character = text[1]
+        if character in "()[]":  # \( \) \[ \] around a formula
+            self.spaced = True
+        elif character in "{}":
+            self.depth = self.depth + 1 if character == "{" else max(0, self.depth - 1)
+            self.add("open" if character == "{" else "close", text)
+        elif character in "%|$&_#\\":
+            names = {"%": "operator", "|": "operator", "$": "currency", "&": "operator", "_": "operator"}
+            if character == "\\":
+                self.add("separator", "\\\\")
+            elif character == "#":
+                raise ParseError("'#' is no part of a formula")
+            else:
+                self.add(names[character], "||" if character == "|" else character)
+        else:
+            raise ParseError(f"{text!r} is no part of a formula")
+
+    def read_command(self, text: str) -> None:
+        name = text[1:]
+        if name in symbols.SKIPPED:
+            if self.text[self.at : self.at + 1] == "." and name in ("left", "right"):
+                self.at += 1
+            self.spaced = True
+        elif name in symbols.RELATIONS:
+            self.add("relation", symbols.RELATIONS[name])
+        elif name in symbols.OPERATORS:
+            operator = symbols.OPERATORS[name]
+            self.add("separator", "," if operator == "and" else "or") if operator in ("and", "or") else self.add(
+                "operator", operator
+            )
+        elif name in symbols.BRACKETS:
+            bracket = symbols.BRACKETS[name]
+            kind = "operator" if bracket == "||" else "open" if bracket[-1] in "([{|" and bracket != "|>" else "close"
+            self.add(kind, bracket)
+        elif name in symbols.TEXTS:
+            self.read_text(name)
+        elif name in symbols.TRANSPARENT:
+            self.spaced = self.spaced or False
+            self.add("structure", "transparent")
+        elif name in symbols.CONSTANTS:
+            self.add("constant", symbols.CONSTANTS[name])
+        elif name in symbols.STRUCTURES:
+            self.add("structure", name)
+        elif name in symbols.CURRENCIES:
+            self.add("currency", symbols.CURRENCIES[name])
+        elif name in symbols.NAMES_OF_FUNCTIONS:
+            self.add("function", symbols.NAMES_OF_FUNCTIONS[name])
+        elif name in symbols.GREEK or name in symbols.VARIANTS:
+            self.add("letter", "\\" + symbols.VARIANTS.get(name, name))
+        elif name in ("ell", "hbar", "wp", "imath", "jmath"):
+            self.add("letter", text)
+        elif name in ("ldots", "cdots", "dots", "dotsc"):
+            self.add("letter", "...")
+        elif name in ("mathbb", "Bbb"):
+            self.add("structure", "mathbb")
+        elif name in ("circ",):
+            self.add("operator", "∘")
+        elif name == "complement":
+            self.add("letter", text)
+        elif name.startswith("quad"):  # "\quadx_2"
+            self.at -= len(name) - len("quad")
+            self.spaced = True
+        else:
+            raise ParseError(f"the command {text!r} is unknown")
+
+    def read_text(self, name: str) -> None:
+        content = self.argument()
+        words = " ".join(content.replace("~", " ").replace("\\ ", " ").replace("\\,", " ").split())
+        lower = words.lower().strip(" ,;")
+        if not words:
+            self.spaced = True
+        elif lower in _CONJUNCTIONS:
+            self.add("separator", _CONJUNCTIONS[lower])
+        elif lower in _PERCENTS or lower in _DEGREES:
+            self.add("operator", "%" if lower in _PERCENTS else "°")
+        elif words in symbols.NAMES_OF_FUNCTIONS and len(words) > 1:
+            self.add("function", symbols.NAMES_OF_FUNCTIONS[words])
+        elif lower in _ORDINALS and self.tokens and self.tokens[-1].kind == "number":
+            pass
+        elif name in ("mathrm", "rm", "operatorname", "text", "textrm") and words in ("d", "e", "i", "T"):
+            self.add("word", words)
+        elif all(character in "0123456789.,-+/ ()$" for character in words):
+            self.text = self.text[: self.at] + f" {words} " + self.text[self.at :]  # \text{13} is 13
+        else:
+            self.add("text", words)
+
+    def argument(self) -> str:
+        """The braced argument at this place, without its braces."""
+        start = self.at
+        while start < len(self.text) and self.text[start].isspace():
+            start += 1
+        if self.text[start : start + 1] != "{":
+            raise ParseError("a \\text without braces")
+        depth = 0
+        for at in range(start, len(self.text)):
+            character = self.text[at]
+            if character in "{}" and self.text[at - 1] != "\\":
+                depth += 1 if character == "{" else -1
+                if depth == 0:
+                    self.at = at + 1
+                    return self.text[start + 1 : at]
+        raise ParseError("a brace is never closed")

@@ -1,0 +1,249 @@
+"""Equations and inequalities: assignments ("x = 3"), multiples of each other, congruences."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+from verifiers.expressions.approximate import Approximation, is_real
+from verifiers.expressions.errors import NoValueError, TooLargeError, UndecidedError
+from verifiers.expressions.exact import exact
+from verifiers.expressions.identity import DIGITS, points
+from verifiers.expressions.numbers import literal
+from verifiers.expressions.tree import FUNCTIONS, Node, Op, difference, free_symbols, operations, substitute
+from verifiers.numeric import Form
+
+Same = Callable[[Node, Node], bool | None]
+
+_FLIPPED = {"<": ">", ">": "<", "<=": ">=", ">=": "<="}
+_POLYNOMIAL = frozenset({Op.NUMBER, Op.SYMBOL, Op.ADD, Op.MUL, Op.NEG, Op.POW, Op.RELATION})
+_FEWEST_POINTS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """A name and the value that an equation gives it; `rounded` is what follows a sign ≈."""
+
+    name: Node
+    value: Node
+    rounded: Node | None = None
+
+
+def is_name(node: Node) -> bool:
+    """Whether a tree names something: x, f(x), AB, |AB|, NO/BO, (p, q)."""
+    if node.op is Op.SYMBOL:
+        return True
+    if node.op is Op.CALL:
+        return (
+            node.data not in FUNCTIONS
+            or (node.data not in ("abs", "norm") and all(map(is_name, node.args)))
+            or (node.data in ("abs", "norm") and node.args[0].op is Op.MUL and is_name(node.args[0]))
+        )
+    if node.op is Op.MUL:
+        return all(part.op is Op.SYMBOL and part.data[:1].isupper() for part in node.args)
+    if node.op in (Op.DIV, Op.RATIO, Op.GROUP, Op.LIST):
+        return all(map(is_name, node.args))
+    return False
+
+
+def assignment(node: Node) -> Assignment | None:
+    """The assignment that a relation is, if it is one; of a chain "x = a = b" the last value counts."""
+    if node.op is not Op.RELATION or not set(node.data) <= {"=", "~"}:
+        return None
+    terms, rounded = list(node.args), None
+    if node.data[-1] == "~" and len(terms) > 2:
+        rounded = terms.pop()
+    if "~" in node.data[: len(terms) - 2]:
+        return None
+    name, value = terms[0], terms[-1]
+    if not is_name(name):
+        if len(terms) != 2 or not is_name(value) or is_name(name):
+            return None
+        name, value = value, name
+    elif is_name(value) and len(terms) == 2 and value.op is not Op.GROUP and name.op is not Op.GROUP:
+        return None  # "x = y"
+    if name.op is Op.SYMBOL and free_symbols(name) & free_symbols(value):
+        return None  # "x = 2x - 1" is an equation to solve
+    return Assignment(name, value, rounded)
+
+
+def renamed(gold: Assignment, answer: Assignment) -> Assignment | None:
+    """The answer's "f(t) = t" with the gold's argument, "f(x) = x"; None where the names truly differ."""
+    first, second = gold.name, answer.name
+    if first.op is not Op.CALL or second.op is not Op.CALL or first.data != second.data:
+        return None
+    if len(first.args) != len(second.args) or any(arg.op is not Op.SYMBOL for arg in (*first.args, *second.args)):
+        return None
+    value = answer.value
+    for old, new in zip(second.args, first.args):
+        value = substitute(value, old.data, new)
+    return Assignment(first, value)
+
+
+def assigned_names(node: Node) -> list[Node]:
+    """The names that the items of a list give values to."""
+    if node.op not in (Op.LIST, Op.SET, Op.GROUP):
+        return []
+    items = [assignment(item) for item in node.args if item.op is Op.RELATION]
+    return [item.name for item in items if item is not None]
+
+
+def same_unknown(names: list[Node], others: list[Node]) -> bool:
+    """Whether two lists give all the values of one unknown: "x = 1, x = 2" and "x_1 = 1, x_2 = 2"."""
+    first, second = set(names), set(others)
+    if len(first) == len(second) == 1:
+        return first == second
+    if len(first) == 1 or len(second) == 1:
+        return {_base_name(name) for name in first} == {_base_name(name) for name in second}
+    return False
+
+
+def solutions(node: Node) -> Node:
+    """A list of assignments as the list of its values: "x = 1 or x = 2", "a = 4, -8", "AB = 4, CD = 5"."""
+    if node.op not in (Op.LIST, Op.SET, Op.GROUP):
+        return node
+    items = [assignment(item) if item.op is Op.RELATION else None for item in node.args]
+    if all(item is None for item in items):
+        return Node(node.op, tuple(solutions(item) if item.op is Op.LIST else item for item in node.args), node.data)
+    if len({item.name for item in items if item is not None}) > 1 and None in items:
+        return node
+    spread: list[Node] = []
+    for item, plain in zip(items, node.args):
+        value = plain if item is None else item.value
+        spread.extend(value.args if value.op is Op.LIST else (value,))
+    return Node(node.op, tuple(spread), node.data)
+
+
+def _base_name(name: Node) -> Node:
+    if name.op is Op.SYMBOL:
+        return Node(Op.SYMBOL, data=name.data.partition("_")[0])
+    return name
+
+
+def rounds_to(value: Node, rounded: Node) -> bool:
+    """Whether a decimal is a value rounded to its own last digit or to within one percent."""
+    number = literal(rounded)
+    if number is None or number.form is Form.FRACTION:
+        return False
+    try:
+        at = Approximation(DIGITS, {}).value(value)
+    except (UndecidedError, NoValueError, TooLargeError):
+        return False
+    if not is_real(at, DIGITS):
+        return False
+    return abs(float(getattr(at, "real", at)) - float(number.value)) <= float(Fraction(10) ** number.place)
+
+
+def same_relation(gold: Node, answer: Node, same: Same) -> bool | None:
+    """Whether two relations say the same: one is a multiple of the other.
+
+    Args:
+        gold: a relation.
+        answer: a relation.
+        same: how their parts are compared where they are no numbers.
+
+    Returns:
+        True or False; None where only solving them could tell.
+
+    """
+    if len(gold.data) > 1 or len(answer.data) > 1:
+        return _same_chain(gold, answer, same)
+    sign, other = gold.data[0], answer.data[0]
+    if sign not in ("=", "!=", *_FLIPPED) or other not in ("=", "!=", *_FLIPPED):
+        return _same_parts(gold, answer, same) if sign == other else False
+    if (sign in _FLIPPED) != (other in _FLIPPED) or (sign not in _FLIPPED and sign != other):
+        return False
+    if len(sign) != len(other):
+        return False
+    try:
+        factor = _factor(difference(*gold.args), difference(*answer.args))
+    except UndecidedError:
+        parts = _same_parts(gold, answer, same)
+        return (
+            True
+            if parts
+            else _same_parts(gold, Node(Op.RELATION, answer.args[::-1], answer.data), same) and sign == "="
+        )
+    if factor is None:
+        return None if _needs_solving(gold, answer) else False
+    if factor == 0:
+        return False
+    return (factor > 0) == (sign == other) or sign not in _FLIPPED
+
+
+def _same_chain(gold: Node, answer: Node, same: Same) -> bool | None:
+    if len(gold.data) != len(answer.data):
+        return False
+    if gold.data != answer.data:
+        flipped = tuple(_FLIPPED.get(sign, sign) for sign in reversed(answer.data))
+        answer = Node(Op.RELATION, answer.args[::-1], flipped)
+    if gold.data != answer.data:
+        return False
+    return _same_parts(gold, answer, same)
+
+
+def _same_parts(gold: Node, answer: Node, same: Same) -> bool | None:
+    verdicts = [same(left, right) for left, right in zip(gold.args, answer.args)]
+    if all(verdicts):
+        return True
+    return False if False in verdicts else None
+
+
+def _needs_solving(gold: Node, answer: Node) -> bool:
+    names = free_symbols(gold) | free_symbols(answer)
+    if free_symbols(gold) != free_symbols(answer):
+        return False
+    return len(names) == 1 or not (operations(gold) | operations(answer)) <= _POLYNOMIAL
+
+
+def _factor(left: Node, right: Node) -> Any:
+    """The constant by which the values differ everywhere; 0 where either is always zero; None: none."""
+    names = tuple(sorted(free_symbols(left) | free_symbols(right)))
+    if not names:
+        return None
+    ratio: Any = None
+    too_large: TooLargeError | None = None
+    agreed = 0
+    for values in points(names):
+        try:
+            first, second = _at((left, right), values)
+        except NoValueError:
+            continue
+        except TooLargeError as error:
+            too_large = error
+            continue
+        if first == 0 and second == 0:
+            continue
+        if first == 0 or second == 0:
+            return None
+        quotient = first / second
+        if ratio is None:
+            ratio = quotient
+        elif quotient != ratio and abs(quotient / ratio - 1) > 1e-30:
+            return None
+        agreed += 1
+        if agreed == _FEWEST_POINTS:
+            return ratio.real if hasattr(ratio, "imag") else ratio
+    if too_large is not None:
+        raise too_large
+    return 0
+
+
+def _at(trees: tuple[Node, Node], values: dict[str, Fraction]) -> list[Any]:
+    """The values at a point: exact if all are, else at 50 digits."""
+    try:
+        return [exact(tree, values) for tree in trees]
+    except UndecidedError:
+        pass
+    found = []
+    for tree in trees:
+        fine = Approximation(DIGITS, values)
+        value = fine.value(tree)
+        if not is_real(value, DIGITS):
+            raise NoValueError("not real")
+        real = getattr(value, "real", value)
+        is_zero = abs(real) < fine.context.mpf(10) ** -(DIGITS - 10) * fine.scale
+        found.append(fine.context.mpf(0) if is_zero else real)
+    return found
