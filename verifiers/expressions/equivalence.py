@@ -59,8 +59,10 @@ class Equivalence:
                 return verdict
         if gold.op in _COLLECTIONS or answer.op in _COLLECTIONS:
             return self._collections(gold, answer)
-        if matrices.has_matrix(gold) or matrices.has_matrix(answer):
-            return self._matrices(gold, answer)
+        if Op.MATRIX in operations(gold) | operations(answer):
+            gold, answer = matrices.without_determinants(gold), matrices.without_determinants(answer)
+            if matrices.has_matrix(gold) or matrices.has_matrix(answer):
+                return self._matrices(gold, answer)
         if gold.op is Op.RATIO or answer.op is Op.RATIO:
             return self._ratios(gold, answer)
         if gold.op is Op.CASES or answer.op is Op.CASES:
@@ -187,10 +189,9 @@ class Equivalence:
             if verdict is not None:
                 return verdict
         names, others = relations.assigned_names(gold), relations.assigned_names(answer)
-        if names and others:
-            if gold.op is answer.op is Op.LIST and not relations.same_unknown(names, others):
-                complete = len(names) == len(gold.args) and len(others) == len(answer.args)
-                return self._matched(gold.args, answer.args) if complete else False
+        if names and others and gold.op is answer.op is Op.LIST and not relations.same_unknown(names, others):
+            complete = len(names) == len(gold.args) and len(others) == len(answer.args)
+            return self._matched(gold.args, answer.args) if complete else False
         ordered = self.policy.order_matters or len(set(names)) > 1 or len(set(others)) > 1
         if names and others and relations.same_unknown(names, others):
             ordered = self.policy.order_matters
@@ -354,6 +355,7 @@ def _measured(node: Node) -> Node | None:
 
 
 def is_condition(node: Node) -> bool:
+    """Whether a tree is a relation or a list of relations."""
     return node.op is Op.RELATION or (node.op is Op.LIST and all(part.op is Op.RELATION for part in node.args))
 
 

@@ -250,8 +250,11 @@ class _Lexer:
         elif name in symbols.TEXTS:
             self.read_text(name)
         elif name in symbols.TRANSPARENT:
-            self.spaced = self.spaced or False
             self.add("structure", "transparent")
+        elif name in symbols.ACCENTS:
+            self.add("structure", f"accent {name}")
+        elif name == "bar":
+            self.add("structure", "overline")
         elif name in symbols.CONSTANTS:
             self.add("constant", symbols.CONSTANTS[name])
         elif name in symbols.STRUCTURES:

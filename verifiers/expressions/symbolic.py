@@ -28,7 +28,7 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
     "binomial": sympy.binomial, "gcd": sympy.gcd, "lcm": sympy.lcm, "max": sympy.Max, "min": sympy.Min,
     "mod": sympy.Mod, "sign": sympy.sign, "re": sympy.re, "im": sympy.im, "arg": sympy.arg,
     "conj": sympy.conjugate, "gamma": sympy.gamma,
-    "root": lambda radicand, degree: sympy.real_root(radicand, degree) if degree.is_odd else sympy.root(radicand, degree),
+    "root": lambda x, n: sympy.real_root(x, n) if n.is_odd else sympy.root(x, n),
 }  # fmt: skip
 _CONSTANTS = {"pi": sympy.pi, "e": sympy.E, "i": sympy.I, "inf": sympy.oo}
 _SETS = {

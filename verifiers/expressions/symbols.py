@@ -62,9 +62,14 @@ SKIPPED = frozenset(
 """Commands without a meaning for an answer."""
 
 TRANSPARENT = frozenset(
-    ("boxed fbox mathbf mathit mathsf mathcal mathfrak boldsymbol bm bold underline ensuremath vec hat bar").split()
+    ("boxed fbox mathbf mathit mathsf mathcal mathfrak boldsymbol bm bold underline ensuremath").split()
 )
-r"""Commands with one argument that is read as if they were not there; \vec and \bar only where names agree."""
+"""Commands with one argument that is read as if they were not there."""
+
+ACCENTS = frozenset(
+    "vec hat tilde dot ddot check widehat widetilde overrightarrow overleftrightarrow wideparen".split()
+)
+"""Commands that put a mark on a name; over two points, as in AB, they mean nothing for an answer."""
 
 TEXTS = frozenset(
     ("text textbf textit textrm textsf textnormal texttt mbox hbox mathrm operatorname rm textup emph").split()

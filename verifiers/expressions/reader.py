@@ -1,0 +1,187 @@
+"""The parser's tools: tokens in, nodes out, within limits."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NoReturn
+
+from verifiers.expressions.errors import ParseError
+from verifiers.expressions.lexer import Token
+from verifiers.expressions.tree import Node, Op
+
+MAX_DEPTH = 64
+"""Deepest nesting of an answer."""
+MAX_NODES = 500
+"""Most nodes of a tree."""
+
+
+class TokenReader:
+    """A place in a list of tokens, and how much was built; `parser` has the grammar."""
+
+    def __init__(self, tokens: list[Token]) -> None:
+        self.tokens = list(tokens)
+        self.at = 0
+        self.depth = 0
+        self.nodes = 0
+        self.bars = 0
+        self.builders = 0
+        self.integrals = 0
+        self.side = ""
+
+    @property
+    def token(self) -> Token:
+        """The token at this place."""
+        return self.tokens[self.at]
+
+    def peek(self, ahead: int = 1) -> Token:
+        """A token further on."""
+        return self.tokens[min(self.at + ahead, len(self.tokens) - 1)]
+
+    def advance(self) -> Token:
+        """The token at this place, which is left behind."""
+        token = self.tokens[self.at]
+        if token.kind != "end":
+            self.at += 1
+        return token
+
+    def expect(self, kind: str, text: str | None = None) -> Token:
+        """The token at this place, which must be of a kind."""
+        token = self.token
+        if token.kind != kind or (text is not None and token.text != text):
+            self.fail(f"{token.text or 'the end'!r} where {text or kind!r} should be")
+        return self.advance()
+
+    def at_operator(self, text: str) -> bool:
+        """Whether an operator stands here."""
+        return self.token.kind == "operator" and self.token.text == text
+
+    def at_structure(self, text: str) -> bool:
+        """Whether a structural command stands here."""
+        return self.token.kind == "structure" and self.token.text == text
+
+    def fail(self, message: str) -> NoReturn:
+        """Give up: the text is not read here."""
+        raise ParseError(message)
+
+    def enter(self) -> None:
+        """Go one level deeper."""
+        self.depth += 1
+        if self.depth > MAX_DEPTH:
+            self.fail(f"nested more than {MAX_DEPTH} deep")
+
+    def leave(self) -> None:
+        """Come back up."""
+        self.depth -= 1
+
+    def make(self, op: Op, args: Sequence[Node], data: object = None) -> Node:
+        """A new node, counted."""
+        self.nodes += 1
+        if self.nodes > MAX_NODES:
+            self.fail(f"more than {MAX_NODES} parts")
+        return Node(op, tuple(args), data)
+
+    def split_word(self) -> None:
+        """Replace a run of letters by its letters."""
+        token = self.token
+        letters = [Token("word", letter, token.spaced and at == 0) for at, letter in enumerate(token.text)]
+        self.tokens[self.at : self.at + 1] = letters
+
+    def tex_argument(self) -> Node:
+        r"""The argument of a command: `{..}`, else one token, of a number its first digit."""
+        if self.token.kind == "open" and self.token.text == "{":
+            return self.bracket()
+        if self.token.kind == "number" and len(self.token.text) > 1 and self.token.text.isdigit():
+            text = self.token.text
+            self.tokens[self.at : self.at + 1] = [Token("number", text[0]), Token("number", text[1:])]
+        return self.script()
+
+    def script(self) -> Node:
+        """One unit after `^` or `_`: a group, a number, a letter or a command with its arguments."""
+        if self.token.kind == "word" and len(self.token.text) > 1:
+            self.split_word()
+        return self.atom()
+
+    def script_text(self) -> str:
+        """A subscript as text."""
+        if not (self.token.kind == "open" and self.token.text == "{"):
+            if self.token.kind == "word" and len(self.token.text) > 1:
+                self.split_word()
+            if self.token.kind not in ("word", "number", "letter", "text", "constant"):
+                self.fail("an empty subscript")
+            return self.advance().text
+        depth = 0
+        parts: list[str] = []
+        while True:
+            token = self.advance()
+            if token.kind == "end":
+                self.fail("a subscript that is not closed")
+            if token.text in ("{", "}"):
+                depth += 1 if token.text == "{" else -1
+                if depth == 0:
+                    return "".join(parts)
+            else:
+                parts.append(token.text)
+
+    def scripts(self) -> tuple[list[Node] | None, list[Node] | None]:
+        """Subscript and superscript in any order; see `range_of`."""
+        low = high = None
+        while self.token.kind == "operator" and self.token.text in "_^":
+            mark = self.advance().text
+            node = self.script()
+            if mark == "_":
+                low = [node]
+            else:
+                high = [node]
+        return low, high
+
+    def arguments(self) -> tuple[Node, ...]:
+        """The arguments in the brackets at this place."""
+        opener = self.advance().text
+        self.enter()
+        bars, self.bars = self.bars, 0
+        builders, self.builders = self.builders, 0
+        inner = self.answer()
+        self.bars, self.builders = bars, builders
+        self.leave()
+        closer = self.expect("close").text
+        if (opener, closer) not in (("(", ")"), ("[", "]"), ("{", "}"), (r"\{", r"\}")):
+            self.fail(f"{opener!r} is closed by {closer!r}")
+        if inner.op is Op.GROUP and opener == "{":
+            return inner.args
+        return inner.args if inner.op is Op.LIST and inner.data in (",", ";") else (inner,)
+
+    def answer(self) -> Node:
+        """The whole answer, or what stands in brackets."""
+        raise NotImplementedError
+
+    def sum(self) -> Node:
+        """Terms and their signs."""
+        raise NotImplementedError
+
+    def product(self) -> Node:
+        """Factors."""
+        raise NotImplementedError
+
+    def power(self) -> Node:
+        """A base and its exponent."""
+        raise NotImplementedError
+
+    def atom(self) -> Node:
+        """One value."""
+        raise NotImplementedError
+
+    def bracket(self) -> Node:
+        """What stands in brackets."""
+        raise NotImplementedError
+
+    def clause(self) -> Node:
+        """One relation chain, or one value."""
+        raise NotImplementedError
+
+    def starts_factor(self, before: Node) -> bool:
+        """Whether another factor follows without a sign."""
+        raise NotImplementedError
+
+    def absolute(self, bar: str) -> Node:
+        """An absolute value or a norm."""
+        raise NotImplementedError
