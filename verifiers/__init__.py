@@ -11,20 +11,38 @@ A verifier of your own derives from `Verifier`, is checked with `verifiers.testi
 used by object, by the name it was `register`ed under, or as "package.module:Name".
 """
 
+from typing import Any
+
+from verifiers import official
 from verifiers.answers import AnswerVerifier, infer_kind
 from verifiers.base import BadReference, Verifier
-from verifiers.composite import FormatVerifier, WeightedVerifier
+from verifiers.composite import (
+    AllOfVerifier,
+    FirstMatchVerifier,
+    FormatVerifier,
+    LengthVerifier,
+    WeightedVerifier,
+)
+from verifiers.expressions.policy import EqualityPolicy
 from verifiers.extraction import Extraction, ExtractionPolicy
+from verifiers.feedback import FEEDBACK_LEVELS
 from verifiers.registry import make, names, register
+from verifiers.service import IsolatedVerifier
 from verifiers.types import AnswerKind, Reference, Status, Step, Verdict
 
 __all__ = [
+    "FEEDBACK_LEVELS",
+    "AllOfVerifier",
     "AnswerKind",
     "AnswerVerifier",
     "BadReference",
+    "EqualityPolicy",
     "Extraction",
     "ExtractionPolicy",
+    "FirstMatchVerifier",
     "FormatVerifier",
+    "IsolatedVerifier",
+    "LengthVerifier",
     "Reference",
     "Status",
     "Step",
@@ -37,5 +55,16 @@ __all__ = [
     "register",
 ]
 
+
+def _judge(**options: Any) -> Verifier:
+    from verifiers.judge import JudgeVerifier  # which needs an HTTP client
+
+    return JudgeVerifier(**options)
+
+
 register("answer", AnswerVerifier)
 register("format", FormatVerifier)
+register("length", LengthVerifier)
+register("judge", _judge)
+for _name, _factory in official.FACTORIES.items():
+    register(_name, _factory)

@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from verifiers.base import BadReference, Verifier
 from verifiers.comparison import MAX_ANSWER_CHARS, RIGHT, UNPARSABLE, WRONG, Comparer, Comparison, TextComparer
+from verifiers.expressions import units
 from verifiers.expressions.policy import EqualityPolicy
 from verifiers.extraction import Extraction, ExtractionPolicy
 from verifiers.feedback import DEFAULT_FEEDBACK_LEVEL, feedback_text
@@ -105,6 +106,15 @@ class AnswerVerifier(Verifier):
             self._verdict(response, reference, found, comparison)
             for response, reference, (found, _), comparison in zip(responses, references, pairs, comparisons)
         ]
+
+    def warm_up(self) -> None:
+        """Load the units and start the workers for symbolic algebra, of which one is waited for; about two seconds."""
+        started = None
+        if self.symbolic_seconds and not in_worker():
+            started = shared_pool().submit("builtins:int")
+        units.load()
+        if started is not None:
+            started.result()
 
     def feedback(
         self, response: str, reference: Reference, verdict: Verdict, *, level: str = DEFAULT_FEEDBACK_LEVEL

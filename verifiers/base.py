@@ -56,6 +56,9 @@ class Verifier(abc.ABC):
 
         """
 
+    def warm_up(self) -> None:
+        """Do now what the first verdict would wait for, such as starting worker processes."""
+
     def verify_batch(self, responses: Sequence[str], references: Sequence[Reference]) -> list[Verdict]:
         """Judge responses[i] against references[i], in order.
 

@@ -132,6 +132,11 @@ class _EveryPart(_Composite):
     def _whole(self, verdicts: Mapping[str, Verdict]) -> Verdict:
         """The verdict on the whole from those of the parts."""
 
+    def warm_up(self) -> None:
+        """Warm up every part."""
+        for one in self._verifiers.values():
+            one.warm_up()
+
     def verify(self, response: str, reference: Reference) -> Verdict:
         """Judge one response by every part."""
         return self._whole({part: one.verify(response, reference) for part, one in self._verifiers.items()})

@@ -202,7 +202,7 @@ def test_infers_the_kind(answer, choices, kind):
 @pytest.mark.parametrize(
     "reference",
     [
-        Reference("seven", kind=INTEGER),
+        Reference("apple", kind=INTEGER),
         Reference("7.5", kind=INTEGER),
         Reference("x", kind=FRACTION),
         Reference("1/0", kind=FRACTION),

@@ -86,7 +86,8 @@ CHOICE = Reference("B", choices=("red", "blue"))
         ("<answer>E</answer>", CHOICE, "Your answer names none of the options."),
         ("<answer>A or B</answer>", CHOICE, "More than one answer found: give exactly one."),
         ("<answer>A</answer>", CHOICE, "Your answer is wrong."),
-        ("<answer>(1, apple)</answer>", Reference("(1, 2)"), "Your answer cannot be read as an answer to this question."),
+        ("<answer>(1, apple)</answer>", Reference("(1, 2)"),
+         "Your answer cannot be read as an answer to this question."),
         ("<answer>2.5</answer>", Reference("3", AnswerKind.INTEGER),
          "Your answer is wrong: a whole number is asked for."),
         ("<answer>2.5</answer>", Reference("3"), "Your answer is wrong."),  # that 3 is whole, only the gold says

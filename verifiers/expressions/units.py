@@ -141,6 +141,11 @@ def ratio(left: Unit, right: Unit) -> Fraction | None:
     return _converted(left.factors, right.factors)
 
 
+def load() -> None:
+    """Load the table of units now, which takes half a second."""
+    _registry()
+
+
 def _singular(word: str) -> str:
     if word.endswith("ies") and len(word) > 4:
         return word[:-3] + "y"

@@ -74,6 +74,11 @@ class IsolatedVerifier(Verifier):
         vars(self).update(state)
         self._make()
 
+    def warm_up(self) -> None:
+        """Start the workers and wait for one."""
+        if self._pool is not None:
+            self._pool.call("builtins:int")
+
     def verify(self, response: str, reference: Reference) -> Verdict:
         """Judge one response in a worker.
 
