@@ -77,7 +77,7 @@ class ExpressionComparer(Comparer):
         self.tree = tree
         self._text = gold.strip()
         self._key = text_key(gold)
-        self._equivalence = Equivalence(self.policy, precision)
+        self.equivalence = Equivalence(self.policy, precision)
         self._has_several = tree.op in _COLLECTIONS or tree.op is Op.RELATION
         self.takes_several = tree.op in (Op.LIST, Op.SET, Op.PLUS_MINUS)
 
@@ -85,10 +85,7 @@ class ExpressionComparer(Comparer):
         """Compare mathematics; "3 or 4" is ambiguous where one value is asked for, other text is unparsable."""
         if text_key(answer) == self._key and self.policy.form == "any":
             return RIGHT
-        tree = read(answer)
-        if tree is None:
-            shorter = without_prefix(answer)
-            tree = read(shorter) if shorter != answer else None
+        tree = read(answer) or read(without_prefix(answer))
         if tree is None:
             return AMBIGUOUS if len(alternatives(answer)) > 1 and not self._has_several else UNPARSABLE
         comparison = self._judged(tree)
@@ -99,6 +96,10 @@ class ExpressionComparer(Comparer):
             if tree.op in (Op.LIST, Op.SET, Op.GROUP, Op.PLUS_MINUS) and not self._has_several:
                 return AMBIGUOUS
         return comparison
+
+    def trees(self, answer: str) -> tuple[Node, Node | None]:
+        """The gold answer and an answer as trees; None for an answer that is not mathematics."""
+        return self.tree, read(answer) or read(without_prefix(answer))
 
     def key(self, answer: str) -> Hashable | None:
         """The tree, as it is written."""
@@ -117,7 +118,7 @@ class ExpressionComparer(Comparer):
 
     def _judged(self, tree: Node) -> Comparison:
         try:
-            verdict = self._equivalence.same(self.tree, tree)
+            verdict = self.equivalence.same(self.tree, tree)
             if verdict is None:
                 check_magnitudes(tree)
                 return Comparison(Status.UNPARSABLE, pending=(without_signs(self.tree), without_signs(tree)))
@@ -129,7 +130,7 @@ class ExpressionComparer(Comparer):
 
     def _verdict(self, gold: Node, answer: Node) -> bool | None:
         try:
-            return self._equivalence.same(gold, answer)
+            return self.equivalence.same(gold, answer)
         except TooLargeError:
             return False
 
@@ -216,6 +217,11 @@ class NumberComparer(ExpressionComparer):
         """The exact value of a number, else the tree."""
         number = parse_number(answer)
         return read(answer) if number is None else number.value
+
+    def trees(self, answer: str) -> tuple[Node, Node | None]:
+        """The gold answer and an answer as trees; None for an answer that is not mathematics."""
+        self._prepare()
+        return super().trees(answer)
 
     def reads(self, answer: str) -> bool:
         """Whether a text is mathematics."""

@@ -9,10 +9,17 @@ from verifiers.answers import comparer_for, infer_kind
 from verifiers.base import BadReference
 from verifiers.cli.common import UsageError, shown
 from verifiers.cli.default import default_verifier
+from verifiers.comparison import Comparer, TextComparer
+from verifiers.expressions import EqualityPolicy, Equivalence, Node, NoValueError, Op, TooLargeError, UndecidedError
+from verifiers.expressions.approximate import Approximation
+from verifiers.expressions.render import render
 from verifiers.extraction import answer_region
+from verifiers.mathematics import ExpressionComparer
+from verifiers.numeric import Form
 from verifiers.types import AnswerKind, Reference
 
 _LONGEST = 500
+_MOST_STEPS = 20
 
 
 @dataclass(frozen=True)
@@ -73,6 +80,7 @@ def _lines(reference: Reference, prediction: str) -> Iterator[tuple[str, str]]:
     if verdict.extracted is not None:
         yield "  extracted", shown(verdict.extracted, _LONGEST)
         yield "  normal form", _form(comparer.key(verdict.extracted))
+        yield from _steps(comparer, verdict.extracted)
     yield (
         "verdict",
         f"{'right' if verdict.correct else 'not right'}, reward {verdict.reward:g}, status {verdict.status}",
@@ -80,5 +88,57 @@ def _lines(reference: Reference, prediction: str) -> Iterator[tuple[str, str]]:
     yield "feedback", shown(verdict.feedback, _LONGEST)
 
 
+def _steps(comparer: Comparer, answer: str) -> Iterator[tuple[str, str]]:
+    """What mathematics compares with what, and how."""
+    gold, tree = comparer.trees(answer) if isinstance(comparer, ExpressionComparer) else (None, None)
+    if gold is None or tree is None:
+        yield "compared", "as text" if isinstance(comparer, TextComparer) else "by its kind alone"
+        return
+    told = _Told(comparer.equivalence.policy, comparer.equivalence.precision)
+    try:
+        verdict = told.same(gold, tree)
+    except TooLargeError as error:
+        yield "compared", f"not: {error}"
+        return
+    for depth, text in told.steps[:_MOST_STEPS]:
+        yield "compared", "  " * depth + text
+    if len(told.steps) > _MOST_STEPS:
+        yield "compared", f"and {len(told.steps) - _MOST_STEPS} more"
+    if verdict is None:
+        yield "compared", "by symbolic algebra in a worker process, as nothing else can tell"
+
+
+class _Told(Equivalence):
+    """Equivalence that takes down what it does."""
+
+    def __init__(self, policy: EqualityPolicy, precision: int | None) -> None:
+        super().__init__(policy, precision)
+        self.steps: list[tuple[int, str]] = []
+        self._depth = 0
+
+    def same(self, gold: Node, answer: Node) -> bool | None:
+        at = len(self.steps)
+        self._depth += 1
+        verdict = super().same(gold, answer)
+        self._depth -= 1
+        said = {True: "the same", False: "not the same", None: "undecided"}[verdict]
+        text = f"{render(gold)}{_near(gold)}  with  {render(answer)}{_near(answer)}: {said}"
+        self.steps.insert(at, (self._depth, shown(text, _LONGEST)))
+        return verdict
+
+
+def _near(node: Node) -> str:
+    """The value of a constant that is not written as a decimal, to six digits."""
+    if node.op is Op.NUMBER and node.data.form is not Form.FRACTION:
+        return ""
+    try:
+        value = Approximation(15, {}).value(node)
+    except (UndecidedError, NoValueError, TooLargeError):
+        return ""
+    return f" (about {value:.6g})"
+
+
 def _form(key: Hashable | None) -> str:
-    return "none: not of this kind" if key is None else shown(str(key), _LONGEST)
+    if key is None:
+        return "none: not of this kind"
+    return shown(render(key) if isinstance(key, Node) else str(key), _LONGEST)

@@ -1,13 +1,13 @@
 """Are two values the same? `same_value`: exactly where they are rational, else at 50 digits.
 
-Two trees without variables are compared by value. With variables they are compared at points that are drawn
-once and for all: positive and negative numbers and small integers. Rational functions are compared exactly, at
-points with so many digits that a wrong identity cannot hold by chance (Schwartz and Zippel).
+Two trees without variables are compared by value. With variables they are compared at points: positive and
+negative numbers and integers, drawn from the two trees themselves, so that a verdict is always the same and no
+answer can be made to agree just there. Rational functions are compared exactly, at points with so many digits
+that a wrong identity cannot hold by chance (Schwartz and Zippel).
 """
 
 from __future__ import annotations
 
-import functools
 import random
 from fractions import Fraction
 from typing import Any
@@ -40,14 +40,13 @@ def same_value(left: Node, right: Node) -> bool | None:
     """
     if left == right:
         return True
-    names = tuple(sorted(free_symbols(left) | free_symbols(right)))
-    if not names:
+    if not free_symbols(left) and not free_symbols(right):
         return _same_constant(left, right)
     if operations(left) <= _RATIONAL and operations(right) <= _RATIONAL:
-        verdict = _same_rational(left, right, names)
+        verdict = _same_rational(left, right)
         if verdict is not None:
             return verdict
-    return _same_function(left, right, names)
+    return _same_function(left, right)
 
 
 def _same_constant(left: Node, right: Node) -> bool | None:
@@ -68,9 +67,9 @@ def _same_constant(left: Node, right: Node) -> bool | None:
     return verdict
 
 
-def _same_rational(left: Node, right: Node, names: tuple[str, ...]) -> bool | None:
+def _same_rational(left: Node, right: Node) -> bool | None:
     agreed = 0
-    for values in points(names)[: 2 * _EXACT_POINTS]:
+    for values in points(left, right)[: 2 * _EXACT_POINTS]:
         try:
             if exact(left, values) != exact(right, values):
                 return False
@@ -84,16 +83,16 @@ def _same_rational(left: Node, right: Node, names: tuple[str, ...]) -> bool | No
     return None
 
 
-def _same_function(left: Node, right: Node, names: tuple[str, ...]) -> bool | None:
-    verdict = _agree(left, right, names, None)
+def _same_function(left: Node, right: Node) -> bool | None:
+    verdict = _agree(left, right, None)
     if verdict is False and _has_bare_logarithm(left, right):
-        return _agree(left, right, names, 10)
+        return _agree(left, right, 10)
     return verdict
 
 
-def _agree(left: Node, right: Node, names: tuple[str, ...], log_base: int | None) -> bool | None:
+def _agree(left: Node, right: Node, log_base: int | None) -> bool | None:
     real_points = whole_points = 0
-    for values in points(names):
+    for values in points(left, right):
         try:
             agree = _same_at(left, right, values, log_base)
         except NoValueError:
@@ -157,19 +156,17 @@ def _has_bare_logarithm(*trees: Node) -> bool:
     )
 
 
-@functools.lru_cache(maxsize=256)
-def points(names: tuple[str, ...]) -> list[dict[str, Fraction]]:
-    """Points for these variables: two positive, three of mixed sign, eight of small integers."""
-    generator = random.Random(20260403)
+def points(left: Node, right: Node) -> list[dict[str, Fraction]]:
+    """Points for the variables of two trees: two positive, four of mixed sign, eight of integers."""
+    names = sorted(free_symbols(left) | free_symbols(right))
+    generator = random.Random(repr((left, right)))
 
     def draw(low: int, high: int) -> Fraction:
         return Fraction(generator.randrange(low * 10**12, high * 10**12) | 1, 10**12)
 
-    points = [{name: draw(0, 2) for name in names}, {name: draw(1, 4) for name in names}]
-    points.append({name: -draw(0, 3) for name in names})
-    points += [{name: draw(-3, 3) for name in names} for _ in range(3)]
-    for start in range(1, 9):
-        numbers = list(range(start, start + len(names)))
-        generator.shuffle(numbers)
-        points.append({name: Fraction(value) for name, value in zip(names, numbers)})
-    return points
+    found = [{name: draw(0, 2) for name in names}, {name: draw(1, 4) for name in names}]
+    found.append({name: -draw(0, 3) for name in names})
+    found += [{name: draw(-3, 3) for name in names} for _ in range(3)]
+    for most in (6, 8, 10, 12, 20, 30, 40, 50):
+        found.append({name: Fraction(generator.randint(1, most)) for name in names})
+    return found

@@ -40,7 +40,7 @@ _DIGITS = r"[0-9]+(?:(?:\{,\}|,\\!|\\,|\\!|\\ |\\:)[0-9]{3}(?![0-9]))*"
 _GROUPED = r"[1-9][0-9]{0,2}(?:(?:,|\{,\}|,\\!\s?|,\\ )[0-9]{3}(?![0-9]))+"
 _TOKEN = re.compile(
     r"(?P<space>(?:[ \t\r\n]|\\[,;:!>\s]|~|\{\})+)"
-    rf"|(?P<number>(?:{_DIGITS}(?:\.[0-9]+)?|\.[0-9]+)(?:[eE][+-]?[0-9]{{1,6}}(?![0-9A-Za-z]))?)"
+    rf"|(?P<number>(?:[0-9]+\.(?=\\overline)|{_DIGITS}(?:\.[0-9]+)?|\.[0-9]+)(?:[eE][+-]?[0-9]{{1,6}}(?![0-9A-Za-z]))?)"
     r"|(?P<command>\\[A-Za-z]+)"
     r"|(?P<escaped>\\[^A-Za-z])"
     r"|(?P<word>[A-Za-z]+)"
@@ -120,8 +120,8 @@ class _Lexer:
     def run(self) -> list[Token]:
         if self.grouping and " " in self.text:
             self.text = _SPACED_GROUPS.sub(lambda match: match.group().replace(" ", ""), self.text)
-        text, end = self.text, len(self.text)
-        while self.at < end:
+        while self.at < len(self.text):
+            text = self.text
             if self.grouping and self.depth == 0 and text[self.at].isdigit():
                 match = _WITH_GROUPS.match(text, self.at)
                 if match:

@@ -46,7 +46,10 @@ def parse(text: str, *, grouping: bool = True) -> Node:
     ):
         raise ParseError("words only")
     parser = _Parser(tokens)
-    node = parser.answer()
+    try:
+        node = parser.answer()
+    except RecursionError:  # from a stack that was deep already
+        raise ParseError("nested too deeply") from None
     parser.expect("end")
     return node
 

@@ -9,7 +9,7 @@ from verifiers.expressions.errors import ParseError
 from verifiers.expressions.lexer import Token
 from verifiers.expressions.tree import Node, Op
 
-MAX_DEPTH = 64
+MAX_DEPTH = 40
 """Deepest nesting of an answer."""
 MAX_NODES = 500
 """Most nodes of a tree."""

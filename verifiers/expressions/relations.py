@@ -200,13 +200,12 @@ def _needs_solving(gold: Node, answer: Node) -> bool:
 
 def _factor(left: Node, right: Node) -> Any:
     """The constant by which the values differ everywhere; 0 where either is always zero; None: none."""
-    names = tuple(sorted(free_symbols(left) | free_symbols(right)))
-    if not names:
+    if not free_symbols(left) | free_symbols(right):
         return None
     ratio: Any = None
     too_large: TooLargeError | None = None
     agreed = 0
-    for values in points(names):
+    for values in points(left, right):
         try:
             first, second = _at((left, right), values)
         except NoValueError:

@@ -83,7 +83,12 @@ class StructureParser(CalculusParser, EnvironmentParser):
 
     def structure(self) -> Node:
         """What a structural command introduces."""
-        name = self.token.text
+        self.enter()
+        node = self._structure(self.token.text)
+        self.leave()
+        return node
+
+    def _structure(self, name: str) -> Node:
         if name in ("int", "iint", "oint"):
             return self.integral()
         self.advance()

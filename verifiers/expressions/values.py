@@ -30,11 +30,9 @@ class ValueParser(StructureParser):
 
     def sum(self) -> Node:
         """Terms and their signs."""
-        self.enter()
         terms = [self.signed_product()]
         while self.token.kind == "operator" and self.token.text in "+-±∓":
             terms.append(self.signed_product())
-        self.leave()
         return terms[0] if len(terms) == 1 else self.make(Op.ADD, terms)
 
     def signed_product(self) -> Node:
@@ -141,7 +139,9 @@ class ValueParser(StructureParser):
         """A power with its own sign, as in 2 * -3."""
         if self.token.kind == "operator" and self.token.text in "+-±∓":
             sign = self.advance().text
+            self.enter()
             node = self.signed_power()
+            self.leave()
             if sign in "±∓":
                 return self.make(Op.PLUS_MINUS, (node,), 1 if sign == "±" else -1)
             return negative(node) if sign == "-" else node
@@ -149,7 +149,6 @@ class ValueParser(StructureParser):
 
     def power(self) -> Node:
         """A base and its exponent."""
-        self.enter()
         base = self.postfix()
         while self.at_operator("^"):
             if self.at_one_sided():
@@ -157,7 +156,6 @@ class ValueParser(StructureParser):
             self.advance()
             base = self.make(Op.POW, (base, self.exponent()))
             base = self.after(base)
-        self.leave()
         return base
 
     def exponent(self) -> Node:

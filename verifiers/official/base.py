@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import abc
-import ast
 import difflib
 import hashlib
 import logging
 import math
 import random
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar
@@ -18,6 +16,7 @@ from verifiers.answers import AnswerVerifier
 from verifiers.base import Verifier
 from verifiers.extraction import ExtractionPolicy
 from verifiers.feedback import DEFAULT_FEEDBACK_LEVEL, feedback_text
+from verifiers.official.texts import denied, ends_in_options, list_literal
 from verifiers.types import FrozenDict, Reference, Status, Verdict
 
 MODES = ("official", "strict")
@@ -25,8 +24,6 @@ MODES = ("official", "strict")
 
 _LOG = logging.getLogger(__name__)
 _RIGHT, _WRONG = FrozenDict(accuracy=1.0), FrozenDict(accuracy=0.0)
-_BRACE = re.compile(r"\\.|[{}]", re.DOTALL)
-_OPTION_LINE = re.compile(r"[ \t*]*\(?([A-Z])(?:\)|[.:])")
 _METHODS = ("answer_tag", "boxed", "statement", "last_line")
 
 
@@ -130,13 +127,15 @@ class BenchmarkVerifier(Verifier):
     def strict(self, response: str, reference: Reference) -> Verdict:
         """Judge one response as a reward should: the general verifier, after the benchmark's own format.
 
-        A last line counts as the answer where nothing else states one, but not as the last line of a list of
-        options.
+        A last line counts as the answer where nothing else states one, but neither the last line of a list of
+        options nor the end of a line that denies it ("It cannot be B").
         """
         response, name = self.marked(response)
         verdict = self._answers.verify(response, reference)
-        if verdict.method == "last_line" and reference.choices and _ends_in_options(response):
-            return replace(verdict, reward=0.0, correct=False, status=Status.AMBIGUOUS, parts=_WRONG)
+        if verdict.method == "last_line":
+            listed = bool(reference.choices) and ends_in_options(response)
+            if listed or denied(verdict.extracted or "", response):
+                return replace(verdict, reward=0.0, correct=False, status=Status.AMBIGUOUS, parts=_WRONG)
         return replace(verdict, method=name) if name and verdict.method == "answer_tag" else verdict
 
     def feedback(
@@ -235,53 +234,6 @@ def judged(correct: bool, extracted: str | None, method: str) -> Verdict:
     """An official verdict: `Status.OK` where something was extracted, else `Status.NO_ANSWER`."""
     status = Status.NO_ANSWER if extracted is None else Status.OK
     return Verdict(float(correct), correct, extracted, status, parts=_RIGHT if correct else _WRONG, method=method)
-
-
-def region(response: str) -> tuple[str, str]:
-    """The response up to its last `</think>`, and what comes after it, where an answer counts."""
-    thought, end, rest = response.rpartition("</think>")
-    return thought + end, rest
-
-
-def last_tag(text: str) -> str | None:
-    """The content of the last `<answer>..</answer>`; None for none."""
-    before, end, _ = text.rpartition("</answer>")
-    _, start, content = before.rpartition("<answer>")
-    return content if end and start else None
-
-
-def last_box(text: str) -> str | None:
-    r"""The content of the last `\boxed{..}` with balanced braces; None for none."""
-    start = text.rfind(r"\boxed{") + len(r"\boxed{")
-    depth = 1
-    for match in _BRACE.finditer(text, start) if start >= len(r"\boxed{") else ():
-        depth += {"{": 1, "}": -1}.get(match.group(), 0)
-        if depth == 0:
-            return text[start : match.start()]
-    return None
-
-
-def _ends_in_options(response: str) -> bool:
-    """Whether the last two lines that are not empty begin with the letters of different options."""
-    lines = [line for line in response.rstrip().rsplit("\n", 40) if line.strip()]
-    letters = [_OPTION_LINE.match(line) for line in lines[-2:]]
-    return len(letters) == 2 and len({letter[1] if letter else "" for letter in letters} - {""}) == 2
-
-
-def list_literal(text: str) -> list[Any]:
-    """The list that a text spells, as some copies of a data set store it; never evaluated as code.
-
-    Raises:
-        ValueError: it spells no list.
-
-    """
-    try:
-        value = ast.literal_eval(text)
-    except (ValueError, SyntaxError, MemoryError, RecursionError) as error:
-        raise ValueError(f"{text[:80]!r} is no list literal") from error
-    if not isinstance(value, list):
-        raise ValueError(f"{text[:80]!r} is no list literal")
-    return value
 
 
 def guess(letters: Sequence[str], seed: int, *keys: str) -> str:

@@ -29,7 +29,8 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
-from verifiers.official.base import BenchmarkVerifier, grouped, judged, last_box, last_tag, region
+from verifiers.official.base import BenchmarkVerifier, grouped, judged
+from verifiers.official.texts import last_box, last_tag, region
 from verifiers.types import AnswerKind, Reference, Verdict
 
 MAX_RESPONSE_CHARS = 20_000

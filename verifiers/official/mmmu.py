@@ -17,8 +17,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar
 
-from verifiers.official.base import BenchmarkVerifier, grouped, guess, judged, list_literal, one_of
+from verifiers.official.base import BenchmarkVerifier, grouped, guess, judged, one_of
 from verifiers.official.mmmu_rules import DOMAINS, eval_open, parse_multi_choice_response, parse_open_response
+from verifiers.official.texts import list_literal
 from verifiers.types import AnswerKind, Reference, Status, Verdict
 
 GUESSES = ("random", "zero")

@@ -25,9 +25,10 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-from verifiers.official.base import grouped, region
+from verifiers.official.base import grouped
 from verifiers.official.mmmu import MMMUVerifier
 from verifiers.official.mmmu_rules import last_of, option_in_text, padded
+from verifiers.official.texts import region
 
 _ANSWER = "Answer:"
 _ANSWER_LINE = re.compile(r"[*_# \t]{0,9}Answer[*_]{0,3}:[*_ \t]{0,9}(.{1,300})")

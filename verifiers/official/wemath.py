@@ -29,7 +29,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-from verifiers.official.base import BenchmarkVerifier, judged, mean, region
+from verifiers.official.base import BenchmarkVerifier, judged, mean
+from verifiers.official.texts import region
 from verifiers.types import AnswerKind, Reference, Verdict
 
 _LETTERS = "ABCDEFGH"

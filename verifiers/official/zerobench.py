@@ -18,7 +18,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-from verifiers.official.base import BenchmarkVerifier, judged, mean, region
+from verifiers.official.base import BenchmarkVerifier, judged, mean
+from verifiers.official.texts import region
 from verifiers.types import Reference, Verdict
 
 _BRACE = re.compile(r"\\.|[{}]", re.DOTALL)

@@ -10,9 +10,10 @@ import pytest
 
 from verifiers import Status
 from verifiers import official as package
-from verifiers.official.base import guess, last_box, last_tag, list_literal
+from verifiers.official.base import guess
 from verifiers.official.mathvision import MathVisionVerifier
 from verifiers.official.mmmu import MMMUVerifier
+from verifiers.official.texts import last_box, last_tag, list_literal
 
 ROW = {"id": "12", "answer": "C", "options": ["1", "2", "3"], "level": 2, "subject": "algebra"}
 NAMES = tuple(package.CLASSES)
@@ -167,6 +168,25 @@ def test_the_last_of_several_options_is_no_answer(response, correct):
     verdict = verifier.verify(response, verifier.reference(row))
     assert verdict.correct is correct
     assert correct or verdict.status is Status.AMBIGUOUS
+
+
+@pytest.mark.parametrize(
+    ("response", "correct"),
+    [
+        ("I think\nit is B", True),
+        ("B", True),
+        ("It cannot be B", False),
+        ("None of these is B", False),
+        ("A is wrong, and so is B", False),
+        ("The incorrect option is B.", False),
+        ("I'm not sure it is B", False),
+        ("not red", True),
+    ],
+)
+def test_the_end_of_a_denial_is_no_answer(response, correct):
+    verifier = MMMUVerifier()
+    row = {"id": "validation_Art_1", "question_type": "multiple-choice", "answer": "B", "options": ["red", "not red"]}
+    assert verifier.verify(response, verifier.reference(row)).correct is correct
 
 
 def test_feedback_asks_where_the_prompt_asks():

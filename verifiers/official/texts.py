@@ -1,0 +1,67 @@
+"""Where things are in a text: the answer region, the last tag or box, and last lines that are no answer."""
+
+from __future__ import annotations
+
+import ast
+import re
+from typing import Any
+
+_BRACE = re.compile(r"\\.|[{}]", re.DOTALL)
+_OPTION_LINE = re.compile(r"[ \t*]*\(?([A-Z])(?:\)|[.:])")
+_DENIAL = re.compile(
+    r"\b(?:not?|none|nobody|never|neither|nor|cannot|without|wrong|incorrect|false|except|unlikely|unsure|either)\b|n't\b",
+    re.IGNORECASE,
+)
+
+
+def region(response: str) -> tuple[str, str]:
+    """The response up to its last `</think>`, and what comes after it, where an answer counts."""
+    thought, end, rest = response.rpartition("</think>")
+    return thought + end, rest
+
+
+def last_tag(text: str) -> str | None:
+    """The content of the last `<answer>..</answer>`; None for none."""
+    before, end, _ = text.rpartition("</answer>")
+    _, start, content = before.rpartition("<answer>")
+    return content if end and start else None
+
+
+def last_box(text: str) -> str | None:
+    r"""The content of the last `\boxed{..}` with balanced braces; None for none."""
+    start = text.rfind(r"\boxed{") + len(r"\boxed{")
+    depth = 1
+    for match in _BRACE.finditer(text, start) if start >= len(r"\boxed{") else ():
+        depth += {"{": 1, "}": -1}.get(match.group(), 0)
+        if depth == 0:
+            return text[start : match.start()]
+    return None
+
+
+def ends_in_options(response: str) -> bool:
+    """Whether the last two lines that are not empty begin with the letters of different options."""
+    lines = [line for line in response.rstrip().rsplit("\n", 40) if line.strip()]
+    letters = [_OPTION_LINE.match(line) for line in lines[-2:]]
+    return len(letters) == 2 and len({letter[1] if letter else "" for letter in letters} - {""}) == 2
+
+
+def denied(answer: str, response: str) -> bool:
+    """Whether the answer is the end of a last line that denies something before it."""
+    line = response.rstrip().rpartition("\n")[2]
+    return _DENIAL.search(line[: max(0, line.rfind(answer))][-1_000:]) is not None
+
+
+def list_literal(text: str) -> list[Any]:
+    """The list that a text spells, as some copies of a data set store it; never evaluated as code.
+
+    Raises:
+        ValueError: it spells no list.
+
+    """
+    try:
+        value = ast.literal_eval(text)
+    except (ValueError, SyntaxError, MemoryError, RecursionError) as error:
+        raise ValueError(f"{text[:80]!r} is no list literal") from error
+    if not isinstance(value, list):
+        raise ValueError(f"{text[:80]!r} is no list literal")
+    return value
