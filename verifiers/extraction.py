@@ -2,8 +2,9 @@ r"""Where in a response its answer is: `ExtractionPolicy`.
 
 1. Only the text after the last `</think>` counts; a thought that was opened and never closed has no answer.
 2. The methods are tried in order: `answer_tag` (`<answer>..</answer>`), `boxed` (`\boxed{..}`, `\fbox{..}`,
-   `\boxed 3`), `statement` ("the final answer is ..", "Answer: .."), `last_line`. A sentence that is no answer
-   itself is read after its last "is", and a last line also from its last formula.
+   `\boxed 3`), `statement` ("the final answer is ..", "Answer: .."), `first_line` (a letter with an explanation
+   below), `last_line`. A sentence that is no answer itself is read after its last "is", and a last line also from
+   its last formula, unless the sentence denies or doubts.
 3. Several answers of the method that is used must be equal, and a tag and a box must agree; otherwise the
    response is ambiguous. Prose is only read where there is neither, so a response may correct itself
    before its one tag or box.
@@ -31,9 +32,20 @@ _FORMULA = re.compile(r"\$\$([^$]+)\$\$|\$([^$\n]+)\$|\\\((.+?)\\\)|\\\[(.+?)\\\
 _CLOSES_FORMULA = re.compile(r"(?:\$|\\\]|\\\))[\s.*]*\Z")
 _COPULA = re.compile(r"\b(?:is|are|equals|be)\b[\s:]*", re.IGNORECASE)
 _SENTENCE_START = re.compile(r"\W{0,3}(?:the|there|this|it|so|thus|therefore|hence|we|our)\b", re.IGNORECASE)
+_DENIAL = re.compile(
+    r"\b(?:not?|none|nobody|never|neither|nor|cannot|without|wrong|incorrect|false|except|unlikely|unsure|either|doubt"
+    r"|could|might|may|maybe|perhaps|possibly|what|if|whether|unless|guess)\b|n't\b",
+    re.IGNORECASE,
+)
+_DENIED_STATEMENT = re.compile(
+    r"(?:\b(?:not?|wrong|incorrect|false|what|whether|if)\b|n't\b)[\w\s]{0,20}\Z", re.IGNORECASE
+)
+_OPTION_LINE = re.compile(r"[ \t*]*\(?([A-Z])(?:\)|[.:])")
+_LONE_LETTER_LINE = re.compile(r"\s*\**\(?([A-Z])\)?[.:]?\**[ \t]*\n")
 _FILLER = frozenset({"", "the", "our", "my", "your", "a", "so", "thus", "therefore"})
 _SENTENCE_END = re.compile(r"\.(?=\s|\*|$)|\s(?:because|since)\b|</?answer>", re.IGNORECASE)
 _LONGEST_STATEMENT = 1_000
+_LONGEST_DENIAL = 40
 _MOST_PARTS = 20
 _SHORTEST_FORMULA_LINE = 6
 _BEFORE_STATEMENT = " \t\r\n:=*"
@@ -145,6 +157,8 @@ def statements(region: str) -> list[str]:
     finals = [pair for pair in zip(matches, ends) if pair[0].group(1)]
     found = []
     for match, end in finals or zip(matches, ends):
+        if _DENIED_STATEMENT.search(region, max(0, match.start() - _LONGEST_DENIAL), match.start()):
+            continue
         text = region[match.end() : min(end, match.end() + _LONGEST_STATEMENT)].lstrip(_BEFORE_STATEMENT)
         line = text.partition("\n")[0]
         stop = _SENTENCE_END.search(line)
@@ -155,14 +169,30 @@ def statements(region: str) -> list[str]:
 
 
 def last_line(region: str) -> list[str]:
-    """The last line that is not empty, or the whole formula that ends there."""
+    """The last line that is not empty, or the whole formula that ends there; of a list of options, two of them."""
     text = region.rstrip()
+    options = _last_options(text)
+    if options:
+        return options
     line = text[text.rfind("\n") + 1 :]
     if len(line) < _SHORTEST_FORMULA_LINE and _CLOSES_FORMULA.search(line):
         formula = last_formula(text[-_LONGEST_STATEMENT:])
         if formula is not None:
             return [formula]
     return [line] if text else []
+
+
+def _last_options(text: str) -> list[str]:
+    """The letters of the last two lines, where both are options: "A. red", "B. blue"."""
+    lines = [line for line in text.rsplit("\n", 40) if line.strip()][-2:]
+    letters = [match[1] for match in map(_OPTION_LINE.match, lines) if match]
+    return letters if len(set(letters)) == 2 else []
+
+
+def first_line(region: str) -> list[str]:
+    """The first line, where it is one letter and an explanation follows: "(D)", "B."."""
+    match = _LONE_LETTER_LINE.match(region)
+    return [match.group(1)] if match and region[match.end() :].strip() else []
 
 
 def last_formula(text: str) -> str | None:
@@ -180,9 +210,11 @@ def readings(sentence: str, method: str) -> list[str]:
         return found
     copulas = list(_COPULA.finditer(sentence))
     if copulas and (method == "last_line" or _SENTENCE_START.match(sentence)):
-        found.append(sentence[copulas[-1].end() :].rstrip(" .*"))
+        before = sentence[: copulas[-1].end()]
+        if not _DENIAL.search(before):
+            found.append(sentence[len(before) :].rstrip(" .*"))
     formula = last_formula(sentence)
-    if formula is not None and method == "last_line":
+    if formula is not None and method == "last_line" and not _DENIAL.search(sentence):
         found.append(formula)
     return found
 
@@ -191,6 +223,7 @@ _FINDERS: dict[str, Callable[[str], list[str]]] = {
     "answer_tag": answer_tags,
     "boxed": boxes,
     "statement": statements,
+    "first_line": first_line,
     "last_line": last_line,
 }
 _MARKED = frozenset({"answer_tag", "boxed"})
@@ -212,7 +245,7 @@ class ExtractionPolicy:
     """Which methods find an answer, in which order.
 
     Attributes:
-        methods: names out of "answer_tag", "boxed", "statement" and "last_line".
+        methods: names out of "answer_tag", "boxed", "statement", "first_line" and "last_line".
 
     Raises:
         ValueError: no method, an unknown one, or one twice.
@@ -233,6 +266,7 @@ class ExtractionPolicy:
             "answer_tag": "<answer> </answer>",
             "boxed": r"\boxed{}",
             "statement": 'a sentence "The answer is ..."',
+            "first_line": "the first line",
             "last_line": "the last line",
         }[self.methods[0]]
 

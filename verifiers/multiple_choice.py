@@ -4,7 +4,8 @@ An answer names an option by
 
 1. its letter: "B", "(B)", "B.", "option B", "\text{(B)}";
 2. its letter and anything that does not contradict it: "B) 12 cm", "(B) because ..";
-3. its text, or the same number written otherwise: "0.5" where an option is "1/2".
+3. its text, or the same value written otherwise: "0.5" where an option is "1/2", "2/\sqrt{\pi}" for
+   "\sqrt{4/\pi}"; it must be the value of one option only.
 
 Where the options are letters themselves, an upper-case letter in range is always the option's letter, not
 its text: with the options C, D, E, the answer "C" is the third one. Nothing else counts: no first letter
@@ -20,6 +21,7 @@ from fractions import Fraction
 
 from verifiers.base import BadReference
 from verifiers.comparison import AMBIGUOUS, RIGHT, UNPARSABLE, WRONG, Comparer, Comparison, alternatives
+from verifiers.mathematics import ExpressionComparer, read
 from verifiers.normalize import flatten, text_key
 from verifiers.numeric import parse_number
 
@@ -33,6 +35,7 @@ _NAMED = re.compile(
 _OTHER_LETTER = re.compile(r"\([A-Z]\)|\b(?:or|and|not) \(?[A-Z]\b|^[,/&]|^\(?[A-Z][.)]?$")
 _DENIAL = re.compile(r"\b(?:not|wrong|incorrect|false|cannot|can't|isn't|or)\b", re.IGNORECASE)
 _LONGEST_TRAILING_CHECK = 2_000
+_LONGEST_FORMULA = 300
 _NUMBER_IN_FRONT = re.compile(r"-?[0-9]+(?:\.[0-9]+)?")
 
 
@@ -52,6 +55,7 @@ class ChoiceComparer(Comparer):
         self._texts: dict[str, frozenset[int]] = {}
         self._values: dict[Hashable, frozenset[int]] = {}
         self._leading: dict[int, Fraction] = {}
+        self._formulas: dict[str, ExpressionComparer] = {}
         for index, choice in enumerate(choices):
             if not choice.strip():
                 continue
@@ -59,6 +63,8 @@ class ChoiceComparer(Comparer):
             self._texts[key] = self._texts.get(key, frozenset()) | {index}
             if (leading := _leading_number(choice)) is not None:
                 self._leading[index] = leading
+            if len(choice.strip()) > 1 and read(choice) is not None:
+                self._formulas.setdefault(key, ExpressionComparer(choice))
             if number := parse_number(choice):
                 self._values[number.value] = self._values.get(number.value, frozenset()) | {index}
         self._gold = self.key(gold)
@@ -120,6 +126,9 @@ class ChoiceComparer(Comparer):
             named = self._values.get(number.value)
             if named is not None and not any(named == indices for indices in self._texts.values()):
                 return None  # the same number in different texts: which one is meant cannot be known
+        if named is None and self._formulas and len(text) <= _LONGEST_FORMULA and read(text) is not None:
+            equal = [key for key, formula in self._formulas.items() if formula.compare(text).correct]
+            named = self._texts[equal[0]] if len(equal) == 1 else None
         return named
 
     def _letter_and_rest(self, letter: str, rest: str) -> frozenset[int] | None:

@@ -14,7 +14,9 @@ WHOLE = "response"
 
 def default_verifier() -> Verifier:
     """The verifier of answers, which also takes a prediction without tag, box or statement: its last line."""
-    return verifiers.make("answer", policy=ExtractionPolicy(methods=("answer_tag", "boxed", "statement", "last_line")))
+    return verifiers.make(
+        "answer", policy=ExtractionPolicy(methods=("answer_tag", "boxed", "statement", "first_line", "last_line"))
+    )
 
 
 def default_response(prediction: str, kind: object) -> str:

@@ -78,7 +78,7 @@ class Approximation:
         except OverflowError as error:
             raise TooLargeError(str(error)) from error
         magnitude = abs(result)
-        if not magnitude <= 1e300 and not self.context.isfinite(magnitude):
+        if magnitude != magnitude or magnitude == self.context.inf:
             raise NoValueError("not a finite value")
         if magnitude > self.scale:
             self.scale = magnitude

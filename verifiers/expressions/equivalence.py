@@ -12,10 +12,11 @@ from collections.abc import Sequence
 from verifiers.expressions import matrices, relations, units
 from verifiers.expressions.errors import NoValueError, TooLargeError, UndecidedError
 from verifiers.expressions.exact import exact
-from verifiers.expressions.numbers import same_number
+from verifiers.expressions.numbers import literal, same_number
 from verifiers.expressions.policy import EqualityPolicy
 from verifiers.expressions.realsets import RealSet, from_condition, from_set
 from verifiers.expressions.tree import Node, Op, constant, free_symbols, negative, number, operations, walk
+from verifiers.numeric import Form
 
 _MOST_MATCHED = 40
 _COLLECTIONS = (Op.LIST, Op.GROUP, Op.SET)
@@ -116,6 +117,9 @@ class Equivalence:
                 return False
             return self._values(_hundredth(gold_value, percent[0]), _hundredth(value, percent[1]))
         if unit is None:
+            measured = _measured(value)
+            if measured is not None and gold_unit is not None:
+                return self._quantities(gold, measured)
             return False if self.policy.units == "required" else self._values(gold_value, value)
         if gold_unit is None:
             return self._values(gold_value, value)
@@ -129,14 +133,18 @@ class Equivalence:
     def _ratios(self, gold: Node, answer: Node) -> bool | None:
         if gold.op is not answer.op:
             ratio, other = (gold, answer) if gold.op is Op.RATIO else (answer, gold)
-            if len(ratio.args) != 2 or ratio.data:
+            fraction = literal(other)
+            is_whole = fraction is not None and fraction.form is not Form.FRACTION
+            if len(ratio.args) != 2 or ratio.data or is_whole:
                 return False
             quotient = Node(Op.DIV, ratio.args)
             return self._values(quotient, other) if gold is ratio else self._values(other, quotient)
         if len(gold.args) != len(answer.args):
             return False
+        if gold.data != answer.data:
+            return False
         verdicts = [self.same(left, right) for left, right in zip(gold.args, answer.args)]
-        if all(verdicts) or gold.data or answer.data:
+        if all(verdicts) or gold.data:
             return all(verdicts)
         first, other = gold.args[0], answer.args[0]
         if any(part == number(0) for part in (*gold.args, *answer.args)):
@@ -250,6 +258,9 @@ class Equivalence:
             return None if verdict is False and _is_solvable(gold, answer) else verdict
         plain = answer if conditional[0] else gold
         relation = gold if conditional[0] else answer
+        result = self._result(relation)
+        if result is not None:
+            return self.same(result, plain) if relation is gold else self.same(plain, result)
         if relation.op is Op.RELATION and relation.data == ("in",):
             return self.same(relation.args[1], plain) if relation is gold else self.same(plain, relation.args[1])
         interval = _bounds(relation, plain)
@@ -257,6 +268,15 @@ class Equivalence:
             return self.same(interval, plain) if relation is gold else self.same(plain, interval)
         is_collection = self._is_set(plain) or plain.op in _COLLECTIONS
         return None if is_collection and _is_solvable(gold, answer) else False
+
+    def _result(self, relation: Node) -> Node | None:
+        """The value that a calculation comes to, "3 * 2 = 6", if it is right."""
+        if relation.op is not Op.RELATION or set(relation.data) != {"="} or free_symbols(relation):
+            return None
+        *steps, result = relation.args
+        if literal(result) is None or any(literal(step) is not None for step in steps):
+            return None
+        return result if all(self._values(result, step) for step in steps) else None
 
     def _assigned(self, gold: Node, answer: Node) -> bool | None:
         """Compare "x = 3" with "3" or "x = 3"; None where neither reading applies."""
@@ -342,16 +362,28 @@ def _hundredth(value: Node, is_percent: bool) -> Node:
 
 
 def _measured(node: Node) -> Node | None:
-    """ "5m" as five metres: a number times one letter that is also a unit."""
-    if node.op is not Op.MUL or len(node.args) != 2 or free_symbols(node.args[0]):
+    """ "5m" and "9.8 m s^-2" as quantities: a number times letters that are also units."""
+    values, parts = _measures(node, 1)
+    if not parts or not values:
         return None
-    unit = node.args[1]
-    power = ""
-    if unit.op is Op.POW and unit.args[1].op is Op.NUMBER and unit.args[1].data.value in (2, 3):
-        unit, power = unit.args[0], f"^{unit.args[1].data.value}"
-    if unit.op is not Op.SYMBOL or not units.is_unit_letter(unit.data):
-        return None
-    return Node(Op.QUANTITY, (node.args[0],), unit.data + power)
+    return Node(Op.QUANTITY, (values[0] if len(values) == 1 else Node(Op.MUL, tuple(values)),), " ".join(parts))
+
+
+def _measures(node: Node, sign: int) -> tuple[list[Node], list[str]]:
+    """The factors of a product that are constant, and those that are units; neither where one is something else."""
+    if not free_symbols(node):
+        return [node if sign == 1 else Node(Op.DIV, (number(1), node))], []
+    if node.op is Op.SYMBOL and units.is_unit_letter(node.data):
+        return [], [f"{node.data}^{sign}"]
+    if node.op is Op.POW and node.args[1].op is Op.NUMBER and node.args[1].data.value in (-3, -2, -1, 2, 3):
+        values, parts = _measures(node.args[0], sign * int(node.args[1].data.value))
+        return ([], parts) if len(parts) == 1 and not values else ([], [])
+    if node.op not in (Op.MUL, Op.DIV):
+        return [], []
+    found = [_measures(part, sign if node.op is Op.MUL or not at else -sign) for at, part in enumerate(node.args)]
+    if any(not values and not parts for values, parts in found):
+        return [], []
+    return [value for values, _ in found for value in values], [part for _, parts in found for part in parts]
 
 
 def is_condition(node: Node) -> bool:

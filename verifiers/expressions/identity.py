@@ -12,7 +12,7 @@ import random
 from fractions import Fraction
 from typing import Any
 
-from verifiers.expressions.approximate import Approximation, is_real
+from verifiers.expressions.approximate import Approximation, context, is_real
 from verifiers.expressions.errors import NoValueError, TooLargeError, UndecidedError
 from verifiers.expressions.exact import exact
 from verifiers.expressions.tree import Node, Op, free_symbols, operations, walk
@@ -24,6 +24,7 @@ _REFUTED = 1e-7
 _EQUAL_DIGITS = 35
 _RATIONAL = frozenset({Op.NUMBER, Op.SYMBOL, Op.BASED, Op.ADD, Op.MUL, Op.DIV, Op.NEG, Op.POW, Op.QUANTITY})
 _EXACT_POINTS = 3
+_MOST_DIGITS = 3_200
 
 
 def same_value(left: Node, right: Node) -> bool | None:
@@ -128,17 +129,29 @@ def _same_at(left: Node, right: Node, values: dict[str, Fraction], log_base: int
     if not _comparable(first, second, values, DIGITS):
         return None
     gap, size = abs(first - second), max(abs(first), abs(second))
-    if gap <= fine.context.mpf(10) ** -_EQUAL_DIGITS * size:
+    if size > fine.context.mpf(10) ** -(DIGITS - _EQUAL_DIGITS) * fine.scale:
+        return gap <= fine.context.mpf(10) ** -_EQUAL_DIGITS * size
+    return _same_beside_larger(left, right, values, log_base, fine.scale, gap)
+
+
+def _same_beside_larger(
+    left: Node, right: Node, values: dict[str, Fraction], log_base: int | None, scale: Any, gap: Any
+) -> bool:
+    """Whether values agree that are so small beside what they were computed from that rounding could be all of them.
+
+    A rounding error of zero shrinks with more digits; a difference does not.
+    """
+    digits = 2 * DIGITS
+    while digits < DIGITS + 2 * max(0, int(context(DIGITS).log10(scale))):
+        digits *= 2
+    if digits > _MOST_DIGITS:
+        raise TooLargeError(f"a difference that needs {digits} digits")
+    fine = Approximation(digits, values, log_base)
+    first, second = fine.value(left), fine.value(right)
+    finer_gap, tiny = abs(first - second), fine.context.mpf(10)
+    if finer_gap == 0 or finer_gap <= tiny**-_EQUAL_DIGITS * max(abs(first), abs(second)):
         return True
-    if size > fine.context.mpf(10) ** -(DIGITS - 15) * fine.scale:
-        return False
-    # so small beside what it was computed from that it may be the rounding error of zero: that shrinks with more digits
-    finer = Approximation(2 * DIGITS, values, log_base)
-    first, second = finer.value(left), finer.value(right)
-    finer_gap = abs(first - second)
-    if finer_gap <= finer.context.mpf(10) ** -_EQUAL_DIGITS * max(abs(first), abs(second)):
-        return True
-    return finer_gap <= finer.context.mpf(10) ** -(DIGITS - 20) * finer.context.convert(gap)
+    return finer_gap <= tiny ** -(DIGITS - 20) * fine.context.convert(gap)
 
 
 def _comparable(first: Any, second: Any, values: dict[str, Fraction], digits: int) -> bool:

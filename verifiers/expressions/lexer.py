@@ -165,6 +165,8 @@ class _Lexer:
             self.add("structure", word)
         elif word == "mod":
             self.add("operator", "mod")
+        elif word == "min" and self.tokens and self.tokens[-1].kind == "number":  # minutes
+            self.add("word", word)
         elif word in symbols.NAMES_OF_FUNCTIONS and len(word) > 1:
             self.add("function", symbols.NAMES_OF_FUNCTIONS[word])
         elif lower in _ORDINALS and self.tokens and self.tokens[-1].kind == "number" and not self.spaced:

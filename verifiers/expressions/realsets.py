@@ -11,7 +11,7 @@ from verifiers.expressions.approximate import Approximation, is_real
 from verifiers.expressions.errors import NoValueError, UndecidedError
 from verifiers.expressions.exact import exact
 from verifiers.expressions.identity import DIGITS
-from verifiers.expressions.tree import Node, Op, free_symbols
+from verifiers.expressions.tree import FUNCTIONS, Node, Op, free_symbols
 
 End = Fraction | float
 """An end of an interval; infinite ends are floats."""
@@ -206,7 +206,8 @@ def _solved(left: Node, sign: str, right: Node) -> tuple[Node, str, End]:
     """The relation with a lone unknown on its left, solved where it is linear."""
     value = real_value(right)
     names = free_symbols(left)
-    if left.op in (Op.SYMBOL, Op.CALL) or len(names) != 1 or math.isinf(value):
+    is_name = left.op is Op.SYMBOL or (left.op is Op.CALL and left.data not in FUNCTIONS)
+    if is_name or len(names) != 1 or math.isinf(value):
         return left, sign, value
     (name,) = names
     at = [exact(left, {name: Fraction(x)}) for x in (0, 1, 5)]

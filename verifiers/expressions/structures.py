@@ -7,7 +7,7 @@ from fractions import Fraction
 
 from verifiers.expressions.calculus import CalculusParser
 from verifiers.expressions.environments import EnvironmentParser
-from verifiers.expressions.tree import Node, Op, constant, number, symbol
+from verifiers.expressions.tree import Node, Op, constant, free_symbols, number, symbol
 from verifiers.numeric import Form, Number
 
 _INVERSE = {"sin": "arcsin", "cos": "arccos", "tan": "arctan", "cot": "arccot", "sec": "arcsec", "csc": "arccsc"}
@@ -110,7 +110,9 @@ class StructureParser(CalculusParser, EnvironmentParser):
             inner = self.bracket() if self.token.kind == "open" and self.token.text == "{" else self.script()
             if name == "transparent" or _is_segment(inner):
                 return inner
-            return self.make(Op.CALL, (inner,), "conj" if name == "overline" else name.removeprefix("accent "))
+            if name == "overline" and not free_symbols(inner):
+                return self.make(Op.CALL, (inner,), "conj")
+            return self.make(Op.CALL, (inner,), name.removeprefix("accent "))
         if name == "partial":
             return symbol("\\partial")
         return self.fail(f"the command \\{name} is not read here")

@@ -64,6 +64,7 @@ _CHANGING = frozenset(
 _TEMPERATURES = {"°c": "°C", "degrees celsius": "°C", "celsius": "°C", "°f": "°F", "fahrenheit": "°F"}
 _SPELLED = {"square": 2, "sq": 2, "cubic": 3, "cu": 3}
 _PART = re.compile(r"(\\?[A-Za-zΩμ$€£¥₹°%]+)(?:\^?(-?[0-9]{1,2}))?")
+_MARKUP = re.compile(r"\\(?:text|mathrm|rm|mbox)(?![A-Za-z])|\\[,;: ]|(?<!\^)\\(?=[$%])|[{}~]")
 _LONGEST = 60
 
 
@@ -86,7 +87,7 @@ class Unit:
 @functools.lru_cache(maxsize=4096)
 def read_unit(text: str) -> Unit | None:
     """Read a unit; None where the text is none."""
-    text = " ".join(text.split())
+    text = " ".join(_MARKUP.sub(" ", text).replace("^\\circ", "°").split())
     if not text or len(text) > _LONGEST:
         return None
     lower = text.lower().rstrip(".")

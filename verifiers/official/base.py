@@ -16,7 +16,7 @@ from verifiers.answers import AnswerVerifier
 from verifiers.base import Verifier
 from verifiers.extraction import ExtractionPolicy
 from verifiers.feedback import DEFAULT_FEEDBACK_LEVEL, feedback_text
-from verifiers.official.texts import denied, ends_in_options, list_literal
+from verifiers.official.texts import list_literal
 from verifiers.types import FrozenDict, Reference, Status, Verdict
 
 MODES = ("official", "strict")
@@ -24,7 +24,7 @@ MODES = ("official", "strict")
 
 _LOG = logging.getLogger(__name__)
 _RIGHT, _WRONG = FrozenDict(accuracy=1.0), FrozenDict(accuracy=0.0)
-_METHODS = ("answer_tag", "boxed", "statement", "last_line")
+_METHODS = ("answer_tag", "boxed", "statement", "first_line", "last_line")
 
 
 class BenchmarkVerifier(Verifier):
@@ -125,17 +125,9 @@ class BenchmarkVerifier(Verifier):
         return replace(verdict, feedback=self.feedback(response, reference, verdict))
 
     def strict(self, response: str, reference: Reference) -> Verdict:
-        """Judge one response as a reward should: the general verifier, after the benchmark's own format.
-
-        A last line counts as the answer where nothing else states one, but neither the last line of a list of
-        options nor the end of a line that denies it ("It cannot be B").
-        """
+        """Judge one response as a reward should: the general verifier, after the benchmark's own format."""
         response, name = self.marked(response)
         verdict = self._answers.verify(response, reference)
-        if verdict.method == "last_line":
-            listed = bool(reference.choices) and ends_in_options(response)
-            if listed or denied(verdict.extracted or "", response):
-                return replace(verdict, reward=0.0, correct=False, status=Status.AMBIGUOUS, parts=_WRONG)
         return replace(verdict, method=name) if name and verdict.method == "answer_tag" else verdict
 
     def feedback(

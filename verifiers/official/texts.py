@@ -7,11 +7,6 @@ import re
 from typing import Any
 
 _BRACE = re.compile(r"\\.|[{}]", re.DOTALL)
-_OPTION_LINE = re.compile(r"[ \t*]*\(?([A-Z])(?:\)|[.:])")
-_DENIAL = re.compile(
-    r"\b(?:not?|none|nobody|never|neither|nor|cannot|without|wrong|incorrect|false|except|unlikely|unsure|either)\b|n't\b",
-    re.IGNORECASE,
-)
 
 
 def region(response: str) -> tuple[str, str]:
@@ -36,19 +31,6 @@ def last_box(text: str) -> str | None:
         if depth == 0:
             return text[start : match.start()]
     return None
-
-
-def ends_in_options(response: str) -> bool:
-    """Whether the last two lines that are not empty begin with the letters of different options."""
-    lines = [line for line in response.rstrip().rsplit("\n", 40) if line.strip()]
-    letters = [_OPTION_LINE.match(line) for line in lines[-2:]]
-    return len(letters) == 2 and len({letter[1] if letter else "" for letter in letters} - {""}) == 2
-
-
-def denied(answer: str, response: str) -> bool:
-    """Whether the answer is the end of a last line that denies something before it."""
-    line = response.rstrip().rpartition("\n")[2]
-    return _DENIAL.search(line[: max(0, line.rfind(answer))][-1_000:]) is not None
 
 
 def list_literal(text: str) -> list[Any]:

@@ -1,0 +1,102 @@
+"""What only symbolic algebra can tell, in real worker processes."""
+
+import asyncio
+import threading
+
+import pytest
+
+from verifiers import AnswerVerifier, EqualityPolicy, Reference, Status
+from verifiers.expressions import parse
+from verifiers.expressions.symbolic import same
+from verifiers.service import WorkerPool
+
+PATIENT = AnswerVerifier(symbolic_seconds=30.0)
+
+RIGHT = [
+    (r"\frac12", r"\int_0^1 x\,dx"),
+    (r"x^3/3+C", r"\int x^2 dx"),
+    ("1", r"\lim_{x\to 0}\frac{\sin x}{x}"),
+    ("2x", r"\frac{d}{dx} x^2"),
+    (r"\frac{\pi^2}{6}", r"\sum_{k=1}^{\infty} \frac{1}{k^2}"),
+    ("x^2=4", r"x=\pm 2"),
+    ("x=2 or x=-2", "x^2=4"),
+    ("x^2<4", "-2<x<2"),
+    ("(-2,2)", "|x|<2"),
+    ("xy=1", r"y=\frac1x"),
+    (r"1\leq|z|\leq 2", r"z \in [-2,-1] \cup [1,2]"),
+]
+WRONG = [
+    (r"\frac12", r"\int_0^1 x^2\,dx"),
+    ("x^3/3", r"\int x^3 dx"),
+    ("2", r"\lim_{x\to 0}\frac{\sin x}{x}"),
+    ("x=2", "x^2=4"),
+    ("-2<x<2", r"x^2 \le 4"),
+]
+
+
+@pytest.mark.parametrize(("gold", "answer"), RIGHT)
+def test_right(gold, answer):
+    verdict = PATIENT.verify(rf"\boxed{{{answer}}}", Reference(gold))
+    assert (verdict.correct, verdict.status) == (True, Status.OK)
+
+
+@pytest.mark.parametrize(("gold", "answer"), WRONG)
+def test_wrong(gold, answer):
+    verdict = PATIENT.verify(rf"\boxed{{{answer}}}", Reference(gold))
+    assert (verdict.correct, verdict.status) == (False, Status.OK)
+
+
+def test_without_symbolic_algebra_it_stays_open():
+    verdict = AnswerVerifier(symbolic_seconds=0).verify(r"\boxed{\int_0^1 x\,dx}", Reference(r"\frac12"))
+    assert (verdict.correct, verdict.status) == (False, Status.UNPARSABLE)
+    with pytest.raises(ValueError, match="symbolic_seconds"):
+        AnswerVerifier(symbolic_seconds=-1)
+
+
+def test_a_hang_is_a_timeout_and_no_wrong_answer():
+    hang = r"\boxed{\int_0^{\infty} \frac{\sin(x^{x^x})}{x^{x}+\ln(1+e^{x^x})} dx}"
+    verdicts = AnswerVerifier().verify_batch([hang, r"\boxed{7}"], [Reference("7")] * 2)
+    assert verdicts[0].status in (Status.TIMEOUT, Status.ERROR)
+    assert verdicts[0].status.failed
+    assert verdicts[1].correct
+
+
+def test_the_same_verdict_from_threads_asyncio_and_a_worker():
+    rows = [(gold, answer, True) for gold, answer in RIGHT[:6]] + [(gold, answer, False) for gold, answer in WRONG[:3]]
+    rows += [("7", "14/2", True), ("3 cm", "30 mm", True), (r"\sqrt2", "1.5", False)]
+    responses = [rf"\boxed{{{answer}}}" for _, answer, _ in rows]
+    references = [Reference(gold) for gold, _, _ in rows]
+    expected = [correct for _, _, correct in rows]
+    assert [verdict.correct for verdict in PATIENT.verify_batch(responses, references)] == expected
+
+    found = {}
+    threads = [
+        threading.Thread(target=lambda at=at: found.update({at: PATIENT.verify(responses[at], references[at])}))
+        for at in range(len(rows))
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [found[at].correct for at in range(len(rows))] == expected
+
+    async def gathered():
+        return await asyncio.gather(*(PATIENT.averify(*pair) for pair in zip(responses, references)))
+
+    assert [verdict.correct for verdict in asyncio.run(gathered())] == expected
+    with WorkerPool(workers=1, seconds=60.0) as pool:
+        outcome = pool.call(PATIENT.verify_batch, responses, references)
+    assert [verdict.correct for verdict in outcome.value] == expected
+
+
+def test_nothing_is_known_of_what_sympy_cannot_read():
+    assert same(parse(r"\begin{pmatrix}1\end{pmatrix}"), parse("7")) is None
+    assert same(parse("5 cm"), parse(r"\int_0^5 x dx")) is None
+
+
+def test_the_policy_travels():
+    verifier = AnswerVerifier(equality=EqualityPolicy(units="required", form="simplified"))
+    assert not verifier.verify(r"\boxed{5}", Reference("5 cm")).correct
+    assert verifier.verify(r"\boxed{5 cm}", Reference("5 cm")).correct
+    assert not verifier.verify(r"\boxed{2/4}", Reference("1/2")).correct
+    assert verifier.verify(r"\boxed{1/2}", Reference("1/2")).correct
