@@ -56,7 +56,7 @@ class Verifier(abc.ABC):
 
         """
 
-    def warm_up(self) -> None:
+    def warm_up(self) -> None:  # noqa: B027 - most verifiers have nothing to do
         """Do now what the first verdict would wait for, such as starting worker processes."""
 
     def verify_batch(self, responses: Sequence[str], references: Sequence[Reference]) -> list[Verdict]:

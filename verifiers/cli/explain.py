@@ -90,9 +90,12 @@ def _lines(reference: Reference, prediction: str) -> Iterator[tuple[str, str]]:
 
 def _steps(comparer: Comparer, answer: str) -> Iterator[tuple[str, str]]:
     """What mathematics compares with what, and how."""
-    gold, tree = comparer.trees(answer) if isinstance(comparer, ExpressionComparer) else (None, None)
-    if gold is None or tree is None:
+    if not isinstance(comparer, ExpressionComparer):
         yield "compared", "as text" if isinstance(comparer, TextComparer) else "by its kind alone"
+        return
+    gold, tree = comparer.trees(answer)
+    if tree is None:
+        yield "compared", "not: the answer is not mathematics that is read here"
         return
     told = _Told(comparer.equivalence.policy, comparer.equivalence.precision)
     try:

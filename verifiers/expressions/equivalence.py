@@ -79,7 +79,8 @@ class Equivalence:
         if verdict is None:
             if self._congruent(gold, answer):
                 return True
-            if (operations(gold) | operations(answer)) & _NO_VALUES:
+            parts = operations(gold) | operations(answer)
+            if parts & _NO_VALUES or (not parts & _UNEVALUATED and (_has(gold, "inf") or _has(answer, "inf"))):
                 return False
         if verdict is False:
             measured = _measured(answer)
@@ -386,6 +387,11 @@ def _measures(node: Node, sign: int) -> tuple[list[Node], list[str]]:
     return [value for values, _ in found for value in values], [part for _, parts in found for part in parts]
 
 
+def _has(node: Node, name: str) -> bool:
+    """Whether a constant occurs in a tree."""
+    return constant(name) in walk(node)
+
+
 def is_condition(node: Node) -> bool:
     """Whether a tree is a relation or a list of relations."""
     return node.op is Op.RELATION or (node.op is Op.LIST and all(part.op is Op.RELATION for part in node.args))
@@ -398,6 +404,9 @@ def _is_solvable(gold: Node, answer: Node) -> bool:
         free_symbols(node) for node in (gold, answer) if not is_condition(node)
     ):
         return False
+    for node in (gold, answer):
+        if _has(node, "i") or (is_condition(node) and (_has(node, "inf") or operations(node) & _UNEVALUATED)):
+            return False
     parts = [part for node in (gold, answer) for part in (node.args if node.op is Op.LIST else (node,))]
     return any(part.op is Op.RELATION and relations.assignment(part) is None for part in parts)
 

@@ -15,7 +15,7 @@ from typing import Any
 from verifiers.expressions.approximate import Approximation, context, is_real
 from verifiers.expressions.errors import NoValueError, TooLargeError, UndecidedError
 from verifiers.expressions.exact import exact
-from verifiers.expressions.tree import Node, Op, free_symbols, operations, walk
+from verifiers.expressions.tree import Node, Op, fingerprint, free_symbols, operations, walk
 
 DIGITS = 50
 """Decimal digits of the comparison."""
@@ -172,7 +172,7 @@ def _has_bare_logarithm(*trees: Node) -> bool:
 def points(left: Node, right: Node) -> list[dict[str, Fraction]]:
     """Points for the variables of two trees: two positive, four of mixed sign, eight of integers."""
     names = sorted(free_symbols(left) | free_symbols(right))
-    generator = random.Random(repr((left, right)))
+    generator = random.Random(f"{fingerprint(left)}={fingerprint(right)}".encode("utf-8", "surrogatepass"))
 
     def draw(low: int, high: int) -> Fraction:
         return Fraction(generator.randrange(low * 10**12, high * 10**12) | 1, 10**12)

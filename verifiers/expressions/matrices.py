@@ -105,6 +105,8 @@ def _rows(node: Node) -> list[list[Node]]:
 def _product(node: Node) -> list[list[Node]]:
     scalars = [factor for factor in node.args if Op.MATRIX not in operations(factor)]
     matrices = [_rows(factor) for factor in node.args if Op.MATRIX in operations(factor)]
+    if not matrices:
+        raise UndecidedError("no matrix")
     result = matrices[0]
     for right in matrices[1:]:
         if len(result[0]) != len(right) or len(result) * len(right[0]) * len(right) > _MOST_CELLS:

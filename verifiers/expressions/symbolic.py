@@ -56,7 +56,12 @@ def same(gold: Node, answer: Node) -> bool | None:
         if _is_relation(gold) or _is_relation(answer):
             return _same_relations(gold, answer)
         return _same_values(_Converter(False).convert(gold), _Converter(False).convert(answer))
-    except (UndecidedError, NotImplementedError):
+    except (
+        UndecidedError,
+        NotImplementedError,
+        TypeError,
+        ValueError,
+    ):  # the last two: sympy's for what has no meaning
         return None
 
 

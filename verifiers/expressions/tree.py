@@ -119,6 +119,16 @@ def difference(left: Node, right: Node) -> Node:
     return Node(Op.ADD, (left, negative(right)))
 
 
+def fingerprint(node: Node) -> str:
+    """A text that is the same for equal trees, in every process."""
+    parts = []
+    for part in walk(node):
+        # the hash of a number is no secret of the process, and its digits may be too many to be written
+        data = hash(part.data.value) if part.op is Op.NUMBER else part.data
+        parts.append(f"{part.op.value}{len(part.args)}{data}")
+    return "|".join(parts)
+
+
 def walk(node: Node) -> Iterator[Node]:
     """The node and everything below it."""
     yield node

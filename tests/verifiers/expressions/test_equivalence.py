@@ -1,5 +1,7 @@
 """What is the same and what is not, by kind of answer; every row worked by hand."""
 
+import contextlib
+
 import pytest
 
 from verifiers.expressions import EqualityPolicy, Equivalence, TooLargeError, parse
@@ -382,7 +384,5 @@ def test_bombs_are_refused_before_they_go_off(bomb, gold):
 
 @pytest.mark.parametrize("bomb", BOMBS)
 def test_bombs_in_functions(bomb):
-    try:
+    with contextlib.suppress(TooLargeError):
         assert Equivalence().same(parse("x+1"), parse(f"x+{bomb}")) is not True
-    except TooLargeError:
-        pass
