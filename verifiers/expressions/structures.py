@@ -12,6 +12,9 @@ from verifiers.numeric import Form, Number
 
 _INVERSE = {"sin": "arcsin", "cos": "arccos", "tan": "arctan", "cot": "arccot", "sec": "arcsec", "csc": "arccsc"}
 _INVERSE |= {"sinh": "arsinh", "cosh": "arcosh", "tanh": "artanh"}
+_ARITIES = dict.fromkeys(("gcd", "lcm", "max", "min"), (1, 100)) | dict.fromkeys(
+    ("binomial", "permutation", "mod", "root"), (2, 2)
+)
 
 
 class StructureParser(CalculusParser, EnvironmentParser):
@@ -73,6 +76,9 @@ class StructureParser(CalculusParser, EnvironmentParser):
             return self.make(Op.CALL, args if base is None else (args[0], base), "log")
         if base is not None:
             return self.make(Op.CALL, (base, *args), f"{name}_")
+        fewest, most = _ARITIES.get(name, (1, 1))
+        if not fewest <= len(args) <= most:
+            self.fail(f"{name} of {len(args)} values")
         if name == "cis":
             i = constant("i")
             return self.make(

@@ -63,7 +63,7 @@ _CHANGING = frozenset(
 )
 _TEMPERATURES = {"°c": "°C", "degrees celsius": "°C", "celsius": "°C", "°f": "°F", "fahrenheit": "°F"}
 _SPELLED = {"square": 2, "sq": 2, "cubic": 3, "cu": 3}
-_PART = re.compile(r"(\\?[A-Za-zΩμ$€£¥₹°%]+)(?:\^?(-?[0-9]{1,2}))?")
+_PART = re.compile(r"(\\?[A-Za-zΩμ$€£¥₹°%]+)(?:\^?(-?[0-9]))?")
 _MARKUP = re.compile(r"\\(?:text|mathrm|rm|mbox)(?![A-Za-z])|\\[,;: ]|(?<!\^)\\(?=[$%])|[{}~]")
 _LONGEST = 60
 
@@ -173,6 +173,8 @@ def _known(word: str) -> str | None:
 def _factors(text: str) -> tuple[tuple[str, int], ...] | None:
     """Names and exponents of "km/h", "m s^{-1}", "square feet", "dollars per hour" (physical parts only)."""
     sign, power, total = 1, 1, dict[str, int]()
+    if text[-1] in "/*·" or text[0] in "/*·":
+        return None
     for token in re.findall(r"[^\s/*·]+|/", text.replace(" per ", " / ")):
         if token == "/":
             sign = -1
