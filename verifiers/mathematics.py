@@ -15,7 +15,7 @@ from verifiers.expressions.equivalence import without_signs
 from verifiers.expressions.forms import has_form
 from verifiers.expressions.numbers import FEWEST_ROUNDED_DIGITS
 from verifiers.expressions.units import is_unit
-from verifiers.normalize import text_key, unwrap
+from verifiers.normalize import flatten, unwrap
 from verifiers.numeric import Form, parse_number
 from verifiers.types import AnswerKind, Status
 
@@ -76,14 +76,14 @@ class ExpressionComparer(Comparer):
         self.policy = policy or EqualityPolicy()
         self.tree = tree
         self._text = gold.strip()
-        self._key = text_key(gold)
+        self._written = flatten(gold)
         self.equivalence = Equivalence(self.policy, precision)
         self._has_several = tree.op in _COLLECTIONS or tree.op is Op.RELATION
         self.takes_several = tree.op in (Op.LIST, Op.SET, Op.PLUS_MINUS)
 
     def compare(self, answer: str) -> Comparison:
         """Compare mathematics; "3 or 4" is ambiguous where one value is asked for, other text is unparsable."""
-        if text_key(answer) == self._key and self.policy.form == "any":
+        if flatten(answer) == self._written and self.policy.form == "any":
             return RIGHT
         tree = read(answer) or read(without_prefix(answer))
         if tree is None:
@@ -107,7 +107,7 @@ class ExpressionComparer(Comparer):
 
     def reads(self, answer: str) -> bool:
         """Whether a text is mathematics, or the gold answer itself."""
-        return super().reads(answer) or text_key(answer) == self._key
+        return super().reads(answer) or flatten(answer) == self._written
 
     def same(self, left: str, right: str) -> bool:
         """Whether two answers of a response are the same one."""

@@ -136,7 +136,7 @@ class Equivalence:
             ratio, other = (gold, answer) if gold.op is Op.RATIO else (answer, gold)
             fraction = literal(other)
             is_whole = fraction is not None and fraction.form is not Form.FRACTION
-            if len(ratio.args) != 2 or ratio.data or is_whole:
+            if len(ratio.args) != 2 or is_whole:
                 return False
             quotient = Node(Op.DIV, ratio.args)
             return self._values(quotient, other) if gold is ratio else self._values(other, quotient)

@@ -299,8 +299,8 @@ class _Lexer:
             pass
         elif name in ("mathrm", "rm", "operatorname", "text", "textrm") and words in ("d", "e", "i", "T"):
             self.add("word", words)
-        elif all(character in "0123456789.,-+/ ()$" for character in words):
-            self.text = self.text[: self.at] + f" {words} " + self.text[self.at :]  # \text{13} is 13
+        elif words[0] in "0123456789.-+($" and any(character.isdigit() for character in words):
+            self.text = f"{self.text[: self.at]} {words}{self.text[self.at :]}"  # \text{13} is 13
         else:
             self.add("text", words)
 
