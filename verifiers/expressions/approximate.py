@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import functools
+import threading
 from collections.abc import Mapping
 from fractions import Fraction
 from typing import Any
 
 from verifiers.expressions.errors import NoValueError, TooLargeError, UndecidedError
 from verifiers.expressions.exact import EXACT_FUNCTIONS, MAX_TERMS, unknown_function
-from verifiers.expressions.tree import Node, Op, free_symbols
+from verifiers.expressions.tree import Node, Op, free_symbols, indexed_symbols
+from verifiers.expressions.work import charge
 
 MAX_LOG = 23_026.0
 """Largest natural logarithm of a value: about 10,000 decimal digits."""
-MAX_VISITS = 30_000
-"""Most nodes that are evaluated for one value, the terms of series counted one by one."""
 _ROUGH_DIGITS = 20
 _COMPUTED = (Op.ADD, Op.MUL, Op.DIV, Op.NEG, Op.POW, Op.CALL)
 _DIRECT = ("sin cos tan cot sec csc sinh cosh tanh coth sech csch re im arg conj").split()
@@ -23,16 +22,27 @@ _RENAMED |= {"arsinh": "asinh", "arcosh": "acosh", "artanh": "atanh"}
 _INTEGER_FUNCTIONS = frozenset({"gcd", "lcm", "floor", "ceil", "mod", "binomial", "permutation", "double_factorial"})
 
 
-@functools.cache
+class _Contexts(threading.local):
+    """mpmath changes the precision of a context while it computes, so that no two threads may share one."""
+
+    def __init__(self) -> None:
+        self.by_digits: dict[int, Any] = {}
+
+
+_contexts = _Contexts()
+
+
 def context(digits: int) -> Any:
-    """A mpmath context of its own for that many decimal digits; 15 stands for hardware floating point."""
+    """This thread's mpmath context of that many decimal digits; 15 stands for hardware floating point."""
     import mpmath
 
     if digits == 15:
         return mpmath.fp
-    made = mpmath.MPContext()
-    made.dps = digits
-    return made
+    found = _contexts.by_digits.get(digits)
+    if found is None:
+        found = _contexts.by_digits[digits] = mpmath.MPContext()
+    found.dps = digits
+    return found
 
 
 class Approximation:
@@ -53,8 +63,8 @@ class Approximation:
         self.context = context(digits)
         self.values: dict[str, Any] = {name: self._number(value) for name, value in values.items()}
         self.log_base = log_base
-        self.scale = 0.0
-        self.visits = 0
+        self.scale: Any = 0.0
+        self.price = 1 if digits == 15 else 2 + digits // 10
         self.terms = 0
 
     def value(self, node: Node) -> Any:
@@ -66,9 +76,7 @@ class Approximation:
             TooLargeError: a magnitude or the work passes the limits.
 
         """
-        self.visits += 1
-        if self.visits > MAX_VISITS:
-            raise TooLargeError(f"more than {MAX_VISITS} steps")
+        charge(self.price)
         try:
             result = getattr(self, f"_{node.op.value}")(node)
         except AttributeError:
@@ -156,6 +164,8 @@ class Approximation:
         self.terms += count
         if self.terms > MAX_TERMS:
             raise TooLargeError(f"a series of more than {MAX_TERMS} terms")
+        if indexed_symbols(node.args[2], index):
+            raise UndecidedError("a series over indexed variables")
         outer = self.values.get(index)
         total = self.context.mpf(0 if kind == "sum" else 1)
         for at in range(first, first + count):
@@ -279,7 +289,7 @@ class Approximation:
             return None
         real = self._real(value)
         nearest = int(self.context.nint(real)) if self.digits != 15 else round(real)
-        near = abs(real - nearest) <= (1e-9 if self.digits == 15 else 1e-25)
+        near = abs(real - nearest) <= (1e-9 if self.digits == 15 else 1e-40)
         return nearest if near else None
 
     def _key(self, value: Any) -> str:

@@ -8,10 +8,12 @@ from collections.abc import Callable, Mapping
 from fractions import Fraction
 
 from verifiers.expressions.errors import NoValueError, TooLargeError, UndecidedError
-from verifiers.expressions.tree import Node, Op
+from verifiers.expressions.tree import Node, Op, indexed_symbols
+from verifiers.expressions.work import charge
 
 MAX_BITS = 34_000
 """Largest numerator or denominator: about 10,000 decimal digits."""
+_BITS_PER_UNIT = 128
 MAX_TERMS = 10_000
 """Most terms of all the series of one tree."""
 
@@ -33,12 +35,13 @@ def exact(node: Node, values: Mapping[str, Fraction] | None = None) -> Fraction:
 
 
 def bounded(value: Fraction) -> Fraction:
-    """The value itself.
+    """The value itself, its size charged as work.
 
     Raises:
-        TooLargeError: it has more than `MAX_BITS`.
+        TooLargeError: it has more than `MAX_BITS`, or the comparison has cost too much.
 
     """
+    charge(1 + (value.numerator.bit_length() + value.denominator.bit_length()) // _BITS_PER_UNIT)
     if value.numerator.bit_length() > MAX_BITS or value.denominator.bit_length() > MAX_BITS:
         raise TooLargeError("a number of more than 10,000 digits")
     return value
@@ -115,6 +118,8 @@ class _Exact:
         self.terms += count
         if self.terms > MAX_TERMS:
             raise TooLargeError(f"a series of more than {MAX_TERMS} terms")
+        if indexed_symbols(node.args[2], index):
+            raise UndecidedError("a series over indexed variables")
         outer = self.values.get(index)
         total = Fraction(0 if kind == "sum" else 1)
         for at in range(count):
@@ -166,7 +171,7 @@ def power(base: Fraction, exponent: int) -> Fraction:
         return base if exponent % 2 else Fraction(1)
     bits = max(base.numerator.bit_length(), base.denominator.bit_length())
     if (bits - 1) * abs(exponent) > MAX_BITS or abs(exponent) > MAX_BITS:
-        raise TooLargeError(f"a power with the exponent {exponent}")
+        raise TooLargeError("a power of more than 10,000 digits")
     return bounded(base**exponent)
 
 
@@ -180,8 +185,9 @@ def _factorial(value: Fraction) -> Fraction:
     (n,) = _integers(value)
     if n < 0:
         raise NoValueError("the factorial of a negative number")
+    charge(max(n, 0) // 4)
     if n > 3_300:
-        raise TooLargeError(f"the factorial of {value}")
+        raise TooLargeError("a factorial of more than 10,000 digits")
     return Fraction(math.factorial(n))
 
 
@@ -190,7 +196,8 @@ def _double_factorial(value: Fraction) -> Fraction:
     if n < 0:
         raise NoValueError("the double factorial of a negative number")
     if n > 6_000:
-        raise TooLargeError(f"the double factorial of {value}")
+        raise TooLargeError("a double factorial of more than 10,000 digits")
+    charge(n)
     return Fraction(math.prod(range(n, 0, -2)))
 
 
@@ -199,7 +206,8 @@ def _binomial(top: Fraction, bottom: Fraction) -> Fraction:
     if n < 0 or k < 0:
         raise UndecidedError("a binomial coefficient of negative numbers")
     if min(k, n - k) * n.bit_length() > MAX_BITS:
-        raise TooLargeError(f"the binomial coefficient of {n} and {k}")
+        raise TooLargeError("a binomial coefficient of more than 10,000 digits")
+    charge(min(k, n - k) // 4)
     return Fraction(math.comb(n, k))
 
 
@@ -208,7 +216,8 @@ def _permutation(top: Fraction, bottom: Fraction) -> Fraction:
     if n < 0 or k < 0:
         raise UndecidedError("permutations of a negative number")
     if k * n.bit_length() > MAX_BITS:
-        raise TooLargeError(f"the permutations of {k} out of {n}")
+        raise TooLargeError("permutations of more than 10,000 digits")
+    charge(k // 4)
     return Fraction(math.perm(n, k))
 
 
@@ -250,12 +259,13 @@ def _log(value: Fraction, base: Fraction | None = None) -> Fraction:
         raise UndecidedError("a logarithm that is not rational")
     if value < 1:
         return -_log(1 / value, base)
-    exponent = 0
-    while value > 1 and exponent < 10_000:
-        value, exponent = value / base, exponent + 1
-    if value != 1:
+    if value.denominator != 1 or value.numerator.bit_length() > MAX_BITS:
         raise UndecidedError("a logarithm that is not rational")
-    return Fraction(exponent)
+    exponent = round((value.numerator.bit_length() - 1) / math.log2(base)) if base < 2**1000 else 1
+    for near in (exponent - 1, exponent, exponent + 1):
+        if near >= 0 and power(base, near) == value:
+            return Fraction(near)
+    raise UndecidedError("a logarithm that is not rational")
 
 
 EXACT_FUNCTIONS: dict[str, Callable[..., Fraction]] = {

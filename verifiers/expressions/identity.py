@@ -25,6 +25,7 @@ _EQUAL_DIGITS = 35
 _RATIONAL = frozenset({Op.NUMBER, Op.SYMBOL, Op.BASED, Op.ADD, Op.MUL, Op.DIV, Op.NEG, Op.POW, Op.QUANTITY})
 _EXACT_POINTS = 3
 _MOST_DIGITS = 3_200
+_LOST_DIGITS = 15
 
 
 def same_value(left: Node, right: Node) -> bool | None:
@@ -93,6 +94,7 @@ def _same_function(left: Node, right: Node) -> bool | None:
 
 def _agree(left: Node, right: Node, log_base: int | None) -> bool | None:
     real_points = whole_points = 0
+    too_large: TooLargeError | None = None
     for values in points(left, right):
         try:
             agree = _same_at(left, right, values, log_base)
@@ -100,9 +102,8 @@ def _agree(left: Node, right: Node, log_base: int | None) -> bool | None:
             continue
         except UndecidedError:
             return None
-        except TooLargeError:
-            if any(value.denominator != 1 for value in values.values()):
-                raise
+        except TooLargeError as error:
+            too_large = error
             continue
         if agree is None:
             continue
@@ -112,7 +113,9 @@ def _agree(left: Node, right: Node, log_base: int | None) -> bool | None:
             whole_points += 1
         else:
             real_points += 1
-    return True if real_points >= 2 or whole_points >= 4 else None
+    if too_large is not None and not real_points + whole_points:
+        raise too_large
+    return True if real_points >= 3 or whole_points >= 6 else None
 
 
 def _same_at(left: Node, right: Node, values: dict[str, Fraction], log_base: int | None = None) -> bool | None:
@@ -129,29 +132,25 @@ def _same_at(left: Node, right: Node, values: dict[str, Fraction], log_base: int
     if not _comparable(first, second, values, DIGITS):
         return None
     gap, size = abs(first - second), max(abs(first), abs(second))
-    if size > fine.context.mpf(10) ** -(DIGITS - _EQUAL_DIGITS) * fine.scale:
-        return gap <= fine.context.mpf(10) ** -_EQUAL_DIGITS * size
-    return _same_beside_larger(left, right, values, log_base, fine.scale, gap)
+    if size > fine.context.mpf(10) ** -(DIGITS - _EQUAL_DIGITS) * fine.scale and (
+        gap == 0 or gap > fine.context.mpf(10) ** -_EQUAL_DIGITS * size
+    ):
+        return bool(gap == 0)
+    return _same_beside_larger(left, right, values, log_base, fine.scale)
 
 
 def _same_beside_larger(
-    left: Node, right: Node, values: dict[str, Fraction], log_base: int | None, scale: Any, gap: Any
+    left: Node, right: Node, values: dict[str, Fraction], log_base: int | None, scale: Any
 ) -> bool:
-    """Whether values agree that are so small beside what they were computed from that rounding could be all of them.
-
-    A rounding error of zero shrinks with more digits; a difference does not.
-    """
+    """Whether values agree up to rounding, at so many digits that nothing else can hide in it."""
     digits = 2 * DIGITS
-    while digits < DIGITS + 2 * max(0, int(context(DIGITS).log10(scale))):
+    while scale > 1 and digits < DIGITS + 2 * int(context(DIGITS).log10(scale)):
         digits *= 2
     if digits > _MOST_DIGITS:
         raise TooLargeError(f"a difference that needs {digits} digits")
     fine = Approximation(digits, values, log_base)
     first, second = fine.value(left), fine.value(right)
-    finer_gap, tiny = abs(first - second), fine.context.mpf(10)
-    if finer_gap == 0 or finer_gap <= tiny**-_EQUAL_DIGITS * max(abs(first), abs(second)):
-        return True
-    return finer_gap <= tiny ** -(DIGITS - 20) * fine.context.convert(gap)
+    return bool(abs(first - second) <= fine.context.mpf(10) ** -(digits - _LOST_DIGITS) * fine.scale)
 
 
 def _comparable(first: Any, second: Any, values: dict[str, Fraction], digits: int) -> bool:
@@ -170,16 +169,17 @@ def _has_bare_logarithm(*trees: Node) -> bool:
 
 
 def points(left: Node, right: Node) -> list[dict[str, Fraction]]:
-    """Points for the variables of two trees: two positive, four of mixed sign, eight of integers."""
+    """Points for the variables of two trees: near and far, positive, negative and mixed, and integers."""
     names = sorted(free_symbols(left) | free_symbols(right))
-    generator = random.Random(f"{fingerprint(left)}={fingerprint(right)}".encode("utf-8", "surrogatepass"))
+    seed = "=".join(sorted((fingerprint(left), fingerprint(right))))
+    generator = random.Random(seed.encode("utf-8", "surrogatepass"))
 
     def draw(low: int, high: int) -> Fraction:
         return Fraction(generator.randrange(low * 10**12, high * 10**12) | 1, 10**12)
 
-    found = [{name: draw(0, 2) for name in names}, {name: draw(1, 4) for name in names}]
-    found.append({name: -draw(0, 3) for name in names})
+    found = [{name: draw(*bounds) for name in names} for bounds in ((0, 2), (1, 4), (5, 60), (300, 9_000))]
+    found += [{name: draw(*bounds) for name in names} for bounds in ((-3, 0), (-60, -5), (-9_000, -300))]
     found += [{name: draw(-3, 3) for name in names} for _ in range(3)]
-    for most in (6, 8, 10, 12, 20, 30, 40, 50):
+    for most in (6, 8, 10, 12, 20, 40, 100, 300, 1_000):
         found.append({name: Fraction(generator.randint(1, most)) for name in names})
     return found

@@ -39,13 +39,13 @@ class Token(NamedTuple):
 _DIGITS = r"[0-9]+(?:(?:\{,\}|,\\!|\\,|\\!|\\ |\\:)[0-9]{3}(?![0-9]))*"
 _GROUPED = r"[1-9][0-9]{0,2}(?:(?:,|\{,\}|,\\!\s?|,\\ )[0-9]{3}(?![0-9]))+"
 _TOKEN = re.compile(
-    r"(?P<space>(?:[ \t\r\n]|\\[,;:!>\s]|~|\{\})+)"
-    rf"|(?P<number>(?:[0-9]+\.(?=\\overline)|{_DIGITS}(?:\.[0-9]+)?|\.[0-9]+)(?:[eE][+-]?[0-9]{{1,6}}(?![0-9A-Za-z]))?)"
+    r"(?P<space>(?:[ \t\r\n]|\\[,;:!>\s]|\\\Z|~|\{\})+)"
+    rf"|(?P<number>(?:[0-9]*\.(?=\\(?:overline|bar|dot))|{_DIGITS}(?:\.[0-9]+)?|\.[0-9]+)(?:[eE][+-]?[0-9]{{1,6}}(?![0-9A-Za-z]))?)"
     r"|(?P<command>\\[A-Za-z]+)"
     r"|(?P<escaped>\\[^A-Za-z])"
     r"|(?P<word>[A-Za-z]+)"
     r"|(?P<relation><=|>=|=<|!=(?!=)|==|:=|<>|->|~=|[=<>])"
-    r"|(?P<operator>\*\*|\|\||!!|[-+*/^_!%'|:&])"
+    r"|(?P<operator>\*\*|\+/-|\|\||!!|[-+*/^_!%'|:&])"
     r"|(?P<bracket>[()\[\]{}])"
     r"|(?P<separator>[,;])"
     r"|(?P<dollar>\$)"
@@ -57,7 +57,11 @@ _SPACED_GROUPS = re.compile(r"(?<![0-9.])([0-9]{1,3}(?: [0-9]{3})+)(?![0-9])(?=\
 _SUPERSCRIPT = re.compile(f"[{symbols.SUPERSCRIPT_CLASS}]+")
 _SUBSCRIPT = re.compile(f"[{symbols.SUBSCRIPT_CLASS}]+")
 _GROUP_IN_SCRIPT = re.compile(r"\s*\{([A-Za-z* ]+)\}")
-_CONJUNCTIONS = {"and": ",", "or": "or", "oder": "or", "und": ",", "et": ","}
+_CONJUNCTIONS = {"and": "and", "or": "or", "oder": "or", "und": "and", "et": "and"}
+_CLOCK = re.compile(
+    r"(?<=[0-9])(?:\s|\\text\{|\\mathrm\{|~|\\,)*(?:([aApP])\.\s?[mM]\.|([aApP])[mM](?![A-Za-z]))\}?"
+)
+_TIMES_TEN = re.compile(r"(?<=[0-9])\s?[xX]\s?(?=10\s?\^)")
 _ESCAPED_TWICE = re.compile(r"\\\\(?=[A-Za-z]{2}|[(){}])")
 _DEGREE = re.compile(r"\s*(?:\{\s*(?:\\circ|\\degree|o)\s*\}|\\circ(?![A-Za-z])|\\degree(?![A-Za-z]))")
 _PRIME = re.compile(r"\s*(?:\{\s*((?:\\prime\s*)+)\}|\\prime(?![A-Za-z]))")
@@ -90,6 +94,7 @@ def _single_backslashes(text: str) -> str:
 
 
 def _plain(text: str) -> str:
+    text = _TIMES_TEN.sub("*", _CLOCK.sub(_meridiem, text))
     if text.isascii():
         return text
     text = _SUPERSCRIPT.sub(lambda m: f"^{{{m.group().translate(symbols.SUPERSCRIPTS)}}}", text)
@@ -98,6 +103,11 @@ def _plain(text: str) -> str:
     if text.isascii():
         return text
     return "".join(_vulgar(character) for character in text)
+
+
+def _meridiem(match: re.Match[str]) -> str:
+    letter = match.group(1) or match.group(2)
+    return rf"\text{{{'ante' if letter in 'aA' else 'post'} meridiem}}"
 
 
 def _vulgar(character: str) -> str:
@@ -165,7 +175,9 @@ class _Lexer:
             self.add("structure", word)
         elif word == "mod":
             self.add("operator", "mod")
-        elif word == "min" and self.tokens and self.tokens[-1].kind == "number":  # minutes
+        elif word == "in" and self.text[self.at :].lstrip()[:1] in ("(", "[", "{", "\\"):
+            self.add("relation", "in")
+        elif word == "min" and self.after_number():  # minutes
             self.add("word", word)
         elif word in symbols.NAMES_OF_FUNCTIONS and len(word) > 1:
             self.add("function", symbols.NAMES_OF_FUNCTIONS[word])
@@ -173,6 +185,10 @@ class _Lexer:
             pass
         else:
             self.add("word", word)
+
+    def after_number(self) -> bool:
+        """Whether a number stands before this place."""
+        return bool(self.tokens) and self.tokens[-1].kind == "number"
 
     def read_relation(self, text: str) -> None:
         self.add("relation", symbols.RELATIONS[text])
@@ -190,7 +206,7 @@ class _Lexer:
                 for _ in range(max(1, (match.group(1) or "").count(r"\prime"))):
                     self.add("operator", "'")
                 return
-        self.add("operator", "^" if text == "**" else text)
+        self.add("operator", {"**": "^", "+/-": "±"}.get(text, text))
 
     def read_bracket(self, text: str) -> None:
         if text in "([":
@@ -242,9 +258,7 @@ class _Lexer:
             self.add("relation", symbols.RELATIONS[name])
         elif name in symbols.OPERATORS:
             operator = symbols.OPERATORS[name]
-            self.add("separator", "," if operator == "and" else "or") if operator in ("and", "or") else self.add(
-                "operator", operator
-            )
+            self.add("separator" if operator in ("and", "or") else "operator", operator)
         elif name in symbols.BRACKETS:
             bracket = symbols.BRACKETS[name]
             kind = "operator" if bracket == "||" else "open" if bracket[-1] in "([{|" and bracket != "|>" else "close"
@@ -255,6 +269,8 @@ class _Lexer:
             self.add("structure", "transparent")
         elif name in symbols.ACCENTS:
             self.add("structure", f"accent {name}")
+        elif name in ("angle", "measuredangle", "triangle"):
+            self.add("structure", "△" if name == "triangle" else "∠")
         elif name == "bar":
             self.add("structure", "overline")
         elif name in symbols.CONSTANTS:
@@ -293,7 +309,7 @@ class _Lexer:
             self.add("separator", _CONJUNCTIONS[lower])
         elif lower in _PERCENTS or lower in _DEGREES:
             self.add("operator", "%" if lower in _PERCENTS else "°")
-        elif words in symbols.NAMES_OF_FUNCTIONS and len(words) > 1:
+        elif words in symbols.NAMES_OF_FUNCTIONS and len(words) > 1 and not (words == "min" and self.after_number()):
             self.add("function", symbols.NAMES_OF_FUNCTIONS[words])
         elif lower in _ORDINALS and self.tokens and self.tokens[-1].kind == "number":
             pass

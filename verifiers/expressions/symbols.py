@@ -55,10 +55,10 @@ SKIPPED = frozenset(
     (
         "left right middle bigl bigr Bigl Bigr biggl biggr Biggl Biggr big Big bigg Bigg displaystyle"
         " textstyle scriptstyle limits nolimits boldsymbol bm mathop mathbin mathrel quad qquad thinspace"
-        " enspace hspace allowbreak nonumber cr strut hfill phantom angle triangle measuredangle Delta_"
+        " enspace  allowbreak nonumber cr strut hfill     "
         " nobreak rm bf it sf tt mathopen mathclose relax notag"
     ).split()
-) - {"phantom", "hspace"}
+)
 """Commands without a meaning for an answer."""
 
 TRANSPARENT = frozenset(
@@ -140,13 +140,13 @@ RELATIONS = {
     "perp": "perp",
     "parallel": "parallel",
     "mid": "|",
-    "colon": ":",
     "propto": "propto",
 }
 """Relation signs by what is written."""
 
 OPERATORS = {
     "times": "*",
+    "colon": ":",
     "cdot": "*",
     "ast": "*",
     "star": "*",

@@ -7,12 +7,16 @@ functions over trees may recurse.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from enum import StrEnum
 from fractions import Fraction
 from typing import Any, NamedTuple
 
 from verifiers.numeric import Form, Number
+
+
+_LETTERS = re.compile(r"\\?[A-Za-z]")
 
 
 class Op(StrEnum):
@@ -156,6 +160,13 @@ def free_symbols(node: Node) -> frozenset[str]:
         target, body = node.args
         return free_symbols(target) | (free_symbols(body) - {node.data[0]})
     return names
+
+
+def indexed_symbols(node: Node, index: str) -> bool:
+    """Whether a tree has a variable whose subscript names an index, as a_k does k."""
+    return any(
+        part.op is Op.SYMBOL and index in _LETTERS.findall(part.data.partition("_")[2]) for part in walk(node)
+    )
 
 
 def substitute(node: Node, name: str, value: Node) -> Node:
