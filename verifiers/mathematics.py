@@ -9,12 +9,25 @@ from fractions import Fraction
 
 from verifiers.base import BadReference
 from verifiers.comparison import AMBIGUOUS, RIGHT, UNPARSABLE, WRONG, Comparer, Comparison, alternatives, without_prefix
-from verifiers.expressions import EqualityPolicy, Equivalence, Node, Op, ParseError, TooLargeError, parse
+from verifiers.expressions import (
+    EqualityPolicy,
+    Equivalence,
+    Node,
+    NoValueError,
+    Op,
+    ParseError,
+    TooLargeError,
+    UndecidedError,
+    parse,
+)
 from verifiers.expressions.approximate import check_magnitudes
-from verifiers.expressions.equivalence import without_signs
+from verifiers.expressions.equivalence import is_condition, normalised
+from verifiers.expressions.exact import exact
 from verifiers.expressions.forms import has_form
 from verifiers.expressions.numbers import FEWEST_ROUNDED_DIGITS
+from verifiers.expressions.tree import free_symbols, operations
 from verifiers.expressions.units import is_unit
+from verifiers.expressions.work import limited
 from verifiers.normalize import flatten, unwrap
 from verifiers.numeric import Form, parse_number
 from verifiers.types import AnswerKind, Status
@@ -22,7 +35,7 @@ from verifiers.types import AnswerKind, Status
 MAX_PRECISION = 1_000
 """Most decimals that `Reference.precision` may ask for."""
 
-_COMMA_DECIMAL = re.compile(r"-?[0-9]+,[0-9]+")
+_COMMA_DECIMAL = re.compile(r"-?(?:0,[0-9]+|[0-9]+,(?:[0-9]{1,2}|[0-9]{4,}))")
 _GROUPED = re.compile(r"[0-9],[0-9]{3}(?![0-9])")
 _DIGITS = re.compile(r"[0-9]+")
 _COLLECTIONS = (Op.LIST, Op.GROUP, Op.SET, Op.SET_OPERATION, Op.PLUS_MINUS)
@@ -73,6 +86,8 @@ class ExpressionComparer(Comparer):
                 raise BadReference(f"the reference's unit {unit!r} is unknown")
             if tree.op is not Op.QUANTITY:
                 tree = Node(Op.QUANTITY, (tree,), unit)
+        if not free_symbols(tree) and _is_undefined(tree):
+            raise BadReference(f"the reference answer {gold!r} has no value")
         self.policy = policy or EqualityPolicy()
         self.tree = tree
         self._text = gold.strip()
@@ -120,13 +135,26 @@ class ExpressionComparer(Comparer):
         try:
             verdict = self.equivalence.same(self.tree, tree)
             if verdict is None:
-                check_magnitudes(tree)
-                return Comparison(Status.UNPARSABLE, pending=(without_signs(self.tree), without_signs(tree)))
+                if not self._may_be_solved(tree):
+                    return UNPARSABLE
+                with limited():
+                    check_magnitudes(tree)
+                return Comparison(Status.UNPARSABLE, pending=(normalised(self.tree), normalised(tree)))
         except TooLargeError:
             return UNPARSABLE
         if verdict and not has_form(tree, self.tree, self.policy.form):
             return WRONG
         return RIGHT if verdict else WRONG
+
+    def _may_be_solved(self, answer: Node) -> bool:
+        """Whether symbolic algebra is due: the gold asks for it, or a relation has to be solved.
+
+        An answer with an integral or a limit of its own, where the gold has none, has left the work to the verifier.
+        """
+        if is_condition(self.tree) or is_condition(answer):
+            return True
+        unevaluated = {Op.INTEGRAL, Op.LIMIT, Op.DERIVATIVE, Op.SERIES}
+        return bool(operations(self.tree) & unevaluated) and operations(answer) & unevaluated <= operations(self.tree)
 
     def _verdict(self, gold: Node, answer: Node) -> bool | None:
         try:
@@ -149,6 +177,18 @@ class ExpressionComparer(Comparer):
             if gold is not None and other is not None and _is_number_list(gold) and _is_number_list(other):
                 pairs.append((gold, other))
         return pairs
+
+
+def _is_undefined(tree: Node) -> bool:
+    """Whether a constant divides by zero, or is as undefined otherwise."""
+    try:
+        with limited():
+            exact(tree)
+    except NoValueError:
+        return True
+    except (UndecidedError, TooLargeError):
+        pass
+    return False
 
 
 def _is_number_list(node: Node) -> bool:

@@ -13,11 +13,12 @@ from verifiers.service import WorkerPool
 PATIENT = AnswerVerifier(symbolic_seconds=30.0)
 
 RIGHT = [
-    (r"\frac12", r"\int_0^1 x\,dx"),
-    (r"x^3/3+C", r"\int x^2 dx"),
-    ("1", r"\lim_{x\to 0}\frac{\sin x}{x}"),
-    ("2x", r"\frac{d}{dx} x^2"),
-    (r"\frac{\pi^2}{6}", r"\sum_{k=1}^{\infty} \frac{1}{k^2}"),
+    (r"\int_0^1 x\,dx", r"\frac12"),
+    (r"\int x^2 dx", "x^3/3+C"),
+    (r"\int_0^1 x\,dx", r"\int_0^1 (1-x)\,dx"),
+    (r"\lim_{x\to 0}\frac{\sin x}{x}", "1"),
+    (r"\frac{d}{dx} x^2", "2x"),
+    (r"\sum_{k=1}^{\infty} \frac{1}{k^2}", r"\frac{\pi^2}{6}"),
     ("x^2=4", r"x=\pm 2"),
     ("x=2 or x=-2", "x^2=4"),
     ("x^2<4", "-2<x<2"),
@@ -26,11 +27,21 @@ RIGHT = [
     (r"1\leq|z|\leq 2", r"z \in [-2,-1] \cup [1,2]"),
 ]
 WRONG = [
-    (r"\frac12", r"\int_0^1 x^2\,dx"),
-    ("x^3/3", r"\int x^3 dx"),
-    ("2", r"\lim_{x\to 0}\frac{\sin x}{x}"),
+    (r"\int_0^1 x\,dx", r"\frac13"),
+    (r"\int x^3 dx", "x^3/3"),
+    (r"\lim_{x\to 0}\frac{\sin x}{x}", "2"),
     ("x=2", "x^2=4"),
     ("-2<x<2", r"x^2 \le 4"),
+]
+LEFT_TO_THE_VERIFIER = [
+    ("7", r"\int 0\,dz"),
+    ("x+1", r"\int 0\,dz"),
+    (r"\frac12", r"\int_0^1 x\,dx"),
+    ("1", r"\lim_{x\to 0}\frac{\sin x}{x}"),
+    ("2x", r"\frac{d}{dx} x^2"),
+    ("7", r"\int_0^{\infty} \frac{\sin(x^{x^x})}{x^{x}} dx"),
+    ("x+1", "7!!!!!!!"),
+    ("7", r"\binom{x}{10^{20}}"),
 ]
 
 
@@ -46,16 +57,22 @@ def test_wrong(gold, answer):
     assert (verdict.correct, verdict.status) == (False, Status.OK)
 
 
+@pytest.mark.parametrize(("gold", "answer"), LEFT_TO_THE_VERIFIER)
+def test_an_answer_that_leaves_the_calculus_to_the_verifier_is_none(gold, answer):
+    verdict = PATIENT.verify(rf"\boxed{{{answer}}}", Reference(gold))
+    assert (verdict.correct, verdict.status) == (False, Status.UNPARSABLE)
+
+
 def test_without_symbolic_algebra_it_stays_open():
-    verdict = AnswerVerifier(symbolic_seconds=0).verify(r"\boxed{\int_0^1 x\,dx}", Reference(r"\frac12"))
+    verdict = AnswerVerifier(symbolic_seconds=0).verify(r"\boxed{\frac12}", Reference(r"\int_0^1 x\,dx"))
     assert (verdict.correct, verdict.status) == (False, Status.UNPARSABLE)
     with pytest.raises(ValueError, match="symbolic_seconds"):
         AnswerVerifier(symbolic_seconds=-1)
 
 
 def test_a_hang_is_a_timeout_and_no_wrong_answer():
-    hang = r"\boxed{\int_0^{\infty} \frac{\sin(x^{x^x})}{x^{x}+\ln(1+e^{x^x})} dx}"
-    verdicts = AnswerVerifier().verify_batch([hang, r"\boxed{7}"], [Reference("7")] * 2)
+    gold = r"\int_0^{\infty} \frac{\sin(x^{x^x})}{x^{x}+\ln(1+e^{x^x})} dx"
+    verdicts = AnswerVerifier().verify_batch([r"\boxed{7}"] * 2, [Reference(gold), Reference("7")])
     assert verdicts[0].status in (Status.TIMEOUT, Status.ERROR)
     assert verdicts[0].status.failed
     assert verdicts[1].correct

@@ -7,7 +7,7 @@ Everything here is decided without symbolic algebra; where only that could tell,
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from verifiers.expressions import matrices, relations, units
 from verifiers.expressions.errors import NoValueError, TooLargeError, UndecidedError
@@ -16,6 +16,7 @@ from verifiers.expressions.numbers import literal, same_number
 from verifiers.expressions.policy import EqualityPolicy
 from verifiers.expressions.realsets import RealSet, from_condition, from_set
 from verifiers.expressions.tree import Node, Op, constant, free_symbols, negative, number, operations, walk
+from verifiers.expressions.work import limited
 from verifiers.numeric import Form
 
 _MOST_MATCHED = 40
@@ -23,6 +24,7 @@ _COLLECTIONS = (Op.LIST, Op.GROUP, Op.SET)
 _SETS = (Op.SET_OPERATION, Op.BUILDER)
 _INFINITE = (constant("inf"), negative(constant("inf")))
 _NO_VALUES = frozenset({*_COLLECTIONS, *_SETS, Op.RELATION, Op.MATRIX, Op.CASES, Op.RATIO})
+_BINDING = (Op.SERIES, Op.INTEGRAL, Op.LIMIT)
 _UNEVALUATED = frozenset({Op.INTEGRAL, Op.LIMIT, Op.DERIVATIVE, Op.SERIES})
 
 
@@ -49,9 +51,15 @@ class Equivalence:
             TooLargeError: a magnitude or the work passes the limits.
 
         """
+        with limited():
+            verdict = self._same(gold, answer)
+            measured = _measured(answer) if verdict is False and literal(gold) is not None else None
+            return verdict if measured is None else self._same(gold, measured)
+
+    def _same(self, gold: Node, answer: Node) -> bool | None:
         if gold == answer:
             return True
-        gold, answer = without_signs(gold), without_signs(answer)
+        gold, answer = normalised(gold), normalised(answer)
         if Op.RELATION in (gold.op, answer.op):
             return self._relations(gold, answer)
         if self._is_set(gold) or self._is_set(answer):
@@ -82,10 +90,6 @@ class Equivalence:
             parts = operations(gold) | operations(answer)
             if parts & _NO_VALUES or (not parts & _UNEVALUATED and (_has(gold, "inf") or _has(answer, "inf"))):
                 return False
-        if verdict is False:
-            measured = _measured(answer)
-            if measured is not None and not free_symbols(gold):  # "5m" may be five metres
-                return self._quantities(gold, measured)
         return verdict
 
     def _congruent(self, gold: Node, answer: Node) -> bool:
@@ -105,7 +109,7 @@ class Equivalence:
             return True
         if _UNEVALUATED & {node.op for node in (*walk(gold), *walk(answer))}:
             return self._congruent(gold, answer)
-        return self.same(gold, answer) is True
+        return self._same(gold, answer) is True
 
     def _quantities(self, gold: Node, answer: Node) -> bool | None:
         gold_value, gold_unit = _split_unit(gold)
@@ -118,12 +122,20 @@ class Equivalence:
                 return False
             return self._values(_hundredth(gold_value, percent[0]), _hundredth(value, percent[1]))
         if unit is None:
-            measured = _measured(value)
+            measured = _measured(value, units.is_unit_letter)
             if measured is not None and gold_unit is not None:
                 return self._quantities(gold, measured)
+            if gold_unit is not None and gold_unit.kind == "degree" and _has(value, "pi"):
+                return self._values(Node(Op.QUANTITY, (gold_value,), "°"), value)
             return False if self.policy.units == "required" else self._values(gold_value, value)
         if gold_unit is None:
+            if unit.kind == "degree" and _has(gold_value, "pi"):
+                return self._values(gold_value, Node(Op.QUANTITY, (value,), "°"))
             return self._values(gold_value, value)
+        angles = {gold_unit.kind, unit.kind} == {"degree", "physical"}
+        if angles and units.is_radian(gold_unit if gold_unit.kind == "physical" else unit):
+            sides = [_radians(gold_value, gold_unit), _radians(value, unit)]
+            return self._values(*sides)
         factor = units.ratio(unit, gold_unit)
         if factor is None:
             return False
@@ -144,11 +156,11 @@ class Equivalence:
             return False
         if gold.data != answer.data:
             return False
-        verdicts = [self.same(left, right) for left, right in zip(gold.args, answer.args)]
+        verdicts = [self._same(left, right) for left, right in zip(gold.args, answer.args)]
         if all(verdicts) or gold.data:
             return all(verdicts)
         first, other = gold.args[0], answer.args[0]
-        if any(part == number(0) for part in (*gold.args, *answer.args)):
+        if any(self._values(number(0), part) is not False for part in (*gold.args, *answer.args)):
             return False
         crossed = (
             self._values(Node(Op.MUL, (left, other)), Node(Op.MUL, (right, first)))
@@ -165,7 +177,7 @@ class Equivalence:
         if (len(rows), len(rows[0])) != (len(others), len(others[0])):
             return False
         pairs = zip((cell for row in rows for cell in row), (cell for row in others for cell in row))
-        return _all(self.same(cell, other) for cell, other in pairs)
+        return _all(self._same(cell, other) for cell, other in pairs)
 
     def _is_set(self, node: Node) -> bool:
         if node.op in _SETS or (node.op is Op.CONSTANT and node.data in ("R", "empty")):
@@ -179,10 +191,10 @@ class Equivalence:
             pass
         if gold.op is answer.op is Op.SET_OPERATION and gold.data == answer.data:
             if gold.data == "minus":
-                return _all(map(self.same, gold.args, answer.args))
+                return _all(map(self._same, gold.args, answer.args))
             return self._matched(gold.args, answer.args)
         if gold.op is answer.op is Op.GROUP and gold.data == answer.data and len(gold.args) == len(answer.args) == 2:
-            return _all(map(self.same, gold.args, answer.args))
+            return _all(map(self._same, gold.args, answer.args))
         if gold.op is answer.op is Op.BUILDER:
             return self._congruent(gold, answer) or None
         return None if Op.BUILDER in (gold.op, answer.op) else False
@@ -197,6 +209,8 @@ class Equivalence:
             verdict = self._condition_lists(gold, answer)
             if verdict is not None:
                 return verdict
+        if "or" in (gold.data, answer.data) and "and" in (gold.data, answer.data) and gold.op is answer.op:
+            return False
         names, others = relations.assigned_names(gold), relations.assigned_names(answer)
         if names and others and gold.op is answer.op is Op.LIST and not relations.same_unknown(names, others):
             complete = len(names) == len(gold.args) and len(others) == len(answer.args)
@@ -204,6 +218,8 @@ class Equivalence:
         ordered = self.policy.order_matters or len(set(names)) > 1 or len(set(others)) > 1
         if names and others and relations.same_unknown(names, others):
             ordered = self.policy.order_matters
+        if Op.GROUP in (gold.op, answer.op) and len(set(names or others)) == 1 < len(names or others):
+            return False  # an interval or a point, and two values of one unknown
         gold, answer = relations.solutions(gold), relations.solutions(answer)
         kinds = {gold.op, answer.op}
         if not kinds <= set(_COLLECTIONS):
@@ -211,7 +227,7 @@ class Equivalence:
             other = answer if single is gold else gold
             if single.op is not Op.SET or len(single.args) != 1:
                 return False
-            return self.same(single.args[0], other) if single is gold else self.same(other, single.args[0])
+            return self._same(single.args[0], other) if single is gold else self._same(other, single.args[0])
         if kinds == {Op.GROUP, Op.SET}:
             return False
         if Op.SET in kinds:
@@ -227,7 +243,7 @@ class Equivalence:
             return self._matched(gold.args, answer.args)
         elif kinds != {Op.LIST} and (gold if gold.op is Op.GROUP else answer).data in ("[)", "(]"):
             return False
-        return _all(map(self.same, gold.args, answer.args))
+        return _all(map(self._same, gold.args, answer.args))
 
     def _condition_lists(self, gold: Node, answer: Node) -> bool | None:
         """Conditions on one unknown ("x < 1 or x > 2") as the set of what meets them; None where they are none."""
@@ -240,7 +256,8 @@ class Equivalence:
             return None
         if left == right and left:
             return True
-        return None if Op.LIST in (gold.op, answer.op) else False
+        unclear = any(node.op is Op.LIST and node.data not in ("and", "or") for node in (gold, answer))
+        return None if unclear else False
 
     def _relations(self, gold: Node, answer: Node) -> bool | None:
         verdict = self._assigned(gold, answer)
@@ -255,23 +272,28 @@ class Equivalence:
             if Op.LIST in (gold.op, answer.op):
                 verdict = self._collections(gold, answer)
             else:
-                verdict = relations.same_relation(gold, answer, self.same)
+                verdict = relations.same_relation(gold, answer, self._same)
             return None if verdict is False and _is_solvable(gold, answer) else verdict
         plain = answer if conditional[0] else gold
         relation = gold if conditional[0] else answer
         result = self._result(relation)
         if result is not None:
-            return self.same(result, plain) if relation is gold else self.same(plain, result)
+            return self._same(result, plain) if relation is gold else self._same(plain, result)
         if relation.op is Op.RELATION and relation.data == ("in",):
-            return self.same(relation.args[1], plain) if relation is gold else self.same(plain, relation.args[1])
+            if plain.op is Op.LIST or not relations.is_name(relation.args[0]):
+                return False
+            return self._same(relation.args[1], plain) if relation is gold else self._same(plain, relation.args[1])
         interval = _bounds(relation, plain)
         if interval is not None and free_symbols(interval):
-            return self.same(interval, plain) if relation is gold else self.same(plain, interval)
+            return self._same(interval, plain) if relation is gold else self._same(plain, interval)
         is_collection = self._is_set(plain) or plain.op in _COLLECTIONS
         return None if is_collection and _is_solvable(gold, answer) else False
 
     def _result(self, relation: Node) -> Node | None:
-        """The value that a calculation comes to, "3 * 2 = 6", if it is right."""
+        """The value that a calculation comes to, "3 * 2 = 6", if it is right; of "2 pi = 6.28..", the exact one."""
+        if relation.op is Op.RELATION and relation.data == ("~",):
+            exact_value, rounded = relation.args
+            return exact_value if relations.rounds_to(exact_value, rounded) else None
         if relation.op is not Op.RELATION or set(relation.data) != {"="} or free_symbols(relation):
             return None
         *steps, result = relation.args
@@ -290,21 +312,34 @@ class Equivalence:
                 right = renamed
             return self._either(left.value, right)
         if left is not None and not is_condition(answer):
-            return self.same(left.value, answer)
+            return self._same(left.value, answer)
         if right is not None and not is_condition(gold):
             return self._either(gold, right)
         return None
 
     def _either(self, gold: Node, assigned: relations.Assignment) -> bool | None:
-        """The value of "x = 1/3 ≈ 0.33": the exact one, or the rounded one if that is what it rounds to."""
-        verdict = self.same(gold, assigned.value)
+        """The value of "x = 1/3 ≈ 0.33": the exact or the rounded one, if the one rounds to the other."""
+        if not self._consistent(assigned):
+            return False
+        verdict = self._same(gold, assigned.value)
         if verdict or assigned.rounded is None:
             return verdict
-        return bool(relations.rounds_to(assigned.value, assigned.rounded)) and self.same(gold, assigned.rounded)
+        return self._same(gold, assigned.rounded)
 
-    def _matched(self, gold: Sequence[Node], answer: Sequence[Node], same: object = None) -> bool | None:
+    def _consistent(self, assigned: relations.Assignment) -> bool:
+        """Whether the constants of a chain "x = 5 + 6 = 11" are the same."""
+        if assigned.rounded is not None and not relations.rounds_to(assigned.value, assigned.rounded):
+            return False
+        if free_symbols(assigned.value):
+            return True
+        steps = [step for step in assigned.steps if not free_symbols(step)]
+        return all(self._same(assigned.value, step) is not False for step in steps)
+
+    def _matched(
+        self, gold: Sequence[Node], answer: Sequence[Node], same: Callable[[Node, Node], bool | None] | None = None
+    ) -> bool | None:
         """Whether items can be paired, each used once; exact numbers by counting, the rest one by one."""
-        compare = same if callable(same) else self.same
+        compare = same or self._same
         if len(gold) != len(answer):
             return False
         left, right = Counter(map(_key, gold)), Counter(map(_key, answer))
@@ -324,6 +359,36 @@ class Equivalence:
         return None if undecided else True
 
 
+def normalised(node: Node) -> Node:
+    """The tree with its plus-minus signs written out, and lists of conditions in one form."""
+    node = without_signs(node)
+    if node.op is Op.RELATION and node.data[-1] == "equiv" and node.args[-1].op is Op.CALL:
+        last = node.args[-1]
+        if last.data == "mod":
+            return Node(node.op, (*node.args[:-1], Node(Op.CALL, last.args, "pmod")), node.data)
+    if node.op is not Op.LIST:
+        return node
+    items = node.args
+    first = items[0]
+    if first.op is Op.RELATION and first.data == ("!=",) and all(item.op is not Op.RELATION for item in items[1:]):
+        rest = (Node(Op.RELATION, (first.args[0], item), ("!=",)) for item in items[1:])  # "x != 2, -3"
+        return Node(Op.LIST, (first, *rest), "and")
+    kept = tuple(item for item in items if not _is_domain(item))
+    if 0 < len(kept) < len(items) and any(free_symbols(item) for item in kept):
+        return kept[0] if len(kept) == 1 else Node(Op.LIST, kept, node.data)
+    return node
+
+
+def _is_domain(node: Node) -> bool:
+    """Whether a clause only says what kind of number a letter is: "k in Z"."""
+    return (
+        node.op is Op.RELATION
+        and node.data == ("in",)
+        and node.args[0].op is Op.SYMBOL
+        and node.args[1].op is Op.CONSTANT
+    )
+
+
 def without_signs(node: Node) -> Node:
     """The tree, or the list of its two values where it has a plus-minus sign."""
     if node.op is Op.RELATION and node.data == ("=",) and len(node.args) == 2:
@@ -333,7 +398,7 @@ def without_signs(node: Node) -> Node:
     if node.op in (*_COLLECTIONS, Op.RELATION):
         parts: list[Node] = []
         for part in node.args:
-            plain = part if part.op in (Op.RELATION, *_COLLECTIONS) else without_signs(part)
+            plain = part if part.op in _COLLECTIONS else without_signs(part)
             spread = node.op is not Op.RELATION and plain.op is Op.LIST and part.op not in _COLLECTIONS
             parts.extend(plain.args if spread else (plain,))
         return Node(node.op, tuple(parts), node.data)
@@ -362,26 +427,31 @@ def _hundredth(value: Node, is_percent: bool) -> Node:
     return Node(Op.DIV, (value, number(100))) if is_percent else value
 
 
-def _measured(node: Node) -> Node | None:
+def _radians(value: Node, unit: units.Unit) -> Node:
+    return Node(Op.QUANTITY, (value,), "°") if unit.kind == "degree" else value
+
+
+def _measured(node: Node, is_unit: Callable[[str], bool] = units.is_plain_unit_letter) -> Node | None:
     """ "5m" and "9.8 m s^-2" as quantities: a number times letters that are also units."""
-    values, parts = _measures(node, 1)
-    if not parts or not values:
+    values, parts = _measures(node, 1, is_unit)
+    if not parts or len(values) != 1 or literal(values[0]) is None:
         return None
-    return Node(Op.QUANTITY, (values[0] if len(values) == 1 else Node(Op.MUL, tuple(values)),), " ".join(parts))
+    return Node(Op.QUANTITY, (values[0],), " ".join(parts))
 
 
-def _measures(node: Node, sign: int) -> tuple[list[Node], list[str]]:
+def _measures(node: Node, sign: int, is_unit: Callable[[str], bool]) -> tuple[list[Node], list[str]]:
     """The factors of a product that are constant, and those that are units; neither where one is something else."""
     if not free_symbols(node):
         return [node if sign == 1 else Node(Op.DIV, (number(1), node))], []
-    if node.op is Op.SYMBOL and units.is_unit_letter(node.data):
+    if node.op is Op.SYMBOL and is_unit(node.data):
         return [], [f"{node.data}^{sign}"]
     if node.op is Op.POW and node.args[1].op is Op.NUMBER and node.args[1].data.value in (-3, -2, -1, 2, 3):
-        values, parts = _measures(node.args[0], sign * int(node.args[1].data.value))
+        values, parts = _measures(node.args[0], sign * int(node.args[1].data.value), is_unit)
         return ([], parts) if len(parts) == 1 and not values else ([], [])
     if node.op not in (Op.MUL, Op.DIV):
         return [], []
-    found = [_measures(part, sign if node.op is Op.MUL or not at else -sign) for at, part in enumerate(node.args)]
+    signs = [sign if node.op is Op.MUL or not at else -sign for at in range(len(node.args))]
+    found = [_measures(part, own, is_unit) for part, own in zip(node.args, signs)]
     if any(not values and not parts for values, parts in found):
         return [], []
     return [value for values, _ in found for value in values], [part for _, parts in found for part in parts]
@@ -426,7 +496,7 @@ def _renamed(node: Node) -> Node:
     """The tree with its bound variable called otherwise."""
     from verifiers.expressions.tree import substitute, symbol
 
-    bound = symbol("bound variable")
+    bound = symbol(f"bound variable {sum(part.op in _BINDING for part in walk(node))}")
     if node.op is Op.SERIES:
         first, last, body = node.args
         return Node(node.op, (first, last, _rebound(body, node.data[1], bound)), (node.data[0], bound.data))
@@ -465,9 +535,9 @@ def _distinct(node: Node) -> tuple[Node, ...]:
     return tuple(dict.fromkeys(map(_key, node.args)))
 
 
-def _all(verdicts: object) -> bool | None:
+def _all(verdicts: Iterable[bool | None]) -> bool | None:
     undecided = False
-    for verdict in verdicts:  # type: ignore[attr-defined]
+    for verdict in verdicts:
         if verdict is False:
             return False
         undecided |= verdict is None

@@ -139,9 +139,7 @@ def _same_at(left: Node, right: Node, values: dict[str, Fraction], log_base: int
     return _same_beside_larger(left, right, values, log_base, fine.scale)
 
 
-def _same_beside_larger(
-    left: Node, right: Node, values: dict[str, Fraction], log_base: int | None, scale: Any
-) -> bool:
+def _same_beside_larger(left: Node, right: Node, values: dict[str, Fraction], log_base: int | None, scale: Any) -> bool:
     """Whether values agree up to rounding, at so many digits that nothing else can hide in it."""
     digits = 2 * DIGITS
     while scale > 1 and digits < DIGITS + 2 * int(context(DIGITS).log10(scale)):

@@ -58,9 +58,7 @@ _SUPERSCRIPT = re.compile(f"[{symbols.SUPERSCRIPT_CLASS}]+")
 _SUBSCRIPT = re.compile(f"[{symbols.SUBSCRIPT_CLASS}]+")
 _GROUP_IN_SCRIPT = re.compile(r"\s*\{([A-Za-z* ]+)\}")
 _CONJUNCTIONS = {"and": "and", "or": "or", "oder": "or", "und": "and", "et": "and"}
-_CLOCK = re.compile(
-    r"(?<=[0-9])(?:\s|\\text\{|\\mathrm\{|~|\\,)*(?:([aApP])\.\s?[mM]\.|([aApP])[mM](?![A-Za-z]))\}?"
-)
+_CLOCK = re.compile(r"(?<=[0-9])(?:\s|\\text\{|\\mathrm\{|~|\\,)*(?:([aApP])\.\s?[mM]\.|([aApP])[mM](?![A-Za-z]))\}?")
 _TIMES_TEN = re.compile(r"(?<=[0-9])\s?[xX]\s?(?=10\s?\^)")
 _ESCAPED_TWICE = re.compile(r"\\\\(?=[A-Za-z]{2}|[(){}])")
 _DEGREE = re.compile(r"\s*(?:\{\s*(?:\\circ|\\degree|o)\s*\}|\\circ(?![A-Za-z])|\\degree(?![A-Za-z]))")

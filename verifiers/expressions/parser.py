@@ -64,7 +64,7 @@ class _Parser(ValueParser):
                 found.append(self.advance().text)
             if self.token.kind in ("end", "close"):
                 break
-            separators.append("or" if "or" in found else ";" if ";" in found else ",")
+            separators.append(next((name for name in ("or", ";", "and") if name in found), ","))
             items.append(self.clause())
         if len(items) == 1:
             return items[0]
@@ -73,7 +73,7 @@ class _Parser(ValueParser):
             return self.make(Op.LIST, items, kinds.pop())
         if kinds == {",", ";"}:
             return self.make(Op.LIST, self._inner_lists(items, separators), ";")
-        return self.make(Op.LIST, items, "or" if kinds <= {",", "or"} else ",")
+        return self.make(Op.LIST, items, next((name for name in ("or", "and") if kinds == {",", name}), ","))
 
     def _inner_lists(self, items: list[Node], separators: list[str]) -> list[Node]:
         lists: list[list[Node]] = [[items[0]]]
@@ -205,7 +205,7 @@ class _Parser(ValueParser):
             return self.make(Op.CALL, (inner,), opener[:-1])
         if opener == "{":
             return inner
-        if inner.op is Op.LIST and inner.data in (",", ";"):
+        if inner.op is Op.LIST and inner.data != "or":
             brackets = "()" if opener == "<|" else opener + closer
             return self.make(Op.GROUP, inner.args, brackets)
         if opener + closer not in ("()", "[]", "<||>"):
@@ -230,7 +230,7 @@ class _Parser(ValueParser):
             self.close_brace()
             return self.make(Op.BUILDER, (inner, condition))
         self.close_brace()
-        items = inner.args if inner.op is Op.LIST and inner.data in (",", ";") else (inner,)
+        items = inner.args if inner.op is Op.LIST and inner.data != "or" else (inner,)
         return self.make(Op.SET, items)
 
     def close_brace(self) -> None:

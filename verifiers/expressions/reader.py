@@ -148,7 +148,7 @@ class TokenReader:
             self.fail(f"{opener!r} is closed by {closer!r}")
         if inner.op is Op.GROUP and opener == "{":
             return inner.args
-        return inner.args if inner.op is Op.LIST and inner.data in (",", ";") else (inner,)
+        return inner.args if inner.op is Op.LIST and inner.data != "or" else (inner,)
 
     def answer(self) -> Node:
         """The whole answer, or what stands in brackets."""

@@ -199,6 +199,8 @@ def _from_conditions(node: Node) -> tuple[Node, RealSet]:
     both = sets[0]
     for values in sets[1:]:
         both = both.intersection(values)
+    if node.data == "and":
+        return unknowns[0], both
     return unknowns[0], both if node.data != "or" and both else either
 
 

@@ -24,11 +24,20 @@ _FEWEST_POINTS = 3
 
 @dataclass(frozen=True, slots=True)
 class Assignment:
-    """A name and the value that an equation gives it; `rounded` is what follows a sign ≈."""
+    """A name and the value that an equation gives it.
+
+    Attributes:
+        name: the name.
+        value: the last term of a chain.
+        rounded: what follows a sign ≈ at its end.
+        steps: the terms between.
+
+    """
 
     name: Node
     value: Node
     rounded: Node | None = None
+    steps: tuple[Node, ...] = ()
 
 
 def is_name(node: Node) -> bool:
@@ -62,11 +71,11 @@ def assignment(node: Node) -> Assignment | None:
         if len(terms) != 2 or not is_name(value) or is_name(name):
             return None
         name, value = value, name
-    elif is_name(value) and len(terms) == 2 and value.op is not Op.GROUP and name.op is not Op.GROUP:
+    elif is_name(value) and len(terms) == 2 and name.op is Op.SYMBOL:
         return None  # "x = y"
     if name.op is Op.SYMBOL and free_symbols(name) & free_symbols(value):
         return None  # "x = 2x - 1" is an equation to solve
-    return Assignment(name, value, rounded)
+    return Assignment(name, value, rounded, tuple(terms[1:-1]))
 
 
 def renamed(gold: Assignment, answer: Assignment) -> Assignment | None:
@@ -95,9 +104,10 @@ def same_unknown(names: list[Node], others: list[Node]) -> bool:
     first, second = set(names), set(others)
     if len(first) == len(second) == 1:
         return first == second
-    if len(first) == 1 or len(second) == 1:
-        return {_base_name(name) for name in first} == {_base_name(name) for name in second}
-    return False
+    alone = first if len(first) == 1 else second
+    if len(alone) != 1 or alone != {_base_name(name) for name in alone}:
+        return False
+    return {_base_name(name) for name in first} == {_base_name(name) for name in second}
 
 
 def solutions(node: Node) -> Node:
@@ -110,7 +120,10 @@ def solutions(node: Node) -> Node:
     if len({item.name for item in items if item is not None}) > 1 and None in items:
         return node
     spread: list[Node] = []
-    for item, plain in zip(items, node.args):
+    pairs = list(zip(items, node.args))
+    if all(item is not None and item.name.op is Op.SYMBOL for item in items):
+        pairs.sort(key=lambda pair: pair[0].name.data if pair[0] is not None else "")  # (x, y, z) by custom
+    for item, plain in pairs:
         value = plain if item is None else item.value
         spread.extend(value.args if value.op is Op.LIST else (value,))
     return Node(node.op, tuple(spread), node.data)
@@ -123,7 +136,7 @@ def _base_name(name: Node) -> Node:
 
 
 def rounds_to(value: Node, rounded: Node) -> bool:
-    """Whether a decimal is a value rounded to its own last digit or to within one percent."""
+    """Whether a number is a value rounded or cut off at its own last digit."""
     number = literal(rounded)
     if number is None or number.form is Form.FRACTION:
         return False
@@ -133,7 +146,10 @@ def rounds_to(value: Node, rounded: Node) -> bool:
         return False
     if not is_real(at, DIGITS):
         return False
-    return abs(float(getattr(at, "real", at)) - float(number.value)) <= float(Fraction(10) ** number.place)
+    real = getattr(at, "real", at)
+    written = real.context.mpf(number.value.numerator) / number.value.denominator
+    step = real.context.mpf(10) ** number.place
+    return bool(abs(real - written) * 2 <= step or (abs(real - written) < step and abs(written) < abs(real)))
 
 
 def same_relation(gold: Node, answer: Node, same: Same) -> bool | None:
@@ -207,7 +223,7 @@ def _factor(left: Node, right: Node) -> Any:
     agreed = 0
     for values in points(left, right):
         try:
-            first, second = _at((left, right), values)
+            first, second = _at((left, right), values, ratio)
         except NoValueError:
             continue
         except TooLargeError as error:
@@ -230,12 +246,14 @@ def _factor(left: Node, right: Node) -> Any:
     return 0
 
 
-def _at(trees: tuple[Node, Node], values: dict[str, Fraction]) -> list[Any]:
-    """The values at a point: exact if all are, else at 50 digits."""
-    try:
-        return [exact(tree, values) for tree in trees]
-    except UndecidedError:
-        pass
+def _at(trees: tuple[Node, Node], values: dict[str, Fraction], ratio: Any) -> list[Any]:
+    """The values at a point: exact if all are, and the ratio so far is, else at 50 digits."""
+    if ratio is None or isinstance(ratio, Fraction):
+        try:
+            return [exact(tree, values) for tree in trees]
+        except UndecidedError:
+            if ratio is not None:
+                raise
     found = []
     for tree in trees:
         fine = Approximation(DIGITS, values)

@@ -101,7 +101,7 @@ _RENDERERS: dict[Op, Callable[[Node], str]] = {
     Op.SET: lambda node: f"{{{_items(node)}}}",
     Op.BUILDER: lambda node: f"{{{_items(node, ' | ')}}}",
     Op.SET_OPERATION: lambda node: _items(node, _SET_SIGNS[node.data]),
-    Op.LIST: lambda node: _items(node, " or " if node.data == "or" else f"{node.data} "),
+    Op.LIST: lambda node: _items(node, f" {node.data} " if node.data.isalpha() else f"{node.data} "),
     Op.RATIO: lambda node: _items(node, " : "),
     Op.QUANTITY: _quantity,
     Op.CASES: lambda node: f"cases [{_items(node, '; ')}]",

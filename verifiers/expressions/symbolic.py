@@ -18,6 +18,7 @@ from verifiers.expressions.errors import UndecidedError
 from verifiers.expressions.tree import Node, Op, difference, free_symbols
 
 _DIGITS = 30
+_UNDEFINED = (sympy.zoo, sympy.nan)
 _FUNCTIONS: dict[str, Callable[..., Any]] = {
     "sin": sympy.sin, "cos": sympy.cos, "tan": sympy.tan, "cot": sympy.cot, "sec": sympy.sec, "csc": sympy.csc,
     "arcsin": sympy.asin, "arccos": sympy.acos, "arctan": sympy.atan, "arccot": sympy.acot, "arcsec": sympy.asec,
@@ -66,14 +67,17 @@ def same(gold: Node, answer: Node) -> bool | None:
 
 
 def _same_values(gold: Any, answer: Any) -> bool | None:
-    gap = (gold - answer).doit()
-    unfinished = (sympy.Integral, sympy.Limit, sympy.Derivative, sympy.Sum, sympy.Product)
-    antiderivatives = [part for part in gap.atoms(sympy.Integral) if not part.limits[0][1:]]
-    if not antiderivatives and gap.has(*unfinished) and gap.free_symbols:
+    if gold.has(*_UNDEFINED) or answer.has(*_UNDEFINED):
         return None
-    variables = {part.variables[0] for part in (gold - answer).atoms(sympy.Integral) if not part.limits[0][1:]}
+    unfinished = (sympy.Integral, sympy.Limit, sympy.Derivative, sympy.Sum, sympy.Product)
+    variables = _antiderivative_variables(gold)
+    if variables is None or not (_antiderivative_variables(answer) or set()) <= variables:
+        return None
+    gap = (gold - answer).doit()
     for variable in variables:  # antiderivatives are equal up to a constant
         gap = gap.diff(variable)
+    if gap.has(*_UNDEFINED) or (gap.has(*unfinished) and gap.free_symbols):
+        return None
     if not gap.free_symbols:
         value = gap.evalf(_DIGITS, chop=False)
         if not value.is_number or value.has(*unfinished, sympy.zoo, sympy.nan):
@@ -86,6 +90,14 @@ def _same_values(gold: Any, answer: Any) -> bool | None:
         return True
     verdict = simple.equals(0)
     return verdict if verdict is None else bool(verdict)
+
+
+def _antiderivative_variables(expression: Any) -> set[Any] | None:
+    """The variables of the indefinite integrals that are terms; None where one stands inside something else."""
+    terms = [term.as_coeff_Mul()[1] for term in sympy.Add.make_args(expression)]
+    own = [term for term in terms if isinstance(term, sympy.Integral) and not term.limits[0][1:]]
+    inside = [part for part in expression.atoms(sympy.Integral) if not part.limits[0][1:]]
+    return {term.variables[0] for term in own} if len(own) == len(inside) else None
 
 
 def _is_relation(node: Node) -> bool:

@@ -15,7 +15,6 @@ from typing import Any, NamedTuple
 
 from verifiers.numeric import Form, Number
 
-
 _LETTERS = re.compile(r"\\?[A-Za-z]")
 
 
@@ -65,7 +64,7 @@ class Op(StrEnum):
     SET_OPERATION = "set_operation"
     """data: "union", "intersection" or "minus"; args: two or more sets."""
     LIST = "list"
-    """args: items; data: what separates them: ",", ";" or "or"."""
+    """args: items; data: what separates them: ",", ";", "and" or "or"."""
     RATIO = "ratio"
     """args: two or more terms, 1 : 2 : 3."""
     QUANTITY = "quantity"
@@ -164,9 +163,7 @@ def free_symbols(node: Node) -> frozenset[str]:
 
 def indexed_symbols(node: Node, index: str) -> bool:
     """Whether a tree has a variable whose subscript names an index, as a_k does k."""
-    return any(
-        part.op is Op.SYMBOL and index in _LETTERS.findall(part.data.partition("_")[2]) for part in walk(node)
-    )
+    return any(part.op is Op.SYMBOL and index in _LETTERS.findall(part.data.partition("_")[2]) for part in walk(node))
 
 
 def substitute(node: Node, name: str, value: Node) -> Node:

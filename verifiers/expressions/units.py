@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
+from verifiers.words import spelled_number
+
 _LONG = (
     "meter metre kilometer kilometre centimeter centimetre millimeter millimetre decimeter decimetre"
     " micrometer nanometer micron inch foot yard mile second minute hour day week month year century"
@@ -42,6 +44,7 @@ _SHORT |= {
     "kms": "km",
 }
 _AMBIGUOUS = frozenset(("m s h d g t l L N J W V A C F T H K V").split())
+_PLAIN = frozenset(("m", "s", "g", "L", "J", "N", "W", "V", "\\Omega"))
 _CURRENCIES = {
     "$": ("USD", 1), "dollar": ("USD", 1), "usd": ("USD", 1), "us dollar": ("USD", 1), "cent": ("USD", 100),
     "€": ("EUR", 1), "euro": ("EUR", 1), "eur": ("EUR", 1),
@@ -51,14 +54,15 @@ _CURRENCIES = {
 }  # fmt: skip
 _CHANGING = frozenset(
     (
-        "half halves third thirds quarter quarters fourth fourths fifth fifths sixth sixths seventh eighth"
-        " eighths ninth tenth tenths hundredth hundredths thousandth thousandths dozen dozens score gross pair"
-        " pairs hundred hundreds thousand thousands million millions billion billions trillion trillions"
-        " hundredfold squared cubed factorial double triple twice thrice times plus minus over less more fewer"
-        " least most about approximately around roughly nearly almost not no or and but if when where then"
-        " than to from of the a an is are was be as remainder mod modulo base percent percentage pct power"
-        " root th st nd rd true false yes wrong incorrect otherwise else unknown maybe possibly up down"
-        " positive negative each only even odd"
+        "half halves third thirds quarter quarters fourth fourths fifth fifths sixth sixths seventh eighth eighths"
+        " ninth tenth tenths hundredth hundredths thousandth thousandths dozen dozens score gross pair pairs hundred"
+        " hundreds thousand thousands million millions billion billions trillion trillions hundredfold squared cubed"
+        " factorial double triple twice thrice times plus minus over less more fewer least most about approximately"
+        " around roughly nearly almost not no or and but if when where then than to from of the a an is are was be as"
+        " remainder mod modulo base percent percentage pct power root th st nd rd below above under zero tens ones"
+        " lakh lakhs crore crores googol zillion zillions point choose inverse inverses reciprocal reciprocals"
+        " complement prime primes square cube cubes nonsense nothing none infinity true false yes wrong incorrect"
+        " otherwise else unknown maybe possibly up down positive negative each only even odd"
     ).split()
 )
 _TEMPERATURES = {"°c": "°C", "degrees celsius": "°C", "celsius": "°C", "°f": "°F", "fahrenheit": "°F"}
@@ -104,7 +108,11 @@ def read_unit(text: str) -> Unit | None:
     if factors is not None:
         return Unit(" ".join(f"{name}^{exponent}" for name, exponent in factors), "physical", factors)
     words = re.split(r"[ -]", lower)
-    if len(words) > 3 or not all(word.isalpha() and len(word) > 1 for word in words):
+    if (
+        len(words) > 2
+        or any(spelled_number(word) is not None for word in words)
+        or not all(word.isalpha() and len(word) > 1 for word in words)
+    ):
         return None
     if any(word in _CHANGING or word.rstrip("s") in _CHANGING for word in words):
         return None
@@ -119,6 +127,16 @@ def is_unit(text: str) -> bool:
 def is_named_unit(word: str) -> bool:
     """Whether a run of letters after a value is a unit and no product of variables."""
     return len(word) > 1 and (_known(word) is not None or _currency(word.lower()) is not None)
+
+
+def is_plain_unit_letter(letter: str) -> bool:
+    """Whether a single letter right after a number is a unit where nothing else says so."""
+    return letter in _PLAIN
+
+
+def is_radian(unit: Unit) -> bool:
+    """Whether a unit is the radian."""
+    return unit.factors in ((("rad", 1),), (("radian", 1),))
 
 
 def is_unit_letter(letter: str) -> bool:
