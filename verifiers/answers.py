@@ -16,6 +16,7 @@ from verifiers.feedback import DEFAULT_FEEDBACK_LEVEL, feedback_text
 from verifiers.lists import ListComparer, split_list
 from verifiers.mathematics import ExpressionComparer, NumberComparer, read
 from verifiers.multiple_choice import ChoiceComparer
+from verifiers.normalize import unwrap
 from verifiers.numeric import Form, parse_number
 from verifiers.service import Outcome, OutcomeKind, in_worker, shared_pool
 from verifiers.types import AnswerKind, FrozenDict, Reference, Status, Verdict
@@ -226,14 +227,16 @@ def infer_kind(answer: str, choices: Sequence[str] = ()) -> AnswerKind:
     """The kind of a gold answer.
 
     With choices it is `CHOICE`; else a number by how it is written; else an `EXPRESSION` where it can be
-    read as mathematics; else a `LIST` where it has brackets and commas; else, and for a single letter, `TEXT`.
+    read as mathematics; else a `LIST` where it has brackets and commas; else, and for a single capital letter, `TEXT`.
     """
     if choices:
         return AnswerKind.CHOICE
     number = parse_number(answer)
     if number is not None:
         return _KIND_OF_FORM[number.form]
-    if len(answer.strip()) > 1 and read(answer) is not None:
+    written = unwrap(answer)
+    is_letter = len(written) == 1 and written.isupper()
+    if not is_letter and read(answer) is not None:
         return AnswerKind.EXPRESSION
     brackets, elements = split_list(answer)
     if len(elements) > 1 and all(elements) and brackets:

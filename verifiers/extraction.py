@@ -25,8 +25,8 @@ _BOX = re.compile(r"\\f?box")
 _BOX_TOKEN = re.compile(r"\\f?box(?:ed)?\s?\{|\\boxed ?(?=[^\s{}\\A-Za-z])[^\s{}$\\,]{1,40}|\\.|[{}]", re.DOTALL)
 _STATEMENT = re.compile(
     r"\b(?:(final\s{1,3})?answer|(?:correct|right|best)\s{1,3}(?:option|choice|letter))"
-    r"(?:\*\*)?\s{0,3}(?:(?:is|would\s+be|should\s+be)\b|[:=])",
-    re.IGNORECASE,
+    r"(?:\*\*)?\s{0,3}(?:(?:is|would\s+be|should\s+be)\b|[:=：])|^####(?=\s)",
+    re.IGNORECASE | re.MULTILINE,
 )
 _FORMULA = re.compile(r"\$\$([^$]+)\$\$|\$([^$\n]+)\$|\\\((.+?)\\\)|\\\[(.+?)\\\]", re.DOTALL)
 _CLOSES_FORMULA = re.compile(r"(?:\$|\\\]|\\\))[\s.*]*\Z")
@@ -48,7 +48,7 @@ _LONGEST_STATEMENT = 1_000
 _LONGEST_DENIAL = 40
 _MOST_PARTS = 20
 _SHORTEST_FORMULA_LINE = 6
-_BEFORE_STATEMENT = " \t\r\n:=*"
+_BEFORE_STATEMENT = " \t\r\n:=*："
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,9 +160,10 @@ def statements(region: str) -> list[str]:
         if _DENIED_STATEMENT.search(region, max(0, match.start() - _LONGEST_DENIAL), match.start()):
             continue
         text = region[match.end() : min(end, match.end() + _LONGEST_STATEMENT)].lstrip(_BEFORE_STATEMENT)
-        line = text.partition("\n")[0]
-        stop = _SENTENCE_END.search(line)
-        statement = line[: stop.start()] if stop else line
+        formula = _FORMULA.match(text)
+        line = text[: formula.end()] if formula else text.partition("\n")[0]
+        stop = None if formula and "\n" in line else _SENTENCE_END.search(line)
+        statement = (line[: stop.start()] if stop else line).rstrip(" *")
         if statement.strip().lower() not in _FILLER:
             found.append(statement)
     return found
@@ -212,7 +213,7 @@ def readings(sentence: str, method: str) -> list[str]:
     if copulas and (method == "last_line" or _SENTENCE_START.match(sentence)):
         before = sentence[: copulas[-1].end()]
         if not _DENIAL.search(before):
-            found.append(sentence[len(before) :].rstrip(" .*"))
+            found.append(sentence[len(before) :].strip(" .*"))
     formula = last_formula(sentence)
     if formula is not None and method == "last_line" and not _DENIAL.search(sentence):
         found.append(formula)

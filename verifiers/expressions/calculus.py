@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from verifiers.expressions.reader import TokenReader
-from verifiers.expressions.tree import Node, Op, number
+from verifiers.expressions.tree import Node, Op, number, symbol
 
 _DIFFERENTIALS = frozenset({"d", "\\partial"})
 
@@ -15,6 +15,12 @@ class CalculusParser(TokenReader):
         """A fraction, or a derivative that is written as one."""
         top = self.tex_argument()
         bottom = self.tex_argument()
+        factors = top.args if top.op is Op.MUL else ()
+        if self.integrals and len(factors) > 1 and factors[-2] == symbol("d") and factors[-1].op is Op.SYMBOL:
+            self.above_bar = factors[-1].data  # the dx of dx/x
+            others = factors[:-2]
+            top = self.make(Op.MUL, others) if len(others) > 1 else others[0] if others else number(1)
+            return self.make(Op.DIV, (top, bottom))
         variables = _differentials(bottom)
         if variables:
             is_operator, rest = _differentiated(top)
@@ -78,12 +84,14 @@ class CalculusParser(TokenReader):
         """An integral."""
         self.advance()
         low, high = self.scripts()
+        outer, self.above_bar = self.above_bar, ""
         self.integrals += 1
         self.enter()
         body = number(1) if self.at_differential() else self.sum()
         self.leave()
         self.integrals -= 1
-        variable = self.differential()
+        variable = self.above_bar or self.differential()
+        self.above_bar = outer
         if (low is None) != (high is None):
             self.fail("an integral with one limit")
         args = (body,) if low is None or high is None else (body, low[0], high[0])

@@ -26,7 +26,10 @@ class EnvironmentParser(TokenReader):
             node = self.make(Op.MATRIX, [self.make(Op.LIST, row, ",") for row in rows])
             return self.make(Op.CALL, (node,), "det") if name in ("vmatrix", "Vmatrix") else node
         if name == "cases":
-            return self.make(Op.CASES, [self.make(Op.LIST, row, ",") for row in self.rows(name)])
+            rows = self.rows(name)
+            if all(len(row) == 1 for row in rows):  # a system behind a brace
+                return self.make(Op.LIST, [row[0] for row in rows], ",")
+            return self.make(Op.CASES, [self.make(Op.LIST, row, ",") for row in rows])
         if name.rstrip("*") in _SYSTEMS:
             rows = self.rows(name, joined=True)
             clauses = [row[0] for row in rows]

@@ -180,6 +180,8 @@ class Equivalence:
         return _all(self._same(cell, other) for cell, other in pairs)
 
     def _is_set(self, node: Node) -> bool:
+        if node.op is Op.LIST and node.data == "or" and all(map(self._is_set, node.args)):
+            return True
         if node.op in _SETS or (node.op is Op.CONSTANT and node.data in ("R", "empty")):
             return True
         return node.op is Op.GROUP and (node.data in ("[)", "(]") or any(end in _INFINITE for end in node.args))
@@ -200,6 +202,8 @@ class Equivalence:
         return None if Op.BUILDER in (gold.op, answer.op) else False
 
     def _as_set(self, node: Node) -> RealSet:
+        if node.op is Op.LIST and node.data == "or" and all(map(self._is_set, node.args)):
+            return RealSet(part for item in node.args for part in from_set(item))
         if node.op is Op.RELATION or node.op is Op.LIST:
             return from_condition(node)[1]
         return from_set(node)
@@ -209,8 +213,10 @@ class Equivalence:
             verdict = self._condition_lists(gold, answer)
             if verdict is not None:
                 return verdict
-        if "or" in (gold.data, answer.data) and "and" in (gold.data, answer.data) and gold.op is answer.op:
-            return False
+        if gold.op is answer.op is Op.LIST and {gold.data, answer.data} == {"and", "or"}:
+            signs = {sign for item in gold.args if item.op is Op.RELATION for sign in item.data}
+            if not signs <= {"="}:
+                return False
         names, others = relations.assigned_names(gold), relations.assigned_names(answer)
         if names and others and gold.op is answer.op is Op.LIST and not relations.same_unknown(names, others):
             complete = len(names) == len(gold.args) and len(others) == len(answer.args)
@@ -260,6 +266,9 @@ class Equivalence:
         return None if unclear else False
 
     def _relations(self, gold: Node, answer: Node) -> bool | None:
+        gold, answer = relations.spread(gold, answer)
+        if Op.RELATION not in (gold.op, answer.op):
+            return self._collections(gold, answer)
         verdict = self._assigned(gold, answer)
         if verdict is not None:
             return verdict
@@ -280,7 +289,8 @@ class Equivalence:
         if result is not None:
             return self._same(result, plain) if relation is gold else self._same(plain, result)
         if relation.op is Op.RELATION and relation.data == ("in",):
-            if plain.op is Op.LIST or not relations.is_name(relation.args[0]):
+            is_finite = relation.args[1].op is Op.SET
+            if (plain.op is Op.LIST and not is_finite) or not relations.is_name(relation.args[0]):
                 return False
             return self._same(relation.args[1], plain) if relation is gold else self._same(plain, relation.args[1])
         interval = _bounds(relation, plain)

@@ -59,6 +59,8 @@ _SUBSCRIPT = re.compile(f"[{symbols.SUBSCRIPT_CLASS}]+")
 _GROUP_IN_SCRIPT = re.compile(r"\s*\{([A-Za-z* ]+)\}")
 _CONJUNCTIONS = {"and": "and", "or": "or", "oder": "or", "und": "and", "et": "and"}
 _CLOCK = re.compile(r"(?<=[0-9])(?:\s|\\text\{|\\mathrm\{|~|\\,)*(?:([aApP])\.\s?[mM]\.|([aApP])[mM](?![A-Za-z]))\}?")
+_TEMPERATURE = re.compile(r"(?:degrees? )?([Cc]elsius|[Ff]ahrenheit)\b")
+_BASE = re.compile(r"\s?\(base (\d+)\)")
 _TIMES_TEN = re.compile(r"(?<=[0-9])\s?[xX]\s?(?=10\s?\^)")
 _ESCAPED_TWICE = re.compile(r"\\\\(?=[A-Za-z]{2}|[(){}])")
 _DEGREE = re.compile(r"\s*(?:\{\s*(?:\\circ|\\degree|o)\s*\}|\\circ(?![A-Za-z])|\\degree(?![A-Za-z]))")
@@ -93,6 +95,10 @@ def _single_backslashes(text: str) -> str:
 
 def _plain(text: str) -> str:
     text = _TIMES_TEN.sub("*", _CLOCK.sub(_meridiem, text))
+    if "elsius" in text or "ahrenheit" in text:
+        text = _TEMPERATURE.sub(_temperature, text)
+    if "(base" in text:
+        text = _BASE.sub(r"_{\1}", text)
     if text.isascii():
         return text
     text = _SUPERSCRIPT.sub(lambda m: f"^{{{m.group().translate(symbols.SUPERSCRIPTS)}}}", text)
@@ -101,6 +107,10 @@ def _plain(text: str) -> str:
     if text.isascii():
         return text
     return "".join(_vulgar(character) for character in text)
+
+
+def _temperature(match: re.Match[str]) -> str:
+    return rf"\text{{{match.group(1).lower()}}}"
 
 
 def _meridiem(match: re.Match[str]) -> str:
@@ -313,6 +323,8 @@ class _Lexer:
             pass
         elif name in ("mathrm", "rm", "operatorname", "text", "textrm") and words in ("d", "e", "i", "T"):
             self.add("word", words)
+        elif lower in ("degrees celsius", "degrees fahrenheit", "celsius", "fahrenheit"):
+            self.add("text", "celsius" if "celsius" in lower else "fahrenheit")
         elif words[0] in "0123456789.-+($" and any(character.isdigit() for character in words):
             self.text = f"{self.text[: self.at]} {words}{self.text[self.at :]}"  # \text{13} is 13
         else:

@@ -20,8 +20,8 @@ import re
 
 from verifiers.expressions import units
 from verifiers.expressions.errors import ParseError
-from verifiers.expressions.lexer import tokenize
-from verifiers.expressions.tree import Node, Op, constant, symbol
+from verifiers.expressions.lexer import Token, tokenize
+from verifiers.expressions.tree import Node, Op, constant, number, symbol
 from verifiers.expressions.values import ValueParser
 
 _TIME = ("[01]?[0-9]|2[0-4]", ":", "[0-5][0-9]", ":", "[0-5][0-9]")
@@ -41,9 +41,7 @@ def parse(text: str, *, grouping: bool = True) -> Node:
 
     """
     tokens = tokenize(text, grouping=grouping)
-    if all(token.kind in ("word", "text", "end", "separator", "letter") for token in tokens) and any(
-        len(token.text) > 1 and token.kind in ("word", "text") for token in tokens
-    ):
+    if all(token.kind in ("word", "text", "end", "separator") for token in tokens) and any(map(_is_word, tokens)):
         raise ParseError("words only")
     parser = _Parser(tokens)
     try:
@@ -52,6 +50,13 @@ def parse(text: str, *, grouping: bool = True) -> Node:
         raise ParseError("nested too deeply") from None
     parser.expect("end")
     return node
+
+
+def _is_word(token: Token) -> bool:
+    """Whether a token is a word and no variable or product of two."""
+    if token.kind == "text":
+        return len(token.text) > 1
+    return token.kind == "word" and (len(token.text) > 2 or (len(token.text) == 2 and not token.text.islower()))
 
 
 class _Parser(ValueParser):
@@ -165,10 +170,28 @@ class _Parser(ValueParser):
             space = " " if unit and unit[-1].isalpha() and self.token.kind in ("text", "word") else ""
             unit += space + self.advance().text
         unit = unit.replace("{", "").replace("}", "").strip(" .,")
+        mixed = self.mixed_units(node, start)
+        if mixed is not None:
+            return mixed
         if not units.is_unit(unit):
             self.at = start
             self.fail(f"{unit!r} is no unit")
         return self.make(Op.QUANTITY, (node,), unit)
+
+    def mixed_units(self, node: Node, start: int) -> Node | None:
+        """The value of "1 hour 30 minutes" in its first unit; None for anything else, which is left as it was."""
+        end, self.at = self.at, start
+        first = units.read_unit(self.advance().text)
+        if first is not None and first.kind == "physical" and self.token.kind == "number":
+            amount = self.number(self.advance())
+            second = units.read_unit(self.token.text) if self.token.kind in ("word", "text") else None
+            factor = None if second is None else units.ratio(second, first)
+            if factor is not None:
+                self.advance()
+                rest = self.make(Op.MUL, (number(factor), amount))
+                return self.make(Op.QUANTITY, (self.make(Op.ADD, (node, rest)),), self.tokens[start].text)
+        self.at = end
+        return None
 
     def bracket(self) -> Node:
         """What stands in brackets: a value, a point or interval, a set."""

@@ -27,6 +27,7 @@ class TokenReader:
         self.builders = 0
         self.integrals = 0
         self.side = ""
+        self.above_bar = ""
 
     @property
     def token(self) -> Token:

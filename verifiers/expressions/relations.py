@@ -50,6 +50,8 @@ def is_name(node: Node) -> bool:
             or (node.data not in ("abs", "norm") and all(map(is_name, node.args)))
             or (node.data in ("abs", "norm") and node.args[0].op is Op.MUL and is_name(node.args[0]))
         )
+    if node.op is Op.MUL and node.args[0] == Node(Op.SYMBOL, data="m"):  # m∠A
+        return len(node.args) == 2 and node.args[1].op is Op.SYMBOL and node.args[1].data.startswith("∠")
     if node.op is Op.MUL:
         return all(part.op is Op.SYMBOL and part.data[:1].isupper() for part in node.args)
     if node.op in (Op.DIV, Op.RATIO, Op.GROUP, Op.LIST):
@@ -89,6 +91,30 @@ def renamed(gold: Assignment, answer: Assignment) -> Assignment | None:
     for old, new in zip(second.args, first.args):
         value = substitute(value, old.data, new)
     return Assignment(first, value)
+
+
+def spread(gold: Node, answer: Node) -> tuple[Node, Node]:
+    """Both trees, "(x, y) = (1, 2)" and "x = y = 1" as lists of assignments where the other one is such a list."""
+    sides = [_spread(gold), _spread(answer)]
+    lists = [bool(assigned_names(side)) for side in (gold, answer)]
+    if sides[0] is not None and (lists[1] or sides[1] is not None):
+        gold = sides[0]
+    if sides[1] is not None and (lists[0] or sides[0] is not None):
+        answer = sides[1]
+    return gold, answer
+
+
+def _spread(node: Node) -> Node | None:
+    if node.op is not Op.RELATION or set(node.data) != {"="}:
+        return None
+    *names, value = node.args
+    is_point = len(names) == 1 and names[0].op is value.op is Op.GROUP and len(names[0].args) == len(value.args)
+    if is_point and all(part.op is Op.SYMBOL for part in names[0].args):
+        pairs = zip(names[0].args, value.args)
+        return Node(Op.LIST, tuple(Node(Op.RELATION, pair, ("=",)) for pair in pairs), ",")
+    if len(names) > 1 and all(name.op is Op.SYMBOL for name in names) and not free_symbols(value):
+        return Node(Op.LIST, tuple(Node(Op.RELATION, (name, value), ("=",)) for name in names), ",")
+    return None
 
 
 def assigned_names(node: Node) -> list[Node]:

@@ -7,14 +7,17 @@ from fractions import Fraction
 
 from verifiers.expressions.calculus import CalculusParser
 from verifiers.expressions.environments import EnvironmentParser
-from verifiers.expressions.tree import Node, Op, constant, free_symbols, number, symbol
+from verifiers.expressions.tree import Node, Op, constant, free_symbols, negative, number, symbol
 from verifiers.numeric import Form, Number
+from verifiers.words import spelled_number
 
 _INVERSE = {"sin": "arcsin", "cos": "arccos", "tan": "arctan", "cot": "arccot", "sec": "arcsec", "csc": "arccsc"}
 _INVERSE |= {"sinh": "arsinh", "cosh": "arcosh", "tanh": "artanh"}
 _ARITIES = dict.fromkeys(("gcd", "lcm", "max", "min"), (1, 100)) | dict.fromkeys(
     ("binomial", "permutation", "mod", "root"), (2, 2)
 )
+_MOST_POINTS = 4
+_HALF_LINES = {"R+": "+()", "R-": "-()", "R>0": ">()", "R>=0": ">[)", "R<0": "<()", "R<=0": "<(]"}
 
 
 class StructureParser(CalculusParser, EnvironmentParser):
@@ -114,14 +117,32 @@ class StructureParser(CalculusParser, EnvironmentParser):
             return self.number_set()
         if name in ("transparent", "overline") or name.startswith("accent"):
             inner = self.bracket() if self.token.kind == "open" and self.token.text == "{" else self.script()
-            if name == "transparent" or _is_segment(inner):
+            if name == "transparent":
                 return inner
+            if _is_segment(inner):
+                ordered = "vec" in name or "arrow" in name
+                return self.make(Op.CALL, inner.args, "vector") if ordered else inner
             if name == "overline" and not free_symbols(inner):
                 return self.make(Op.CALL, (inner,), "conj")
             return self.make(Op.CALL, (inner,), name.removeprefix("accent "))
+        if name in ("∠", "△"):
+            return self.named_points(name)
         if name == "partial":
             return symbol("\\partial")
         return self.fail(f"the command \\{name} is not read here")
+
+    def named_points(self, mark: str) -> Node:
+        """An angle or a triangle: one name, an angle's ends in either order."""
+        letters = ""
+        while (
+            self.token.kind == "word" and self.token.text.isupper() and len(letters + self.token.text) <= _MOST_POINTS
+        ):
+            letters += self.advance().text
+        if not letters:
+            if self.token.kind not in ("number", "word", "letter"):
+                self.fail(f"{mark} without a name")
+            return symbol(mark + self.advance().text)
+        return symbol(mark + (min(letters, letters[::-1]) if mark == "∠" else letters))
 
     def number_set(self) -> Node:
         """What follows \\mathbb."""
@@ -129,6 +150,13 @@ class StructureParser(CalculusParser, EnvironmentParser):
         if self.at_operator("^") and self.peek().text in "+-*":
             self.advance()
             text += self.advance().text
+        if self.at_operator("_"):
+            self.advance()
+            text += self.script_text()
+        half = _HALF_LINES.get(text)
+        if half is not None:
+            ends = (number(0), constant("inf")) if half[0] in "+>" else (negative(constant("inf")), number(0))
+            return self.make(Op.GROUP, ends, half[1:])
         return constant(text) if text in ("R", "Q", "Z", "N", "C") else symbol(f"mathbb{text}")
 
     def root(self, name: str) -> Node:
@@ -146,9 +174,12 @@ class StructureParser(CalculusParser, EnvironmentParser):
     def repeating(self, digits: str) -> Number:
         r"""The number of "0.1\overline{6}", of which "0.1" is read already."""
         self.advance()
-        self.expect("open", "{")
+        braced = self.token.text == "{"
+        if braced:
+            self.advance()
         period = self.expect("number").text
-        self.expect("close", "}")
+        if braced:
+            self.expect("close", "}")
         whole, point, decimals = digits.partition(".")
         if not point or not period.isdigit():
             self.fail("a period that is no run of digits")
@@ -180,6 +211,9 @@ class StructureParser(CalculusParser, EnvironmentParser):
         """A number in another base, after its digits."""
         self.advance()
         base = self.script()
+        spelled = spelled_number(base.data) if base.op is Op.SYMBOL else None
+        if spelled is not None:
+            base = number(spelled)
         if base.op is not Op.NUMBER or not 2 <= base.data.value <= 36 or base.data.value.denominator != 1:
             self.fail("a number base from 2 to 36 must follow the subscript sign")
         value = node.data.value

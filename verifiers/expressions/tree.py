@@ -111,6 +111,8 @@ def negative(node: Node) -> Node:
     """The node with the opposite sign."""
     if node.op is Op.NEG:
         return node.args[0]
+    if node.op is Op.QUANTITY:
+        return Node(Op.QUANTITY, (negative(node.args[0]),), node.data)
     if node.op is Op.NUMBER:
         old: Number = node.data
         return Node(Op.NUMBER, data=Number(-old.value, old.form, old.digits, old.place))

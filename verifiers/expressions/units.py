@@ -43,7 +43,28 @@ _SHORT |= {
     "amps": "ampere",
     "kms": "km",
 }
-_AMBIGUOUS = frozenset(("m s h d g t l L N J W V A C F T H K V").split())
+_PREFIXES = {"n": "nano", "u": "micro", "μ": "micro", "m": "milli", "k": "kilo", "M": "mega", "G": "giga", "p": "pico"}
+_PREFIXED = {
+    "s": "second",
+    "g": "gram",
+    "A": "ampere",
+    "V": "volt",
+    "W": "watt",
+    "J": "joule",
+    "N": "newton",
+    "Pa": "pascal",
+}
+_PREFIXED |= {
+    "Hz": "hertz",
+    "eV": "electron_volt",
+    "L": "liter",
+    "mol": "mole",
+    "F": "farad",
+    "C": "coulomb",
+    "T": "tesla",
+}
+_PREFIXED |= {"Ω": "ohm", "cal": "calorie", "m": "meter"}
+_AMBIGUOUS = frozenset(("m s h d g t l L N J W V A C F T H K \\Omega").split())
 _PLAIN = frozenset(("m", "s", "g", "L", "J", "N", "W", "V", "\\Omega"))
 _CURRENCIES = {
     "$": ("USD", 1), "dollar": ("USD", 1), "usd": ("USD", 1), "us dollar": ("USD", 1), "cent": ("USD", 100),
@@ -66,9 +87,17 @@ _CHANGING = frozenset(
     ).split()
 )
 _TEMPERATURES = {"°c": "°C", "degrees celsius": "°C", "celsius": "°C", "°f": "°F", "fahrenheit": "°F"}
+_SYNONYMS = {
+    "milliamp": "mA",
+    "milliamps": "mA",
+    "electron volt": "eV",
+    "electron volts": "eV",
+    "sq unit": "square unit",
+}
+_SYNONYMS |= {"sq units": "square unit", "sq. units": "square unit", "units^2": "square unit", "unit^2": "square unit"}
 _SPELLED = {"square": 2, "sq": 2, "cubic": 3, "cu": 3}
 _PART = re.compile(r"(\\?[A-Za-zΩμ$€£¥₹°%]+)(?:\^?(-?[0-9]))?")
-_MARKUP = re.compile(r"\\(?:text|mathrm|rm|mbox)(?![A-Za-z])|\\[,;: ]|(?<!\^)\\(?=[$%])|[{}~]")
+_MARKUP = re.compile(r"\\(?:text|mathrm|rm|mbox|cdot|times)(?![A-Za-z])|\\[,;: ]|(?<!\^)\\(?=[$%])|[{}~]")
 _LONGEST = 60
 
 
@@ -99,6 +128,8 @@ def read_unit(text: str) -> Unit | None:
         return Unit("%", "percent")
     if lower in ("°", "degree", "degrees", "deg"):
         return Unit("°", "degree")
+    lower = _SYNONYMS.get(lower, lower)
+    text = _SYNONYMS.get(lower, text)
     if lower in _TEMPERATURES:
         return Unit(_TEMPERATURES[lower], "noun")
     currency = _currency(lower)
@@ -178,6 +209,8 @@ def _currency(lower: str) -> tuple[str, int] | None:
 def _known(word: str) -> str | None:
     if word in _SHORT:
         return _SHORT[word]
+    if len(word) > 1 and word[1:] in _PREFIXED and word[0] in _PREFIXES:
+        return _PREFIXES[word[0]] + _PREFIXED[word[1:]]
     lower = word.lower()
     if lower in _IRREGULAR:
         return _IRREGULAR[lower]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from fractions import Fraction
 
 from verifiers.expressions import units
@@ -10,6 +11,9 @@ from verifiers.expressions.structures import StructureParser
 from verifiers.expressions.tree import Node, Op, constant, negative, number, symbol
 from verifiers.numeric import Form, Number, parse_number
 
+_PERIOD = re.compile(r"(?<=[0-9.])([0-9]{1,6}?)\1{1,}\1?$")
+_SCALES = {"thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12, "dozen": 12, "hundred": 100}
+_CURRENCY_CODES = frozenset({"USD", "EUR", "GBP", "CNY", "RMB", "JPY", "INR"})
 MAX_WORD = 3
 """Longest run of small letters that is read as a product of variables; a longer one is a word."""
 _WORDS = frozenset(
@@ -45,7 +49,10 @@ class ValueParser(StructureParser):
             if sign in "±∓":
                 return self.make(Op.PLUS_MINUS, (node,), 1 if sign == "±" else -1)
             return negative(node) if sign == "-" else node
-        if self.token.kind == "currency":
+        if self.token.kind == "word" and self.token.text == "US" and self.peek().kind == "currency":
+            self.advance()
+        is_code = self.token.kind == "word" and self.token.text in _CURRENCY_CODES and self.peek().kind == "number"
+        if self.token.kind == "currency" or is_code:
             sign = self.advance().text
             return self.make(Op.QUANTITY, (self.signed_product(),), sign)
         return self.product()
@@ -99,6 +106,8 @@ class ValueParser(StructureParser):
     def is_unit_ahead(self, before: Node) -> bool:
         """Whether the word here is the unit of the value before it."""
         word = self.token.text
+        if units.is_named_unit(word) and self.is_more_than_unit():
+            return False
         return units.is_named_unit(word) or (len(word) > MAX_WORD and not word.isupper())
 
     def is_mixed(self, before: Node) -> bool:
@@ -106,6 +115,20 @@ class ValueParser(StructureParser):
         following = (self.peek(0), self.peek(1), self.peek(2))
         plain = [token.text.isdigit() for token in (following[0], following[2])]
         return before.data.form is Form.INTEGER and following[1].text == "/" and all(plain) and self.token.spaced
+
+    def is_more_than_unit(self) -> bool:
+        """Whether a product goes on behind what might be a unit, as in 2mg sin x."""
+        ahead = 1
+        while self.peek(ahead).kind in ("word", "text", "number") or self.peek(ahead).text in (
+            "^",
+            "/",
+            "*",
+            "-",
+            "{",
+            "}",
+        ):
+            ahead += 1
+        return self.peek(ahead).kind in ("function", "constant", "structure", "letter", "open")
 
     def juxtaposed(self, node: Node) -> Node:
         """A factor and the next one, or a mixed number."""
@@ -115,7 +138,14 @@ class ValueParser(StructureParser):
             return self.mixed(node, int(top.text), int(bottom.text))
         is_fraction = self.token.kind == "structure" and self.token.text.endswith("frac")
         right = self.power()
-        if mixed and is_fraction and right.op is Op.DIV and all(part.op is Op.NUMBER for part in right.args):
+        percent = right.op is Op.QUANTITY and right.data == "%" and mixed and is_fraction
+        if percent:  # 12 1/2 %
+            return self.make(Op.QUANTITY, (self.mixed_or_product(node, right.args[0]),), "%")
+        return self.mixed_or_product(node, right) if mixed and is_fraction else self.times(node, right)
+
+    def mixed_or_product(self, node: Node, right: Node) -> Node:
+        """2 1/3 as a mixed number, 2 x/3 and 2 4/3 as products."""
+        if right.op is Op.DIV and all(part.op is Op.NUMBER for part in right.args):
             top, bottom = (part.data.value for part in right.args)
             if 0 < top < bottom and top.denominator == bottom.denominator == 1:
                 return self.mixed(node, int(top), int(bottom))
@@ -233,10 +263,25 @@ class ValueParser(StructureParser):
         value = parse_number(token.text)
         if value is None:
             self.fail(f"the number {token.text[:20]!r} is too large")
-        if self.token.kind == "structure" and self.token.text == "overline":
+        if self.token.kind == "structure" and self.token.text in ("overline", "accent dot"):
             value = self.repeating(token.text)
         assert isinstance(value, Number)
+        if self.token == ("letter", "...", False) and (period := _PERIOD.search(token.text)):
+            self.advance()
+            value = self.period(token.text, period)
+        if self.token.kind in ("word", "text") and self.token.text.lower() in _SCALES:
+            scaled = value.value * _SCALES[self.advance().text.lower()]
+            value = Number(scaled, Form.INTEGER if scaled.denominator == 1 else Form.DECIMAL)
         return self.make(Op.NUMBER, (), value)
+
+    def period(self, digits: str, found: re.Match[str]) -> Number:
+        """The number of "0.454545..", whose digits are seen to repeat."""
+        period = found.group(1)
+        start = digits.index(".") + 1
+        before = digits[start : found.start()]
+        value = Fraction(f"{digits[:start]}{before}0") if before else Fraction(f"{digits[:start]}0")
+        value += Fraction(int(period), (10 ** len(period) - 1) * 10 ** len(before))
+        return Number(value, Form.FRACTION)
 
     def word(self) -> Node:
         """A letter; of a longer run the first one, the rest stays for the next factor."""
