@@ -129,6 +129,14 @@ class AnswerVerifier(Verifier):
             message = f"the response is a {type(response).__name__}, not a string"
             _LOG.error("verifier %r: %s", self.name, message)
             return Extraction(None, Status.ERROR), Comparison(Status.ERROR, message=message)
+        try:
+            return self._found(response, comparer, reference)
+        except Exception as error:  # a verdict for every response; that the verifier failed is counted
+            _LOG.exception("verifier %r failed on a response", self.name)
+            message = f"The verifier failed: {type(error).__name__}: {error}"
+            return Extraction(None, Status.ERROR), Comparison(Status.ERROR, message=message)
+
+    def _found(self, response: str, comparer: Comparer, reference: Reference) -> tuple[Extraction, Comparison]:
         found = self.policy.extract(response, comparer.same, comparer.reads)
         if found.text is not None:
             return found, _compare(comparer, found.text, reference.answer)

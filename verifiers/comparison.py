@@ -16,6 +16,8 @@ MAX_ANSWER_CHARS = 10_000
 
 _ALTERNATIVE = re.compile(r"\b(?:and/)?or\b|\\lor\b|∨", re.IGNORECASE)
 _SEPARATOR = re.compile(r"\s?(?:[,;/]|\b(?:and/or|or|and)\b|&|\\lor\b|∨)\s?", re.IGNORECASE)
+_LETTER = re.compile(r"(?:(?:the )?(?:option|choice) )?\(?([A-Za-z])\)?[.):]?", re.IGNORECASE)
+_SHORT_WORDS = frozenset({"no", "up", "on", "in", "ok", "us", "uk", "tv", "am", "pm"})
 _PREFIX = re.compile(r"(?:the )?(?:final )?answer(?: is)? ?[:=]? ", re.IGNORECASE)
 
 
@@ -96,10 +98,13 @@ class TextComparer(Comparer):
 
     def __init__(self, gold: str) -> None:
         self._key = text_key(gold)
+        self._flat = flatten(gold)
+        letter = self._flat.strip("(). ")
+        self._letter = letter if len(letter) == 1 and letter.isalpha() else ""
 
     def compare(self, answer: str) -> Comparison:
         """Compare texts; one that offers alternatives, or the gold beside others, is ambiguous."""
-        if text_key(answer) == self._key or text_key(without_prefix(answer)) == self._key:
+        if self._is_gold(answer) or self._is_gold(without_prefix(answer)):
             return RIGHT
         if offers_alternatives(answer):
             return AMBIGUOUS
@@ -111,3 +116,12 @@ class TextComparer(Comparer):
     def key(self, answer: str) -> Hashable | None:
         """The text's normal form."""
         return text_key(answer)
+
+    def _is_gold(self, answer: str) -> bool:
+        if self._letter and (match := _LETTER.fullmatch(flatten(answer))):
+            return match.group(1).upper() == self._letter.upper()
+        if text_key(answer) != self._key:
+            return False
+        # the case of a symbol is what it is: Co is not CO
+        is_symbol = len(self._flat) == 2 and not self._flat.islower() and self._key not in _SHORT_WORDS
+        return not is_symbol or flatten(answer).rstrip(".") == self._flat

@@ -29,6 +29,8 @@ _STATEMENT = re.compile(
     re.IGNORECASE | re.MULTILINE,
 )
 _FORMULA = re.compile(r"\$\$([^$]+)\$\$|\$([^$\n]+)\$|\\\((.+?)\\\)|\\\[(.+?)\\\]", re.DOTALL)
+_LONG_FORMULA = re.compile(r"\$\$.+?\$\$|\$[^$]{1,400}\$|\\\(.+?\\\)|\\\[.+?\\\]", re.DOTALL)
+_SIGN_BEHIND = re.compile(r"\s?(?:\\%|%|\^\s?\{?\\circ\}?)")
 _CLOSES_FORMULA = re.compile(r"(?:\$|\\\]|\\\))[\s.*]*\Z")
 _COPULA = re.compile(r"\b(?:is|are|equals|be)\b[\s:]*", re.IGNORECASE)
 _SENTENCE_START = re.compile(r"\W{0,3}(?:the|there|this|it|so|thus|therefore|hence|we|our)\b", re.IGNORECASE)
@@ -42,8 +44,12 @@ _DENIED_STATEMENT = re.compile(
 )
 _OPTION_LINE = re.compile(r"[ \t*]*\(?([A-Z])(?:\)|[.:])")
 _LONE_LETTER_LINE = re.compile(r"\s*\**\(?([A-Z])\)?[.:]?\**[ \t]*\n")
+_HEDGE = re.compile(r"\b(?:or|and|not)\b", re.IGNORECASE)
+_SHORT_ANSWER = re.compile(r"[0-9]|\b[A-Z]\b")
 _FILLER = frozenset({"", "the", "our", "my", "your", "a", "so", "thus", "therefore"})
 _SENTENCE_END = re.compile(r"\.(?=\s|\*|$)|\s(?:because|since)\b|</?answer>", re.IGNORECASE)
+MOST_CHARS = 200_000
+"""How much of a response is read, from its end."""
 _LONGEST_STATEMENT = 1_000
 _LONGEST_DENIAL = 40
 _MOST_PARTS = 20
@@ -70,14 +76,14 @@ class Extraction:
 
 
 def answer_region(response: str) -> str | None:
-    """The part of a response that may hold its answer; None where a thought was never closed."""
+    """The part of a response that may hold its answer: at most `MOST_CHARS`; None where a thought was never closed."""
     for turn_end in _TURN_END.finditer(response):
         if response[: turn_end.start()].strip():
             response = response[: turn_end.start()]
             break
     cut = response.rfind("</think>")
     region = response if cut < 0 else response[cut + len("</think>") :]
-    return None if "<think>" in region else region
+    return None if "<think>" in region else region[-MOST_CHARS:]
 
 
 def answer_tags(region: str) -> list[str]:
@@ -93,10 +99,14 @@ def _tag_spans(region: str) -> list[tuple[int, int]]:
     start: int | None = None
     for match in _ANSWER_TAG.finditer(region):
         if match.group()[1] != "/":
+            if start is not None and _SHORT_ANSWER.search(region, start, min(match.start(), start + _LONGEST_DENIAL)):
+                spans.append((start, match.start()))  # an answer in a tag that is opened again
             start = match.end()
         elif start is not None:
             spans.append((start, match.start()))
             start = None
+        elif spans and region[spans[-1][1] + len("</answer>") : match.start()].strip():  # a tag that closes twice
+            spans.append((spans[-1][1] + len("</answer>"), match.start()))
     if start is not None and spans:
         spans.append((start, len(region)))
     return spans
@@ -117,6 +127,8 @@ def _boxed_answers(content: str) -> list[str]:
     if not spans:
         return [content]
     before = content[: spans[0][0]].rpartition("\\")[0].rstrip(" \t\n$*([\\:")
+    if any(character.isdigit() for character in before) or _HEDGE.search(before):
+        return [content]
     after = content[spans[-1][1] + 1 :].strip(" \t\n$*)]\\.")
     if after or (before and before[-1] != "=" and before.rpartition(" ")[2] not in ("is", "are")):
         return [content]
@@ -125,7 +137,11 @@ def _boxed_answers(content: str) -> list[str]:
 
 def boxes(region: str) -> list[str]:
     r"""Contents of the outermost `\boxed{..}` and `\fbox{..}` with balanced braces."""
-    return [region[start:end] for start, end in _box_spans(region)]
+    found = []
+    for start, end in _box_spans(region):
+        sign = _SIGN_BEHIND.match(region, end + 1)  # \\boxed{50}\\%
+        found.append(region[start:end] + (sign.group() if sign else ""))
+    return found
 
 
 def _box_spans(region: str) -> list[tuple[int, int]]:
@@ -160,9 +176,10 @@ def statements(region: str) -> list[str]:
         if _DENIED_STATEMENT.search(region, max(0, match.start() - _LONGEST_DENIAL), match.start()):
             continue
         text = region[match.end() : min(end, match.end() + _LONGEST_STATEMENT)].lstrip(_BEFORE_STATEMENT)
-        formula = _FORMULA.match(text)
-        line = text[: formula.end()] if formula else text.partition("\n")[0]
-        stop = None if formula and "\n" in line else _SENTENCE_END.search(line)
+        formula = _LONG_FORMULA.match(text)
+        long = formula is not None and "\n" in formula.group()
+        line = text[: formula.end()] if formula is not None and long else text.partition("\n")[0]
+        stop = None if long else _SENTENCE_END.search(line)
         statement = (line[: stop.start()] if stop else line).rstrip(" *")
         if statement.strip().lower() not in _FILLER:
             found.append(statement)
@@ -306,6 +323,8 @@ class ExtractionPolicy:
         if not answers:
             return Extraction(None, Status.NO_ANSWER)
         first = answers[0]
+        if len(dict.fromkeys(answers)) > _MOST_PARTS:
+            return Extraction(None, Status.AMBIGUOUS, chosen)
         if any(other != first and not same(first, other) for other in dict.fromkeys(answers)):
             several = own if len(own) == len(answers) <= _MOST_PARTS else ()
             return Extraction(None, Status.AMBIGUOUS, chosen, several)

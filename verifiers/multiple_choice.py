@@ -32,8 +32,16 @@ _TEXT_AND_LETTER = re.compile(r"(.+?) ?\(([A-Z])\)", re.DOTALL)
 _NAMED = re.compile(
     r"(?:the )?(?:correct |right |final )?(?:option|choice|answer)(?: is)?(?: ?: ?| |(?=\())", re.IGNORECASE
 )
+_IS_CORRECT = re.compile(r" is (?:the )?(?:correct|right)(?: answer| option| choice)?\.?$", re.IGNORECASE)
 _OTHER_LETTER = re.compile(r"\([A-Z]\)|\b(?:or|and|not) \(?[A-Z]\b|^[,/&]|^\(?[A-Z][.)]?$")
-_DENIAL = re.compile(r"\b(?:not|wrong|incorrect|false|cannot|can't|isn't|or)\b", re.IGNORECASE)
+_DENIAL = re.compile(
+    r"\b(?:not?|wrong|incorrect|false|cannot|or|actually|otherwise|maybe|perhaps|instead|never|rather|ruled out)\b"
+    r"|n't\b",
+    re.IGNORECASE,
+)
+_PUNCTUATION = re.compile(r"[.,;:!?]+(?= |$)")
+_NUMBERS = re.compile(r"-?[0-9]+(?:[./][0-9]+)?")
+_LONE_LETTER = re.compile(r"(?<![A-Za-z\\'])([A-Z])(?![A-Za-z'])")
 _LONGEST_TRAILING_CHECK = 2_000
 _LONGEST_FORMULA = 300
 _NUMBER_IN_FRONT = re.compile(r"-?[0-9]+(?:\.[0-9]+)?")
@@ -56,6 +64,7 @@ class ChoiceComparer(Comparer):
         self._values: dict[Hashable, frozenset[int]] = {}
         self._leading: dict[int, Fraction] = {}
         self._formulas: dict[str, ExpressionComparer] = {}
+        self._written = [flatten(choice) for choice in choices]
         for index, choice in enumerate(choices):
             if not choice.strip():
                 continue
@@ -88,7 +97,7 @@ class ChoiceComparer(Comparer):
         flat = flatten(answer)
         named = self._named(flat)
         if named is None and (match := _NAMED.match(flat)):
-            named = self._named(flat[match.end() :])
+            named = self._named(_IS_CORRECT.sub("", flat[match.end() :]))
         return named
 
     def _named(self, flat: str) -> frozenset[int] | None:
@@ -122,6 +131,8 @@ class ChoiceComparer(Comparer):
 
     def _by_text(self, text: str) -> frozenset[int] | None:
         named = self._texts.get(text_key(text))
+        if named is not None and len(named) > 1:  # options that differ by case only
+            named = frozenset(index for index in named if self._written[index] == text) or named
         if named is None and self._values and (number := parse_number(text)):
             named = self._values.get(number.value)
             if named is not None and not any(named == indices for indices in self._texts.values()):
@@ -140,9 +151,21 @@ class ChoiceComparer(Comparer):
             return frozenset({index}) if index in named else None
         leading = _leading_number(rest)
         contradicts = leading is not None and self._leading.get(index, leading) != leading
-        if contradicts or _OTHER_LETTER.search(rest) or _DENIAL.search(rest):
+        if contradicts or _OTHER_LETTER.search(rest) or _DENIAL.search(rest) or self._names_another(index, rest):
             return None
         return frozenset({index})
+
+    def _names_another(self, index: int, rest: str) -> bool:
+        """Whether the words after a letter name another option, by its letter or by its text."""
+        if any(self._index(letter) not in (None, index) for letter in _LONE_LETTER.findall(rest)):
+            return True
+        words = f" {_PUNCTUATION.sub(' ', text_key(rest))} "
+        for key, indices in self._texts.items():
+            if index not in indices and len(key) > 1 and f" {_PUNCTUATION.sub(' ', key)} " in words:
+                return True
+        numbers = {number.value for text in _NUMBERS.findall(rest) if (number := parse_number(text))}
+        own = {value for value, indices in self._values.items() if index in indices}
+        return bool(numbers & (set(self._values) - own)) and not numbers & own
 
     def _several(self, answer: str) -> bool:
         """Whether an answer names more than one option, or contradicts itself."""

@@ -267,6 +267,8 @@ class Approximation:
             if self._is_zero(right):
                 raise NoValueError("the rest of a division by zero")
             return left - right * self.context.floor(left / right)
+        if name == "binomial" and all(self._is_real(arg) and 0 < self._real(arg) < 1_000 for arg in args):
+            return self.context.binomial(*map(self._real, args))
         raise NoValueError(f"{name} of a fraction")
 
     def _ordered(self, value: Any) -> Any:

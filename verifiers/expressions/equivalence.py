@@ -214,8 +214,8 @@ class Equivalence:
             if verdict is not None:
                 return verdict
         if gold.op is answer.op is Op.LIST and {gold.data, answer.data} == {"and", "or"}:
-            signs = {sign for item in gold.args if item.op is Op.RELATION for sign in item.data}
-            if not signs <= {"="}:
+            listed = all(relations.assignment(item) is not None or not free_symbols(item) for item in gold.args)
+            if not listed:
                 return False
         names, others = relations.assigned_names(gold), relations.assigned_names(answer)
         if names and others and gold.op is answer.op is Op.LIST and not relations.same_unknown(names, others):
@@ -226,7 +226,8 @@ class Equivalence:
             ordered = self.policy.order_matters
         if Op.GROUP in (gold.op, answer.op) and len(set(names or others)) == 1 < len(names or others):
             return False  # an interval or a point, and two values of one unknown
-        gold, answer = relations.solutions(gold), relations.solutions(answer)
+        custom = Op.GROUP in (gold.op, answer.op)
+        gold, answer = relations.solutions(gold, custom), relations.solutions(answer, custom)
         kinds = {gold.op, answer.op}
         if not kinds <= set(_COLLECTIONS):
             single = gold if gold.op in _COLLECTIONS else answer

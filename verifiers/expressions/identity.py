@@ -178,6 +178,6 @@ def points(left: Node, right: Node) -> list[dict[str, Fraction]]:
     found = [{name: draw(*bounds) for name in names} for bounds in ((0, 2), (1, 4), (5, 60), (300, 9_000))]
     found += [{name: draw(*bounds) for name in names} for bounds in ((-3, 0), (-60, -5), (-9_000, -300))]
     found += [{name: draw(-3, 3) for name in names} for _ in range(3)]
-    for most in (6, 8, 10, 12, 20, 40, 100, 300, 1_000):
+    for most in (6, 7, 8, 9, 10, 12, 15, 20, 30, 40, 100, 300, 1_000):
         found.append({name: Fraction(generator.randint(1, most)) for name in names})
     return found

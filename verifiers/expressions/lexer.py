@@ -45,7 +45,7 @@ _TOKEN = re.compile(
     r"|(?P<escaped>\\[^A-Za-z])"
     r"|(?P<word>[A-Za-z]+)"
     r"|(?P<relation><=|>=|=<|!=(?!=)|==|:=|<>|->|~=|[=<>])"
-    r"|(?P<operator>\*\*|\+/-|\|\||!!|[-+*/^_!%'|:&])"
+    r"|(?P<operator>\*\*|\+/-|!!|[-+*/^_!%'|:&])"
     r"|(?P<bracket>[()\[\]{}])"
     r"|(?P<separator>[,;])"
     r"|(?P<dollar>\$)"
@@ -61,6 +61,7 @@ _CONJUNCTIONS = {"and": "and", "or": "or", "oder": "or", "und": "and", "et": "an
 _CLOCK = re.compile(r"(?<=[0-9])(?:\s|\\text\{|\\mathrm\{|~|\\,)*(?:([aApP])\.\s?[mM]\.|([aApP])[mM](?![A-Za-z]))\}?")
 _TEMPERATURE = re.compile(r"(?:degrees? )?([Cc]elsius|[Ff]ahrenheit)\b")
 _BASE = re.compile(r"\s?\(base (\d+)\)")
+_MICRO = re.compile(r"(?<=[0-9])\s?[μµ]([A-Za-z]{1,2})(?![A-Za-z])")
 _TIMES_TEN = re.compile(r"(?<=[0-9])\s?[xX]\s?(?=10\s?\^)")
 _ESCAPED_TWICE = re.compile(r"\\\\(?=[A-Za-z]{2}|[(){}])")
 _DEGREE = re.compile(r"\s*(?:\{\s*(?:\\circ|\\degree|o)\s*\}|\\circ(?![A-Za-z])|\\degree(?![A-Za-z]))")
@@ -101,6 +102,7 @@ def _plain(text: str) -> str:
         text = _BASE.sub(r"_{\1}", text)
     if text.isascii():
         return text
+    text = _MICRO.sub(r"\\text{u\1}", text)
     text = _SUPERSCRIPT.sub(lambda m: f"^{{{m.group().translate(symbols.SUPERSCRIPTS)}}}", text)
     text = _SUBSCRIPT.sub(lambda m: f"_{{{m.group().translate(symbols.SUBSCRIPTS)}}}", text)
     text = text.translate(symbols.CHARACTERS)
@@ -185,7 +187,7 @@ class _Lexer:
             self.add("operator", "mod")
         elif word == "in" and self.text[self.at :].lstrip()[:1] in ("(", "[", "{", "\\"):
             self.add("relation", "in")
-        elif word == "min" and self.after_number():  # minutes
+        elif word == "min" and (self.after_number() or self.after_slash()):  # minutes
             self.add("word", word)
         elif word in symbols.NAMES_OF_FUNCTIONS and len(word) > 1:
             self.add("function", symbols.NAMES_OF_FUNCTIONS[word])
@@ -197,6 +199,10 @@ class _Lexer:
     def after_number(self) -> bool:
         """Whether a number stands before this place."""
         return bool(self.tokens) and self.tokens[-1].kind == "number"
+
+    def after_slash(self) -> bool:
+        """Whether a "/" stands before this place."""
+        return bool(self.tokens) and self.tokens[-1].text == "/"
 
     def read_relation(self, text: str) -> None:
         self.add("relation", symbols.RELATIONS[text])

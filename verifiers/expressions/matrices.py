@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from verifiers.expressions.errors import UndecidedError
+from verifiers.expressions.errors import TooLargeError, UndecidedError
 from verifiers.expressions.tree import Node, Op, number, operations, walk
 
 _MOST_CELLS = 100
 _LARGEST_DETERMINANT = 4
+_MOST_NODES = 2_000
 
 
 def as_matrix(node: Node) -> Node:
@@ -74,7 +75,7 @@ def _inverse(rows: list[list[Node]]) -> list[list[Node]]:
         [Node(Op.MUL, (number((-1) ** (i + j)), _determinant(_minor(rows, j, i)))) for j in range(size)]
         for i in range(size)
     ]
-    return [[Node(Op.DIV, (cell, determinant)) for cell in row] for row in cofactors]
+    return _checked([[Node(Op.DIV, (cell, determinant)) for cell in row] for row in cofactors])
 
 
 def _rows(node: Node) -> list[list[Node]]:
@@ -117,4 +118,21 @@ def _product(node: Node) -> list[list[Node]]:
         ]
     for scalar in scalars:
         result = [[Node(Op.MUL, (scalar, cell)) for cell in row] for row in result]
-    return result
+    return _checked(result)
+
+
+def _checked(rows: list[list[Node]]) -> list[list[Node]]:
+    """The rows.
+
+    Raises:
+        TooLargeError: written out, they have too many nodes.
+
+    """
+    nodes = 0
+    for row in rows:
+        for cell in row:
+            for _ in walk(cell):
+                nodes += 1
+                if nodes > _MOST_NODES:
+                    raise TooLargeError("a matrix that is too large when it is written out")
+    return rows

@@ -159,10 +159,11 @@ class _Parser(ValueParser):
         """The value with the unit that follows it, if one does."""
         if self.token.kind == "currency":
             return self.make(Op.QUANTITY, (node,), self.advance().text)
-        if self.token.kind not in ("text", "word") or node.op in (Op.GROUP, Op.SET):
+        starts = self.token.kind in ("text", "word") or self.token.text in ("\\Omega", "/")
+        if not starts or node.op in (Op.GROUP, Op.SET):
             return node
         start, unit = self.at, ""
-        while self.token.kind in ("text", "word", "number", "operator", "open", "close"):
+        while self.token.kind in ("text", "word", "letter", "number", "operator", "open", "close"):
             if self.token.kind == "operator" and self.token.text not in "/^*-":
                 break
             if self.token.kind in ("open", "close") and self.token.text not in "{}":

@@ -167,6 +167,8 @@ def from_condition(node: Node) -> tuple[Node, RealSet]:
         return _from_conditions(node)
     if node.op is not Op.RELATION:
         raise UndecidedError(f"{node.op} is no condition")
+    if node.data in (("in",), ("notin",)) and not free_symbols(node.args[0]):
+        raise UndecidedError("membership of a constant")
     if node.data == ("in",):
         return node.args[0], from_set(node.args[1])
     if node.data == ("notin",):

@@ -136,19 +136,27 @@ def same_unknown(names: list[Node], others: list[Node]) -> bool:
     return {_base_name(name) for name in first} == {_base_name(name) for name in second}
 
 
-def solutions(node: Node) -> Node:
-    """A list of assignments as the list of its values: "x = 1 or x = 2", "a = 4, -8", "AB = 4, CD = 5"."""
+def solutions(node: Node, custom: bool = False) -> Node:
+    """A list of assignments as the list of its values: "x = 1 or x = 2", "a = 4, -8", "AB = 4, CD = 5".
+
+    Args:
+        node: the list; anything else is returned as it is.
+        custom: whether the values go by the alphabet, as those of a point (x, y, z) do.
+
+    """
     if node.op not in (Op.LIST, Op.SET, Op.GROUP):
         return node
     items = [assignment(item) if item.op is Op.RELATION else None for item in node.args]
     if all(item is None for item in items):
-        return Node(node.op, tuple(solutions(item) if item.op is Op.LIST else item for item in node.args), node.data)
+        return Node(
+            node.op, tuple(solutions(item, custom) if item.op is Op.LIST else item for item in node.args), node.data
+        )
     if len({item.name for item in items if item is not None}) > 1 and None in items:
         return node
     spread: list[Node] = []
     pairs = list(zip(items, node.args))
-    if all(item is not None and item.name.op is Op.SYMBOL for item in items):
-        pairs.sort(key=lambda pair: pair[0].name.data if pair[0] is not None else "")  # (x, y, z) by custom
+    if custom and all(item is not None and item.name.op is Op.SYMBOL for item in items):
+        pairs.sort(key=lambda pair: pair[0].name.data if pair[0] is not None else "")
     for item, plain in pairs:
         value = plain if item is None else item.value
         spread.extend(value.args if value.op is Op.LIST else (value,))

@@ -122,6 +122,8 @@ class StructureParser(CalculusParser, EnvironmentParser):
             if _is_segment(inner):
                 ordered = "vec" in name or "arrow" in name
                 return self.make(Op.CALL, inner.args, "vector") if ordered else inner
+            if inner.op is Op.NUMBER:
+                self.fail("a mark over a number")
             if name == "overline" and not free_symbols(inner):
                 return self.make(Op.CALL, (inner,), "conj")
             return self.make(Op.CALL, (inner,), name.removeprefix("accent "))

@@ -15,7 +15,7 @@ from typing import Any
 import sympy
 
 from verifiers.expressions.errors import UndecidedError
-from verifiers.expressions.tree import Node, Op, difference, free_symbols
+from verifiers.expressions.tree import Node, Op, difference, free_symbols, indexed_symbols
 
 _DIGITS = 30
 _UNDEFINED = (sympy.zoo, sympy.nan)
@@ -227,6 +227,8 @@ class _Converter:
 
     def _series(self, node: Node) -> Any:
         kind, index = node.data
+        if indexed_symbols(node.args[2], index):
+            raise UndecidedError("a series over indexed variables")
         first, last, body = map(self.convert, node.args)
         symbol = sympy.I if index == "i" else self.symbol(index)
         if symbol is sympy.I:

@@ -128,8 +128,10 @@ def read_unit(text: str) -> Unit | None:
         return Unit("%", "percent")
     if lower in ("°", "degree", "degrees", "deg"):
         return Unit("°", "degree")
-    lower = _SYNONYMS.get(lower, lower)
     text = _SYNONYMS.get(lower, text)
+    lower = text.lower().rstrip(".")
+    if lower.rstrip("s") in ("square unit", "cubic unit"):
+        return Unit(lower.rstrip("s"), "noun")
     if lower in _TEMPERATURES:
         return Unit(_TEMPERATURES[lower], "noun")
     currency = _currency(lower)
@@ -157,7 +159,7 @@ def is_unit(text: str) -> bool:
 
 def is_named_unit(word: str) -> bool:
     """Whether a run of letters after a value is a unit and no product of variables."""
-    return len(word) > 1 and (_known(word) is not None or _currency(word.lower()) is not None)
+    return len(word) > 1 and (word in _SPELLED or _known(word) is not None or _currency(word.lower()) is not None)
 
 
 def is_plain_unit_letter(letter: str) -> bool:
@@ -224,7 +226,7 @@ def _known(word: str) -> str | None:
 def _factors(text: str) -> tuple[tuple[str, int], ...] | None:
     """Names and exponents of "km/h", "m s^{-1}", "square feet", "dollars per hour" (physical parts only)."""
     sign, power, total = 1, 1, dict[str, int]()
-    if text[-1] in "/*·" or text[0] in "/*·":
+    if text[-1] in "/*·" or text[0] in "*·":
         return None
     for token in re.findall(r"[^\s/*·]+|/", text.replace(" per ", " / ")):
         if token == "/":

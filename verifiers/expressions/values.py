@@ -62,6 +62,9 @@ class ValueParser(StructureParser):
         node = self.power()
         while True:
             token = self.token
+            per_unit = token.text == "/" and self.peek().kind == "word" and node.op is Op.NUMBER
+            if per_unit and units.is_named_unit(self.peek().text) and self.peek(2).kind == "end":
+                return node
             if token.kind == "operator" and token.text in ("*", "/", "mod"):
                 self.advance()
                 right = self.signed_power()
@@ -95,15 +98,27 @@ class ValueParser(StructureParser):
             return not self.bars
         if self.integrals and self.at_differential():
             return False
+        if token.kind == "letter" and token.text == "\\Omega" and before.op is Op.NUMBER:
+            return False
         if token.kind == "word":
             if token.text == "U" and before.op in (Op.GROUP, Op.SET, Op.SET_OPERATION):
                 return False
-            return not (len(token.text) > 1 and self.is_unit_ahead(before))
+            return not (self.is_unit_ahead() if len(token.text) > 1 else self.is_quotient_of_units(before))
         if token.kind == "structure" and token.text in ("end", "not", "choose"):
             return False
         return token.kind in _STARTS_FACTOR
 
-    def is_unit_ahead(self, before: Node) -> bool:
+    def is_quotient_of_units(self, before: Node) -> bool:
+        """Whether one letter begins a unit such as g/mL, right after a number."""
+        if before.op is not Op.NUMBER or self.peek().text != "/" or not units.is_unit_letter(self.token.text):
+            return False
+        ahead, text = 0, ""
+        while self.peek(ahead).kind == "word" or self.peek(ahead).text in ("^", "/", "-", "{", "}", "2", "3"):
+            text += self.peek(ahead).text
+            ahead += 1
+        return self.peek(ahead).kind in ("end", "separator") and units.is_unit(text.replace("{", "").replace("}", ""))
+
+    def is_unit_ahead(self) -> bool:
         """Whether the word here is the unit of the value before it."""
         word = self.token.text
         if units.is_named_unit(word) and self.is_more_than_unit():

@@ -144,7 +144,7 @@ def test_a_described_prediction_is_judged_and_not_written_out(graded):
     _, rows, _ = graded([{"gold": "7", "prediction_gen": parts}, {"gold": "77", "prediction_gen": [["rep", "7", 2]]}])
     assert pick(rows, "correct") == [(False,), (True,)]
     assert rows[0]["prediction_gen"] == parts
-    assert rows[0]["extracted"] == "1" * 10_000 + "… [1000000 characters]"
+    assert rows[0]["extracted"] == "1" * 10_000 + "… [200000 characters]"
 
 
 def test_bad_golds_are_counted_and_no_answers(graded):
