@@ -24,6 +24,7 @@ _REFUTED = 1e-7
 _EQUAL_DIGITS = 35
 _RATIONAL = frozenset({Op.NUMBER, Op.SYMBOL, Op.BASED, Op.ADD, Op.MUL, Op.DIV, Op.NEG, Op.POW, Op.QUANTITY})
 _EXACT_POINTS = 3
+_ENOUGH_POINTS = 6
 _MOST_DIGITS = 3_200
 _LOST_DIGITS = 15
 
@@ -113,6 +114,8 @@ def _agree(left: Node, right: Node, log_base: int | None) -> bool | None:
             whole_points += 1
         else:
             real_points += 1
+            if real_points == _ENOUGH_POINTS:
+                return True
     if too_large is not None and not real_points + whole_points:
         raise too_large
     return True if real_points >= 3 or whole_points >= 6 else None
@@ -175,9 +178,8 @@ def points(left: Node, right: Node) -> list[dict[str, Fraction]]:
     def draw(low: int, high: int) -> Fraction:
         return Fraction(generator.randrange(low * 10**12, high * 10**12) | 1, 10**12)
 
-    found = [{name: draw(*bounds) for name in names} for bounds in ((0, 2), (1, 4), (5, 60), (300, 9_000))]
-    found += [{name: draw(*bounds) for name in names} for bounds in ((-3, 0), (-60, -5), (-9_000, -300))]
-    found += [{name: draw(-3, 3) for name in names} for _ in range(3)]
+    spans = ((0, 2), (-9_000, -300), (300, 9_000), (-60, -5), (5, 60), (-3, 0), (1, 4), (-3, 3), (-3, 3), (-3, 3))
+    found = [{name: draw(*span) for name in names} for span in spans]
     for most in (6, 7, 8, 9, 10, 12, 15, 20, 30, 40, 100, 300, 1_000):
         found.append({name: Fraction(generator.randint(1, most)) for name in names})
     return found
