@@ -109,7 +109,8 @@ def _spread(node: Node) -> Node | None:
         return None
     *names, value = node.args
     is_point = len(names) == 1 and names[0].op is value.op is Op.GROUP and len(names[0].args) == len(value.args)
-    if is_point and all(part.op is Op.SYMBOL for part in names[0].args):
+    is_round = is_point and names[0].data == value.data == "()"
+    if is_round and all(part.op is Op.SYMBOL for part in names[0].args):
         pairs = zip(names[0].args, value.args)
         return Node(Op.LIST, tuple(Node(Op.RELATION, pair, ("=",)) for pair in pairs), ",")
     if len(names) > 1 and all(name.op is Op.SYMBOL for name in names) and not free_symbols(value):
