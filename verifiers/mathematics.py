@@ -21,9 +21,10 @@ from verifiers.expressions import (
     parse,
 )
 from verifiers.expressions.approximate import check_magnitudes
-from verifiers.expressions.equivalence import is_condition, normalised
+from verifiers.expressions.equivalence import is_condition
 from verifiers.expressions.exact import exact
 from verifiers.expressions.forms import has_form
+from verifiers.expressions.normal import normalised
 from verifiers.expressions.numbers import FEWEST_ROUNDED_DIGITS
 from verifiers.expressions.tree import free_symbols, operations
 from verifiers.expressions.units import is_unit

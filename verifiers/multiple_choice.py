@@ -33,6 +33,17 @@ _NAMED = re.compile(
     r"(?:the )?(?:correct |right |final )?(?:option|choice|answer)(?: is)?(?: ?: ?| |(?=\())", re.IGNORECASE
 )
 _IS_CORRECT = re.compile(r" is (?:the )?(?:correct|right)(?: answer| option| choice)?\.?$", re.IGNORECASE)
+_LONGEST_CONCLUSION = 300
+_CONCLUDES = re.compile(
+    r"\b(?:correct|right|answer|choose|select|pick|best|corresponds|therefore|thus|hence|so)\b", re.I
+)
+_UNDER_WAY = re.compile(
+    r"\b(?:let's|let us|consider|check|look|suppose|try|could|might|may|if|whether|between|and|unsure|guess|which)\b"
+    r"|\?",
+    re.IGNORECASE,
+)
+_MENTIONED = re.compile(r"\b(?:option|choice|choose|select|pick) \(?([A-Z])(?![A-Za-z])")
+_LETTER_IN_BRACKETS = re.compile(r"\(([A-Z])\)")
 _OTHER_LETTER = re.compile(r"\([A-Z]\)|\b(?:or|and|not) \(?[A-Z]\b|^[,/&]|^\(?[A-Z][.)]?$")
 _DENIAL = re.compile(
     r"\b(?:not?|wrong|incorrect|false|cannot|or|actually|otherwise|maybe|perhaps|instead|never|rather|ruled out)\b"
@@ -94,11 +105,21 @@ class ChoiceComparer(Comparer):
 
     def key(self, answer: str) -> frozenset[int] | None:
         """Indices of the options that an answer names; several only where they read the same."""
-        flat = flatten(answer)
+        flat = flatten(answer).replace("**", "")
         named = self._named(flat)
         if named is None and (match := _NAMED.match(flat)):
             named = self._named(_IS_CORRECT.sub("", flat[match.end() :]))
-        return named
+        return self._concluded(flat) if named is None else named
+
+    def _concluded(self, sentence: str) -> frozenset[int] | None:
+        """The one option that a sentence concludes with: "Thus option B is the correct one"."""
+        if len(sentence) > _LONGEST_CONCLUSION or not _CONCLUDES.search(sentence):
+            return None
+        if _DENIAL.search(sentence) or _UNDER_WAY.search(sentence):
+            return None
+        letters = {*_MENTIONED.findall(sentence), *_LETTER_IN_BRACKETS.findall(sentence)}
+        index = self._index(letters.pop()) if len(letters) == 1 else None
+        return None if index is None else frozenset({index})
 
     def _named(self, flat: str) -> frozenset[int] | None:
         if (letter := _LETTER.fullmatch(flat)) is not None:

@@ -2,9 +2,10 @@
 
 import pytest
 
-from verifiers import AnswerVerifier, BadReference, Reference, Status
+from verifiers import AnswerVerifier, BadReference, ExtractionPolicy, Reference, Status
 
 VERIFIER = AnswerVerifier()
+LAST_LINE = AnswerVerifier(ExtractionPolicy(("answer_tag", "boxed", "statement", "first_line", "last_line")))
 COLOURS = ("red", "blue", "green", "Yellow", "It cannot be known.")
 NUMBERS = ("1/2", "12", r"$12 \mathrm{~cm}$", r"$\frac{1}{4}$")
 LETTERS = ("A", "B", "C", "D", "E")
@@ -136,3 +137,44 @@ def test_options_without_text_have_only_their_letter():
 def test_a_gold_that_is_no_option_is_an_error(gold, choices):
     with pytest.raises(BadReference, match=repr(gold)):
         VERIFIER.verify("", Reference(gold, choices=choices, kind="choice"))
+
+
+CONCLUDES = [
+    "Based on this, option B is the correct one.",
+    "So, option (B) 140° is correct.",
+    "I would choose B.",
+    "Thus, the value of x is 140 degrees (option B).",
+    "Hence, the answer is **B**: 140°",
+    "The angle corresponds to option (B).",
+    "The correct option letter is (B).",
+    "My answer is B.",
+]
+CONCLUDES_NOTHING = [
+    "So let's look at option B.",
+    "Therefore we should check option B",
+    "So is it option B?",
+    "Option B is wrong, so it is not the answer.",
+    "So either option A or option B is correct.",
+    "Thus option B, unlike option C, is correct.",
+    "Option B.2 is what the text calls it.",
+]
+
+
+@pytest.mark.parametrize("sentence", CONCLUDES)
+def test_a_sentence_that_concludes(sentence):
+    reference = Reference("B", choices=("145°", "140°", "70°", "35°"))
+    assert LAST_LINE.verify(sentence, reference).correct
+
+
+@pytest.mark.parametrize("sentence", CONCLUDES_NOTHING)
+def test_a_sentence_that_concludes_nothing(sentence):
+    reference = Reference("B", choices=("145°", "140°", "70°", "35°"))
+    assert not LAST_LINE.verify(sentence, reference).correct
+
+
+def test_an_option_by_its_value():
+    choices = ("$8: 5$", r"$5(\sqrt5-2)$", r"$\sqrt{4/\pi}$", r"$3\cdot2^5$", "$.088 m^2$")
+    for at, answer in enumerate(("8:5", r"5\sqrt5-10", r"2/\sqrt\pi", "96", "0.088 m^2")):
+        for gold in "ABCDE":
+            verdict = LAST_LINE.verify(rf"\boxed{{{answer}}}", Reference(gold, choices=choices))
+            assert verdict.correct is (gold == "ABCDE"[at]), (answer, gold)

@@ -119,10 +119,11 @@ class _Told(Equivalence):
         self.steps: list[tuple[int, str]] = []
         self._depth = 0
 
-    def same(self, gold: Node, answer: Node) -> bool | None:
+    def decide(self, gold: Node, answer: Node) -> bool | None:
+        """Decide, and take it down."""
         at = len(self.steps)
         self._depth += 1
-        verdict = super().same(gold, answer)
+        verdict = super().decide(gold, answer)
         self._depth -= 1
         said = {True: "the same", False: "not the same", None: "undecided"}[verdict]
         text = f"{render(gold)}{_near(gold)}  with  {render(answer)}{_near(answer)}: {said}"

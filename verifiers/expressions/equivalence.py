@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterable, Sequence
 from verifiers.expressions import matrices, relations, units
 from verifiers.expressions.errors import NoValueError, TooLargeError, UndecidedError
 from verifiers.expressions.exact import exact
+from verifiers.expressions.measures import hundredth, measured, radians, split_unit
+from verifiers.expressions.normal import normalised, renamed_bound
 from verifiers.expressions.numbers import literal, same_number
 from verifiers.expressions.policy import EqualityPolicy
 from verifiers.expressions.realsets import RealSet, from_condition, from_set
@@ -52,11 +54,12 @@ class Equivalence:
 
         """
         with limited():
-            verdict = self._same(gold, answer)
-            measured = _measured(answer) if verdict is False and literal(gold) is not None else None
-            return verdict if measured is None else self._same(gold, measured)
+            verdict = self.decide(gold, answer)
+            quantity = measured(answer) if verdict is False and literal(gold) is not None else None
+            return verdict if quantity is None else self.decide(gold, quantity)
 
-    def _same(self, gold: Node, answer: Node) -> bool | None:
+    def decide(self, gold: Node, answer: Node) -> bool | None:
+        """What `same` says, at every depth and within the account of whoever asks first."""
         if gold == answer:
             return True
         gold, answer = normalised(gold), normalised(answer)
@@ -97,7 +100,7 @@ class Equivalence:
         if gold.op is not answer.op or len(gold.args) != len(answer.args):
             return False
         if gold.op in (Op.INTEGRAL, Op.LIMIT, Op.SERIES):
-            gold, answer = _renamed(gold), _renamed(answer)
+            gold, answer = renamed_bound(gold), renamed_bound(answer)
         if gold.data != answer.data:
             return False
         if gold.op in (Op.ADD, Op.MUL):
@@ -109,22 +112,22 @@ class Equivalence:
             return True
         if _UNEVALUATED & {node.op for node in (*walk(gold), *walk(answer))}:
             return self._congruent(gold, answer)
-        return self._same(gold, answer) is True
+        return self.decide(gold, answer) is True
 
     def _quantities(self, gold: Node, answer: Node) -> bool | None:
-        gold_value, gold_unit = _split_unit(gold)
-        value, unit = _split_unit(answer)
+        gold_value, gold_unit = split_unit(gold)
+        value, unit = split_unit(answer)
         if gold_unit is None and unit is None:
             return self._values(gold_value, value)
         percent = [side is not None and side.kind == "percent" for side in (gold_unit, unit)]
         if any(percent) and (gold_unit is None or unit is None):
             if not self.policy.percent_equals_fraction or (unit is None and self.policy.units == "required"):
                 return False
-            return self._values(_hundredth(gold_value, percent[0]), _hundredth(value, percent[1]))
+            return self._values(hundredth(gold_value, percent[0]), hundredth(value, percent[1]))
         if unit is None:
-            measured = _measured(value, units.is_unit_letter)
-            if measured is not None and gold_unit is not None:
-                return self._quantities(gold, measured)
+            quantity = measured(value, units.is_unit_letter)
+            if quantity is not None and gold_unit is not None:
+                return self._quantities(gold, quantity)
             if gold_unit is not None and gold_unit.kind == "degree" and _has(value, "pi"):
                 return self._values(Node(Op.QUANTITY, (gold_value,), "°"), value)
             return False if self.policy.units == "required" else self._values(gold_value, value)
@@ -134,7 +137,7 @@ class Equivalence:
             return self._values(gold_value, value)
         angles = {gold_unit.kind, unit.kind} == {"degree", "physical"}
         if angles and units.is_radian(gold_unit if gold_unit.kind == "physical" else unit):
-            sides = [_radians(gold_value, gold_unit), _radians(value, unit)]
+            sides = [radians(gold_value, gold_unit), radians(value, unit)]
             return self._values(*sides)
         factor = units.ratio(unit, gold_unit)
         if factor is None:
@@ -156,7 +159,7 @@ class Equivalence:
             return False
         if gold.data != answer.data:
             return False
-        verdicts = [self._same(left, right) for left, right in zip(gold.args, answer.args)]
+        verdicts = [self.decide(left, right) for left, right in zip(gold.args, answer.args)]
         if all(verdicts) or gold.data:
             return all(verdicts)
         first, other = gold.args[0], answer.args[0]
@@ -177,7 +180,7 @@ class Equivalence:
         if (len(rows), len(rows[0])) != (len(others), len(others[0])):
             return False
         pairs = zip((cell for row in rows for cell in row), (cell for row in others for cell in row))
-        return _all(self._same(cell, other) for cell, other in pairs)
+        return _all(self.decide(cell, other) for cell, other in pairs)
 
     def _is_set(self, node: Node) -> bool:
         if node.op is Op.LIST and node.data == "or" and all(map(self._is_set, node.args)):
@@ -193,10 +196,10 @@ class Equivalence:
             pass
         if gold.op is answer.op is Op.SET_OPERATION and gold.data == answer.data:
             if gold.data == "minus":
-                return _all(map(self._same, gold.args, answer.args))
+                return _all(map(self.decide, gold.args, answer.args))
             return self._matched(gold.args, answer.args)
         if gold.op is answer.op is Op.GROUP and gold.data == answer.data and len(gold.args) == len(answer.args) == 2:
-            return _all(map(self._same, gold.args, answer.args))
+            return _all(map(self.decide, gold.args, answer.args))
         if gold.op is answer.op is Op.BUILDER:
             return self._congruent(gold, answer) or None
         return None if Op.BUILDER in (gold.op, answer.op) else False
@@ -234,7 +237,7 @@ class Equivalence:
             other = answer if single is gold else gold
             if single.op is not Op.SET or len(single.args) != 1:
                 return False
-            return self._same(single.args[0], other) if single is gold else self._same(other, single.args[0])
+            return self.decide(single.args[0], other) if single is gold else self.decide(other, single.args[0])
         if kinds == {Op.GROUP, Op.SET}:
             return False
         if Op.SET in kinds:
@@ -250,7 +253,7 @@ class Equivalence:
             return self._matched(gold.args, answer.args)
         elif kinds != {Op.LIST} and (gold if gold.op is Op.GROUP else answer).data in ("[)", "(]"):
             return False
-        return _all(map(self._same, gold.args, answer.args))
+        return _all(map(self.decide, gold.args, answer.args))
 
     def _condition_lists(self, gold: Node, answer: Node) -> bool | None:
         """Conditions on one unknown ("x < 1 or x > 2") as the set of what meets them; None where they are none."""
@@ -282,21 +285,21 @@ class Equivalence:
             if Op.LIST in (gold.op, answer.op):
                 verdict = self._collections(gold, answer)
             else:
-                verdict = relations.same_relation(gold, answer, self._same)
+                verdict = relations.same_relation(gold, answer, self.decide)
             return None if verdict is False and _is_solvable(gold, answer) else verdict
         plain = answer if conditional[0] else gold
         relation = gold if conditional[0] else answer
         result = self._result(relation)
         if result is not None:
-            return self._same(result, plain) if relation is gold else self._same(plain, result)
+            return self.decide(result, plain) if relation is gold else self.decide(plain, result)
         if relation.op is Op.RELATION and relation.data == ("in",):
             is_finite = relation.args[1].op is Op.SET
             if (plain.op is Op.LIST and not is_finite) or not relations.is_name(relation.args[0]):
                 return False
-            return self._same(relation.args[1], plain) if relation is gold else self._same(plain, relation.args[1])
+            return self.decide(relation.args[1], plain) if relation is gold else self.decide(plain, relation.args[1])
         interval = _bounds(relation, plain)
         if interval is not None and free_symbols(interval):
-            return self._same(interval, plain) if relation is gold else self._same(plain, interval)
+            return self.decide(interval, plain) if relation is gold else self.decide(plain, interval)
         is_collection = self._is_set(plain) or plain.op in _COLLECTIONS
         return None if is_collection and _is_solvable(gold, answer) else False
 
@@ -323,7 +326,7 @@ class Equivalence:
                 right = renamed
             return self._either(left.value, right)
         if left is not None and not is_condition(answer):
-            return self._same(left.value, answer)
+            return self.decide(left.value, answer)
         if right is not None and not is_condition(gold):
             return self._either(gold, right)
         return None
@@ -332,10 +335,10 @@ class Equivalence:
         """The value of "x = 1/3 ≈ 0.33": the exact or the rounded one, if the one rounds to the other."""
         if not self._consistent(assigned):
             return False
-        verdict = self._same(gold, assigned.value)
+        verdict = self.decide(gold, assigned.value)
         if verdict or assigned.rounded is None:
             return verdict
-        return self._same(gold, assigned.rounded)
+        return self.decide(gold, assigned.rounded)
 
     def _consistent(self, assigned: relations.Assignment) -> bool:
         """Whether the constants of a chain "x = 5 + 6 = 11" are the same."""
@@ -344,13 +347,13 @@ class Equivalence:
         if free_symbols(assigned.value):
             return True
         steps = [step for step in assigned.steps if not free_symbols(step)]
-        return all(self._same(assigned.value, step) is not False for step in steps)
+        return all(self.decide(assigned.value, step) is not False for step in steps)
 
     def _matched(
         self, gold: Sequence[Node], answer: Sequence[Node], same: Callable[[Node, Node], bool | None] | None = None
     ) -> bool | None:
         """Whether items can be paired, each used once; exact numbers by counting, the rest one by one."""
-        compare = same or self._same
+        compare = same or self.decide
         if len(gold) != len(answer):
             return False
         left, right = Counter(map(_key, gold)), Counter(map(_key, answer))
@@ -368,104 +371,6 @@ class Equivalence:
             else:
                 return False
         return None if undecided else True
-
-
-def normalised(node: Node) -> Node:
-    """The tree with its plus-minus signs written out, and lists of conditions in one form."""
-    node = without_signs(node)
-    if node.op is Op.RELATION and node.data[-1] == "equiv" and node.args[-1].op is Op.CALL:
-        last = node.args[-1]
-        if last.data == "mod":
-            return Node(node.op, (*node.args[:-1], Node(Op.CALL, last.args, "pmod")), node.data)
-    if node.op is not Op.LIST:
-        return node
-    items = node.args
-    first = items[0]
-    if first.op is Op.RELATION and first.data == ("!=",) and all(item.op is not Op.RELATION for item in items[1:]):
-        rest = (Node(Op.RELATION, (first.args[0], item), ("!=",)) for item in items[1:])  # "x != 2, -3"
-        return Node(Op.LIST, (first, *rest), "and")
-    kept = tuple(item for item in items if not _is_domain(item))
-    if 0 < len(kept) < len(items) and any(free_symbols(item) for item in kept):
-        return kept[0] if len(kept) == 1 else Node(Op.LIST, kept, node.data)
-    return node
-
-
-def _is_domain(node: Node) -> bool:
-    """Whether a clause only says what kind of number a letter is: "k in Z"."""
-    return (
-        node.op is Op.RELATION
-        and node.data == ("in",)
-        and node.args[0].op is Op.SYMBOL
-        and node.args[1].op is Op.CONSTANT
-    )
-
-
-def without_signs(node: Node) -> Node:
-    """The tree, or the list of its two values where it has a plus-minus sign."""
-    if node.op is Op.RELATION and node.data == ("=",) and len(node.args) == 2:
-        left, right = map(without_signs, node.args)
-        if right.op is Op.LIST and node.args[1].op is not Op.LIST and left.op is not Op.LIST:
-            return Node(Op.LIST, tuple(Node(Op.RELATION, (left, value), ("=",)) for value in right.args), "or")
-    if node.op in (*_COLLECTIONS, Op.RELATION):
-        parts: list[Node] = []
-        for part in node.args:
-            plain = part if part.op in _COLLECTIONS else without_signs(part)
-            spread = node.op is not Op.RELATION and plain.op is Op.LIST and part.op not in _COLLECTIONS
-            parts.extend(plain.args if spread else (plain,))
-        return Node(node.op, tuple(parts), node.data)
-    if not any(part.op is Op.PLUS_MINUS for part in walk(node)):
-        return node
-    return Node(Op.LIST, (_signed(node, 1), _signed(node, -1)), ",")
-
-
-def _signed(node: Node, sign: int) -> Node:
-    args = tuple(_signed(child, sign) for child in node.args)
-    if node.op is Op.PLUS_MINUS:
-        return args[0] if node.data == sign else negative(args[0])
-    return Node(node.op, args, node.data) if args else node
-
-
-def _split_unit(node: Node) -> tuple[Node, units.Unit | None]:
-    if node.op is Op.NEG and node.args[0].op is Op.QUANTITY:
-        value, unit = _split_unit(node.args[0])
-        return negative(value), unit
-    if node.op is not Op.QUANTITY:
-        return node, None
-    return node.args[0], units.read_unit(node.data)
-
-
-def _hundredth(value: Node, is_percent: bool) -> Node:
-    return Node(Op.DIV, (value, number(100))) if is_percent else value
-
-
-def _radians(value: Node, unit: units.Unit) -> Node:
-    return Node(Op.QUANTITY, (value,), "°") if unit.kind == "degree" else value
-
-
-def _measured(node: Node, is_unit: Callable[[str], bool] = units.is_plain_unit_letter) -> Node | None:
-    """ "5m" and "9.8 m s^-2" as quantities: a number times letters that are also units."""
-    values, parts = _measures(node, 1, is_unit)
-    if not parts or len(values) != 1 or literal(values[0]) is None:
-        return None
-    return Node(Op.QUANTITY, (values[0],), " ".join(parts))
-
-
-def _measures(node: Node, sign: int, is_unit: Callable[[str], bool]) -> tuple[list[Node], list[str]]:
-    """The factors of a product that are constant, and those that are units; neither where one is something else."""
-    if not free_symbols(node):
-        return [node if sign == 1 else Node(Op.DIV, (number(1), node))], []
-    if node.op is Op.SYMBOL and is_unit(node.data):
-        return [], [f"{node.data}^{sign}"]
-    if node.op is Op.POW and node.args[1].op is Op.NUMBER and node.args[1].data.value in (-3, -2, -1, 2, 3):
-        values, parts = _measures(node.args[0], sign * int(node.args[1].data.value), is_unit)
-        return ([], parts) if len(parts) == 1 and not values else ([], [])
-    if node.op not in (Op.MUL, Op.DIV):
-        return [], []
-    signs = [sign if node.op is Op.MUL or not at else -sign for at in range(len(node.args))]
-    found = [_measures(part, own, is_unit) for part, own in zip(node.args, signs)]
-    if any(not values and not parts for values, parts in found):
-        return [], []
-    return [value for values, _ in found for value in values], [part for _, parts in found for part in parts]
 
 
 def _has(node: Node, name: str) -> bool:
@@ -501,33 +406,6 @@ def _bounds(relation: Node, other: Node) -> Node | None:
         return None
     low, _, high = relation.args
     return Node(Op.GROUP, (low, high), ("(" if signs[0] == "<" else "[") + (")" if signs[1] == "<" else "]"))
-
-
-def _renamed(node: Node) -> Node:
-    """The tree with its bound variable called otherwise."""
-    from verifiers.expressions.tree import substitute, symbol
-
-    bound = symbol(f"bound variable {sum(part.op in _BINDING for part in walk(node))}")
-    if node.op is Op.SERIES:
-        first, last, body = node.args
-        return Node(node.op, (first, last, _rebound(body, node.data[1], bound)), (node.data[0], bound.data))
-    if node.op is Op.LIMIT:
-        target, body = node.args
-        return Node(node.op, (target, substitute(body, node.data[0], bound)), (bound.data, node.data[1]))
-    if len(node.args) == 3:
-        body, low, high = node.args
-        return Node(node.op, (substitute(body, node.data, bound), low, high), bound.data)
-    return node
-
-
-def _rebound(body: Node, index: str, bound: Node) -> Node:
-    from verifiers.expressions.tree import substitute
-
-    if index in ("i", "e"):  # read as a constant
-        if body == constant(index):
-            return bound
-        return Node(body.op, tuple(_rebound(child, index, bound) for child in body.args), body.data)
-    return substitute(body, index, bound)
 
 
 def _key(node: Node) -> Node:

@@ -53,10 +53,9 @@ r"""Characters as the ASCII or LaTeX that means the same."""
 
 SKIPPED = frozenset(
     (
-        "left right middle bigl bigr Bigl Bigr biggl biggr Biggl Biggr big Big bigg Bigg displaystyle"
-        " textstyle scriptstyle limits nolimits boldsymbol bm mathop mathbin mathrel quad qquad thinspace"
-        " enspace  allowbreak nonumber cr strut hfill     "
-        " nobreak rm bf it sf tt mathopen mathclose relax notag"
+        "left right middle bigl bigr Bigl Bigr biggl biggr Biggl Biggr big Big bigg Bigg displaystyle textstyle"
+        " scriptstyle limits nolimits mathop mathbin mathrel mathopen mathclose quad qquad thinspace enspace allowbreak"
+        " nobreak nonumber notag cr strut hfill relax rm bf it sf tt"
     ).split()
 )
 """Commands without a meaning for an answer."""

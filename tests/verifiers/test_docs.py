@@ -1,0 +1,51 @@
+"""docs/verifiers.md says what is so."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from verifiers import AnswerVerifier, Reference
+
+PAGE = (Path(__file__).resolve().parents[2] / "docs" / "verifiers.md").read_text("utf-8")
+
+
+def test_the_first_example():
+    code = re.search(r"```python\n(.*?)\n\n", PAGE, re.DOTALL).group(1)
+    lines = code.splitlines()
+    expression, _, said = lines[-1].partition("  # ")
+    names = {}
+    exec("\n".join(lines[:-1]), names)
+    assert eval(expression, names) == eval(said)
+
+
+@pytest.mark.parametrize(
+    ("gold", "answer", "equal"),
+    [
+        ("1000", "1,000", True),
+        ("7", "seven", True),
+        ("1000000", "1000000.5", False),
+        ("3.14", "3.1416", True),
+        ("2.5", "2.54", False),
+        ("1/3", "0.33", False),
+        ("50%", "0.5", True),
+        ("50%", "50", False),
+        ("1 hour", "60 minutes", True),
+        ("5 cm", "5 km", False),
+        ("$5", "500 cents", True),
+        ("€5", "$5", False),
+        ("(1,2)", "1, 2", True),
+        ("[0,1)", "0 ≤ x < 1", True),
+        ("(1,2)", "[1,2]", False),
+        ("{1,2,2}", "{1,2}", False),
+        (r"\{1,2,2\}", r"\{1,2\}", True),
+        ("±3", "3, -3", True),
+        ("1, 2", "1, 2, 2", False),
+        ("x = 3", "3", True),
+        ("1", "7 = 1", False),
+        ("204_5", "54", True),
+        ("204_5", "204", False),
+    ],
+)
+def test_the_table(gold, answer, equal):
+    assert AnswerVerifier().verify(f"<answer>{answer}</answer>", Reference(gold)).correct is equal
