@@ -11,7 +11,7 @@ PAGE = (Path(__file__).resolve().parents[2] / "docs" / "verifiers.md").read_text
 
 
 def test_the_first_example():
-    code = re.search(r"```python\n(.*?)\n\n", PAGE, re.DOTALL).group(1)
+    code = re.search(r"```python\n(.*?# \(True.*?\))", PAGE, re.DOTALL).group(1)
     lines = code.splitlines()
     expression, _, said = lines[-1].partition("  # ")
     names = {}
@@ -37,7 +37,6 @@ def test_the_first_example():
         ("(1,2)", "1, 2", True),
         ("[0,1)", "0 ≤ x < 1", True),
         ("(1,2)", "[1,2]", False),
-        ("{1,2,2}", "{1,2}", False),
         (r"\{1,2,2\}", r"\{1,2\}", True),
         ("±3", "3, -3", True),
         ("1, 2", "1, 2, 2", False),
