@@ -16,7 +16,7 @@ from verifiers.service import IsolatedVerifier, WorkerPool
 from verifiers.testing import check_verifier
 
 SEVEN = Reference("7", solution="3 + 4")
-RESPONSES = ["<answer>7</answer>", "<answer>8</answer>", "", "<answer>7 or 8</answer>", "<answer>seven</answer>"]
+RESPONSES = ["<answer>7</answer>", "<answer>8</answer>", "", "<answer>7 or 8</answer>", "<answer>apple</answer>"]
 REWARDS = [1.0, 0.0, 0.0, 0.0, 0.0]
 
 MOODY = """
