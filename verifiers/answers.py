@@ -10,6 +10,8 @@ from dataclasses import replace
 from verifiers.base import BadReference, Verifier
 from verifiers.comparison import MAX_ANSWER_CHARS, RIGHT, UNPARSABLE, WRONG, Comparer, Comparison, TextComparer
 from verifiers.expressions import units
+from verifiers.expressions.approximate import context
+from verifiers.expressions.identity import DIGITS
 from verifiers.expressions.policy import EqualityPolicy
 from verifiers.extraction import Extraction, ExtractionPolicy
 from verifiers.feedback import DEFAULT_FEEDBACK_LEVEL, feedback_text
@@ -109,11 +111,12 @@ class AnswerVerifier(Verifier):
         ]
 
     def warm_up(self) -> None:
-        """Load the units and start the workers for symbolic algebra, of which one is waited for; about two seconds."""
+        """Load what is imported late and start the workers for symbolic algebra, of which one is waited for; 2 s."""
         started = None
         if self.symbolic_seconds and not in_worker():
             started = shared_pool().submit("builtins:int")
         units.load()
+        context(DIGITS)
         if started is not None:
             started.result()
 
