@@ -154,13 +154,11 @@ class AnswerVerifier(Verifier):
         """What symbolic algebra says of comparisons that wait for it."""
         if not comparisons or not self.symbolic_seconds:
             return comparisons
-        pending = [comparison.pending for comparison in comparisons]
+        calls = [comparison.pending for comparison in comparisons if comparison.pending is not None]
         if in_worker():  # whose own limits hold
             from verifiers.expressions import symbolic
 
-            verdicts = [symbolic.same(*trees) for trees in pending if trees is not None]
-            return [_decided(verdict) for verdict in verdicts]
-        calls = [trees for trees in pending if trees is not None]
+            return [_decided(symbolic.same(*trees)) for trees in calls]
         outcomes = shared_pool().map(_SYMBOLIC, calls, seconds=self.symbolic_seconds)
         return [_concluded(outcome) for outcome in outcomes]
 

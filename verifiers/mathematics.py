@@ -25,8 +25,8 @@ from verifiers.expressions.equivalence import is_condition
 from verifiers.expressions.exact import exact
 from verifiers.expressions.forms import has_form
 from verifiers.expressions.normal import normalised
-from verifiers.expressions.numbers import FEWEST_ROUNDED_DIGITS
-from verifiers.expressions.tree import free_symbols, operations
+from verifiers.expressions.numbers import window
+from verifiers.expressions.tree import COLLECTIONS, UNEVALUATED, free_symbols, operations
 from verifiers.expressions.units import is_unit
 from verifiers.expressions.work import limited
 from verifiers.normalize import flatten, unwrap
@@ -39,7 +39,7 @@ MAX_PRECISION = 1_000
 _COMMA_DECIMAL = re.compile(r"-?(?:0,[0-9]+|[0-9]+,(?:[0-9]{1,2}|[0-9]{4,}))")
 _GROUPED = re.compile(r"[0-9],[0-9]{3}(?![0-9])")
 _DIGITS = re.compile(r"[0-9]+")
-_COLLECTIONS = (Op.LIST, Op.GROUP, Op.SET, Op.SET_OPERATION, Op.PLUS_MINUS)
+_SEVERAL = (*COLLECTIONS, Op.SET_OPERATION, Op.PLUS_MINUS, Op.RELATION)
 
 
 @functools.lru_cache(maxsize=8192)
@@ -49,6 +49,16 @@ def read(text: str, grouping: bool = True) -> Node | None:
         return parse(unwrap(text), grouping=grouping)
     except ParseError:
         return None
+
+
+def _tree(answer: str) -> Node | None:
+    """The tree of an answer, or of what follows "the answer is"."""
+    return read(answer) or read(without_prefix(answer))
+
+
+def _check_precision(precision: int | None) -> None:
+    if precision is not None and precision > MAX_PRECISION:
+        raise BadReference(f"precision is {precision}; it must be at most {MAX_PRECISION} decimals")
 
 
 class ExpressionComparer(Comparer):
@@ -75,8 +85,7 @@ class ExpressionComparer(Comparer):
         tree = read(gold)
         if tree is None:
             raise BadReference(f"the reference answer {gold!r} is not mathematics that is read here")
-        if precision is not None and precision > MAX_PRECISION:
-            raise BadReference(f"precision is {precision}; it must be at most {MAX_PRECISION} decimals")
+        _check_precision(precision)
         self._set_up(tree, gold, precision, unit, policy)
 
     def _set_up(
@@ -94,14 +103,14 @@ class ExpressionComparer(Comparer):
         self._text = gold.strip()
         self._written = flatten(gold)
         self.equivalence = Equivalence(self.policy, precision)
-        self._has_several = tree.op in _COLLECTIONS or tree.op is Op.RELATION
+        self._has_several = tree.op in _SEVERAL
         self.takes_several = tree.op in (Op.LIST, Op.SET, Op.PLUS_MINUS)
 
     def compare(self, answer: str) -> Comparison:
         """Compare mathematics; "3 or 4" is ambiguous where one value is asked for, other text is unparsable."""
         if flatten(answer) == self._written and self.policy.form == "any":
             return RIGHT
-        tree = read(answer) or read(without_prefix(answer))
+        tree = _tree(answer)
         if tree is None:
             return AMBIGUOUS if len(alternatives(answer)) > 1 and not self._has_several else UNPARSABLE
         comparison = self._judged(tree)
@@ -109,13 +118,13 @@ class ExpressionComparer(Comparer):
             for gold, other in self._other_readings(answer):
                 if self._verdict(gold, other) is True:
                     return RIGHT
-            if tree.op in (Op.LIST, Op.SET, Op.GROUP, Op.PLUS_MINUS) and not self._has_several:
+            if tree.op in (*COLLECTIONS, Op.PLUS_MINUS) and not self._has_several:
                 return AMBIGUOUS
         return comparison
 
     def trees(self, answer: str) -> tuple[Node, Node | None]:
         """The gold answer and an answer as trees; None for an answer that is not mathematics."""
-        return self.tree, read(answer) or read(without_prefix(answer))
+        return self.tree, _tree(answer)
 
     def key(self, answer: str) -> Hashable | None:
         """The tree, as it is written."""
@@ -154,8 +163,8 @@ class ExpressionComparer(Comparer):
         """
         if is_condition(self.tree) or is_condition(answer):
             return True
-        unevaluated = {Op.INTEGRAL, Op.LIMIT, Op.DERIVATIVE, Op.SERIES}
-        return bool(operations(self.tree) & unevaluated) and operations(answer) & unevaluated <= operations(self.tree)
+        asked = operations(self.tree) & UNEVALUATED
+        return bool(asked) and operations(answer) & UNEVALUATED <= asked
 
     def _verdict(self, gold: Node, answer: Node) -> bool | None:
         try:
@@ -224,20 +233,13 @@ class NumberComparer(ExpressionComparer):
         number = parse_number(gold)
         if number is None or (kind is AnswerKind.INTEGER and number.value.denominator != 1):
             raise BadReference(f"the reference answer {gold!r} is not of kind {kind.value!r}")
-        if precision is not None and precision > MAX_PRECISION:
-            raise BadReference(f"precision is {precision}; it must be at most {MAX_PRECISION} decimals")
+        _check_precision(precision)
         self._number = number
         self._gold = gold
         self._options = (precision if kind is AnswerKind.DECIMAL else None, unit, policy)
-        self._tolerance = Fraction(0)
-        self._center = number.value
         self._is_plain = policy is None or policy == EqualityPolicy()
-        if kind is AnswerKind.DECIMAL:
-            if precision is not None:
-                self._center = round(number.value, precision)
-                self._tolerance = Fraction(1, 2 * 10**precision)
-            elif number.form is Form.DECIMAL and number.digits >= FEWEST_ROUNDED_DIGITS:
-                self._tolerance = Fraction(10) ** number.place / 2
+        exactly = (number.value, Fraction(0))
+        self._center, self._tolerance = window(number, precision) if kind is AnswerKind.DECIMAL else exactly
         self._prepared = False
 
     def compare(self, answer: str) -> Comparison:

@@ -17,17 +17,26 @@ from verifiers.expressions.normal import normalised, renamed_bound
 from verifiers.expressions.numbers import literal, same_number
 from verifiers.expressions.policy import EqualityPolicy
 from verifiers.expressions.realsets import RealSet, from_condition, from_set
-from verifiers.expressions.tree import Node, Op, constant, free_symbols, negative, number, operations, walk
+from verifiers.expressions.tree import (
+    BINDING,
+    COLLECTIONS,
+    UNEVALUATED,
+    Node,
+    Op,
+    constant,
+    free_symbols,
+    negative,
+    number,
+    operations,
+    walk,
+)
 from verifiers.expressions.work import limited
 from verifiers.numeric import Form
 
 _MOST_MATCHED = 40
-_COLLECTIONS = (Op.LIST, Op.GROUP, Op.SET)
 _SETS = (Op.SET_OPERATION, Op.BUILDER)
 _INFINITE = (constant("inf"), negative(constant("inf")))
-_NO_VALUES = frozenset({*_COLLECTIONS, *_SETS, Op.RELATION, Op.MATRIX, Op.CASES, Op.RATIO})
-_BINDING = (Op.SERIES, Op.INTEGRAL, Op.LIMIT)
-_UNEVALUATED = frozenset({Op.INTEGRAL, Op.LIMIT, Op.DERIVATIVE, Op.SERIES})
+_NO_VALUES = frozenset({*COLLECTIONS, *_SETS, Op.RELATION, Op.MATRIX, Op.CASES, Op.RATIO})
 
 
 class Equivalence:
@@ -69,7 +78,7 @@ class Equivalence:
             verdict = self._sets(gold, answer)
             if verdict is not None:
                 return verdict
-        if gold.op in _COLLECTIONS or answer.op in _COLLECTIONS:
+        if gold.op in COLLECTIONS or answer.op in COLLECTIONS:
             return self._collections(gold, answer)
         if Op.MATRIX in operations(gold) | operations(answer):
             gold, answer = matrices.without_determinants(gold), matrices.without_determinants(answer)
@@ -91,7 +100,7 @@ class Equivalence:
             if self._congruent(gold, answer):
                 return True
             parts = operations(gold) | operations(answer)
-            if parts & _NO_VALUES or (not parts & _UNEVALUATED and (_has(gold, "inf") or _has(answer, "inf"))):
+            if parts & _NO_VALUES or (not parts & UNEVALUATED and (_has(gold, "inf") or _has(answer, "inf"))):
                 return False
         return verdict
 
@@ -99,7 +108,7 @@ class Equivalence:
         """Whether the trees are the same but for parts that have the same value."""
         if gold.op is not answer.op or len(gold.args) != len(answer.args):
             return False
-        if gold.op in (Op.INTEGRAL, Op.LIMIT, Op.SERIES):
+        if gold.op in BINDING:
             gold, answer = renamed_bound(gold), renamed_bound(answer)
         if gold.data != answer.data:
             return False
@@ -110,7 +119,7 @@ class Equivalence:
     def _part(self, gold: Node, answer: Node) -> bool:
         if gold == answer:
             return True
-        if _UNEVALUATED & {node.op for node in (*walk(gold), *walk(answer))}:
+        if UNEVALUATED & {node.op for node in (*walk(gold), *walk(answer))}:
             return self._congruent(gold, answer)
         return self.decide(gold, answer) is True
 
@@ -155,9 +164,7 @@ class Equivalence:
                 return False
             quotient = Node(Op.DIV, ratio.args)
             return self._values(quotient, other) if gold is ratio else self._values(other, quotient)
-        if len(gold.args) != len(answer.args):
-            return False
-        if gold.data != answer.data:
+        if len(gold.args) != len(answer.args) or gold.data != answer.data:
             return False
         verdicts = [self.decide(left, right) for left, right in zip(gold.args, answer.args)]
         if all(verdicts) or gold.data:
@@ -212,7 +219,7 @@ class Equivalence:
         return from_set(node)
 
     def _collections(self, gold: Node, answer: Node) -> bool | None:
-        if Op.RELATION in {part.op for node in (gold, answer) if node.op in _COLLECTIONS for part in node.args}:
+        if Op.RELATION in {part.op for node in (gold, answer) if node.op in COLLECTIONS for part in node.args}:
             verdict = self._condition_lists(gold, answer)
             if verdict is not None:
                 return verdict
@@ -221,19 +228,18 @@ class Equivalence:
             if not listed:
                 return False
         names, others = relations.assigned_names(gold), relations.assigned_names(answer)
-        if names and others and gold.op is answer.op is Op.LIST and not relations.same_unknown(names, others):
+        one_unknown = bool(names and others) and relations.same_unknown(names, others)
+        if names and others and gold.op is answer.op is Op.LIST and not one_unknown:
             complete = len(names) == len(gold.args) and len(others) == len(answer.args)
             return self._matched(gold.args, answer.args) if complete else False
-        ordered = self.policy.order_matters or len(set(names)) > 1 or len(set(others)) > 1
-        if names and others and relations.same_unknown(names, others):
-            ordered = self.policy.order_matters
-        if Op.GROUP in (gold.op, answer.op) and len(set(names or others)) == 1 < len(names or others):
-            return False  # an interval or a point, and two values of one unknown
+        ordered = self.policy.order_matters or (max(len(set(names)), len(set(others))) > 1 and not one_unknown)
         custom = Op.GROUP in (gold.op, answer.op)
+        if custom and len(set(names or others)) == 1 < len(names or others):
+            return False  # an interval or a point, and two values of one unknown
         gold, answer = relations.solutions(gold, custom), relations.solutions(answer, custom)
         kinds = {gold.op, answer.op}
-        if not kinds <= set(_COLLECTIONS):
-            single = gold if gold.op in _COLLECTIONS else answer
+        if not kinds <= set(COLLECTIONS):
+            single = gold if gold.op in COLLECTIONS else answer
             other = answer if single is gold else gold
             if single.op is not Op.SET or len(single.args) != 1:
                 return False
@@ -300,7 +306,7 @@ class Equivalence:
         interval = _bounds(relation, plain)
         if interval is not None and free_symbols(interval):
             return self.decide(interval, plain) if relation is gold else self.decide(plain, interval)
-        is_collection = self._is_set(plain) or plain.op in _COLLECTIONS
+        is_collection = self._is_set(plain) or plain.op in COLLECTIONS
         return None if is_collection and _is_solvable(gold, answer) else False
 
     def _result(self, relation: Node) -> Node | None:
@@ -391,7 +397,7 @@ def _is_solvable(gold: Node, answer: Node) -> bool:
     ):
         return False
     for node in (gold, answer):
-        if _has(node, "i") or (is_condition(node) and (_has(node, "inf") or operations(node) & _UNEVALUATED)):
+        if _has(node, "i") or (is_condition(node) and (_has(node, "inf") or operations(node) & UNEVALUATED)):
             return False
     parts = [part for node in (gold, answer) for part in (node.args if node.op is Op.LIST else (node,))]
     return any(part.op is Op.RELATION and relations.assignment(part) is None for part in parts)
@@ -410,7 +416,7 @@ def _bounds(relation: Node, other: Node) -> Node | None:
 
 def _key(node: Node) -> Node:
     """The item, as a plain number where it is rational."""
-    if node.op in (Op.RELATION, Op.QUANTITY, *_COLLECTIONS) or node.op is Op.NUMBER:
+    if node.op in (Op.RELATION, Op.QUANTITY, *COLLECTIONS) or node.op is Op.NUMBER:
         return node
     try:
         return number(exact(node))

@@ -6,8 +6,6 @@ import math
 
 from verifiers.expressions.tree import Node, Op, free_symbols, walk
 
-_FOLDABLE = (Op.ADD, Op.MUL, Op.DIV, Op.POW)
-
 
 def has_form(answer: Node, gold: Node, form: str) -> bool:
     """Whether an answer has the form that is asked for.

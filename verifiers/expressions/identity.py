@@ -9,7 +9,9 @@ that a wrong identity cannot hold by chance (Schwartz and Zippel).
 from __future__ import annotations
 
 import random
+from collections.abc import Iterator
 from fractions import Fraction
+from itertools import islice
 from typing import Any
 
 from verifiers.expressions.approximate import Approximation, context, is_real
@@ -72,7 +74,7 @@ def _same_constant(left: Node, right: Node) -> bool | None:
 
 def _same_rational(left: Node, right: Node) -> bool | None:
     agreed = 0
-    for values in points(left, right)[: 2 * _EXACT_POINTS]:
+    for values in islice(points(left, right), 2 * _EXACT_POINTS):
         try:
             if exact(left, values) != exact(right, values):
                 return False
@@ -169,8 +171,8 @@ def _has_bare_logarithm(*trees: Node) -> bool:
     )
 
 
-def points(left: Node, right: Node) -> list[dict[str, Fraction]]:
-    """Points for the variables of two trees: near and far, positive, negative and mixed, and integers."""
+def points(left: Node, right: Node) -> Iterator[dict[str, Fraction]]:
+    """Draw points for the variables of two trees: near and far, positive, negative and mixed, and integers."""
     names = sorted(free_symbols(left) | free_symbols(right))
     seed = "=".join(sorted((fingerprint(left), fingerprint(right))))
     generator = random.Random(seed.encode("utf-8", "surrogatepass"))
@@ -179,7 +181,7 @@ def points(left: Node, right: Node) -> list[dict[str, Fraction]]:
         return Fraction(generator.randrange(low * 10**12, high * 10**12) | 1, 10**12)
 
     spans = ((0, 2), (-9_000, -300), (300, 9_000), (-60, -5), (5, 60), (-3, 0), (1, 4), (-3, 3), (-3, 3), (-3, 3))
-    found = [{name: draw(*span) for name in names} for span in spans]
+    for span in spans:
+        yield {name: draw(*span) for name in names}
     for most in (6, 7, 8, 9, 10, 12, 15, 20, 30, 40, 100, 300, 1_000):
-        found.append({name: Fraction(generator.randint(1, most)) for name in names})
-    return found
+        yield {name: Fraction(generator.randint(1, most)) for name in names}

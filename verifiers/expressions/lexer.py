@@ -56,7 +56,6 @@ _WITH_GROUPS = re.compile(rf"{_GROUPED}(?:\.[0-9]+)?(?![0-9])")
 _SPACED_GROUPS = re.compile(r"(?<![0-9.])([0-9]{1,3}(?: [0-9]{3})+)(?![0-9])(?=\.[0-9]|[^0-9.]|\.?$)")
 _SUPERSCRIPT = re.compile(f"[{symbols.SUPERSCRIPT_CLASS}]+")
 _SUBSCRIPT = re.compile(f"[{symbols.SUBSCRIPT_CLASS}]+")
-_GROUP_IN_SCRIPT = re.compile(r"\s*\{([A-Za-z* ]+)\}")
 _CONJUNCTIONS = {"and": "and", "or": "or", "oder": "or", "und": "and", "et": "and"}
 _CLOCK = re.compile(r"(?<=[0-9])(?:\s|\\text\{|\\mathrm\{|~|\\,)*(?:([aApP])\.\s?[mM]\.|([aApP])[mM](?![A-Za-z]))\}?")
 _TEMPERATURE = re.compile(r"(?:degrees? )?([Cc]elsius|[Ff]ahrenheit)\b")
@@ -191,7 +190,7 @@ class _Lexer:
             self.add("word", word)
         elif word in symbols.NAMES_OF_FUNCTIONS and len(word) > 1:
             self.add("function", symbols.NAMES_OF_FUNCTIONS[word])
-        elif lower in _ORDINALS and self.tokens and self.tokens[-1].kind == "number" and not self.spaced:
+        elif lower in _ORDINALS and self.after_number() and not self.spaced:
             pass
         else:
             self.add("word", word)
@@ -236,8 +235,7 @@ class _Lexer:
         if self.math_dollars % 2 == 0:
             self.spaced = True
             return
-        before = self.tokens[-1] if self.tokens else None
-        if self.text[self.at : self.at + 1].isdigit() or (before is not None and before.kind == "number"):
+        if self.text[self.at : self.at + 1].isdigit() or self.after_number():
             self.add("currency", "$")
         self.math_dollars -= 1
 
@@ -297,16 +295,12 @@ class _Lexer:
             self.add("function", symbols.NAMES_OF_FUNCTIONS[name])
         elif name in symbols.GREEK or name in symbols.VARIANTS:
             self.add("letter", "\\" + symbols.VARIANTS.get(name, name))
-        elif name in ("ell", "hbar", "wp", "imath", "jmath"):
+        elif name in ("ell", "hbar", "wp", "imath", "jmath", "complement"):
             self.add("letter", text)
         elif name in ("ldots", "cdots", "dots", "dotsc"):
             self.add("letter", "...")
-        elif name in ("mathbb", "Bbb"):
-            self.add("structure", "mathbb")
-        elif name in ("circ",):
+        elif name == "circ":
             self.add("operator", "∘")
-        elif name == "complement":
-            self.add("letter", text)
         elif name.startswith("quad"):  # "\quadx_2"
             self.at -= len(name) - len("quad")
             self.spaced = True
@@ -325,7 +319,7 @@ class _Lexer:
             self.add("operator", "%" if lower in _PERCENTS else "°")
         elif words in symbols.NAMES_OF_FUNCTIONS and len(words) > 1 and not (words == "min" and self.after_number()):
             self.add("function", symbols.NAMES_OF_FUNCTIONS[words])
-        elif lower in _ORDINALS and self.tokens and self.tokens[-1].kind == "number":
+        elif lower in _ORDINALS and self.after_number():
             pass
         elif name in ("mathrm", "rm", "operatorname", "text", "textrm") and words in ("d", "e", "i", "T"):
             self.add("word", words)

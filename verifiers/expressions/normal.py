@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
-from verifiers.expressions.tree import Node, Op, constant, free_symbols, negative, substitute, symbol, walk
-
-_COLLECTIONS = (Op.LIST, Op.GROUP, Op.SET)
-_BINDING = (Op.SERIES, Op.INTEGRAL, Op.LIMIT)
+from verifiers.expressions.tree import (
+    BINDING,
+    COLLECTIONS,
+    Node,
+    Op,
+    constant,
+    free_symbols,
+    negative,
+    substitute,
+    symbol,
+    walk,
+)
 
 
 def normalised(node: Node) -> Node:
@@ -44,11 +52,11 @@ def without_signs(node: Node) -> Node:
         left, right = map(without_signs, node.args)
         if right.op is Op.LIST and node.args[1].op is not Op.LIST and left.op is not Op.LIST:
             return Node(Op.LIST, tuple(Node(Op.RELATION, (left, value), ("=",)) for value in right.args), "or")
-    if node.op in (*_COLLECTIONS, Op.RELATION):
+    if node.op in (*COLLECTIONS, Op.RELATION):
         parts: list[Node] = []
         for part in node.args:
-            plain = part if part.op in _COLLECTIONS else without_signs(part)
-            spread = node.op is not Op.RELATION and plain.op is Op.LIST and part.op not in _COLLECTIONS
+            plain = part if part.op in COLLECTIONS else without_signs(part)
+            spread = node.op is not Op.RELATION and plain.op is Op.LIST and part.op not in COLLECTIONS
             parts.extend(plain.args if spread else (plain,))
         return Node(node.op, tuple(parts), node.data)
     if not any(part.op is Op.PLUS_MINUS for part in walk(node)):
@@ -65,7 +73,7 @@ def _signed(node: Node, sign: int) -> Node:
 
 def renamed_bound(node: Node) -> Node:
     """The tree with its bound variable called otherwise."""
-    bound = symbol(f"bound variable {sum(part.op in _BINDING for part in walk(node))}")
+    bound = symbol(f"bound variable {sum(part.op in BINDING for part in walk(node))}")
     if node.op is Op.SERIES:
         first, last, body = node.args
         return Node(node.op, (first, last, _rebound(body, node.data[1], bound)), (node.data[0], bound.data))

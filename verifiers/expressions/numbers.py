@@ -41,6 +41,21 @@ def _power_of_ten(node: Node) -> int | None:
     return exponent.numerator
 
 
+def window(gold: Number, precision: int | None) -> tuple[Fraction, Fraction]:
+    """What a gold number stands for: a value, and how far from it an answer may be (0: not at all).
+
+    Args:
+        gold: the number.
+        precision: decimals that count; None: those of a decimal of three digits or more.
+
+    """
+    if precision is not None:
+        return round(gold.value, precision), Fraction(1, 2 * 10**precision)
+    if gold.form is Form.DECIMAL and gold.digits >= FEWEST_ROUNDED_DIGITS:
+        return gold.value, Fraction(10) ** gold.place / 2
+    return gold.value, Fraction(0)
+
+
 def same_number(gold: Node, answer: Node, policy: EqualityPolicy, precision: int | None) -> bool | None:
     """Whether two values are the same, decimals being near enough; see `EqualityPolicy`.
 
@@ -66,16 +81,13 @@ def same_number(gold: Node, answer: Node, policy: EqualityPolicy, precision: int
     if free_symbols(gold) or free_symbols(answer):
         return verdict
     target, given = literal(gold), literal(answer)
-    if precision is not None and target is not None:
-        value = _value(answer)
-        return verdict if value is None else abs(value - round(target.value, precision)) * 2 * 10**precision <= 1
     if target is not None:
-        if target.form is not Form.DECIMAL or target.digits < FEWEST_ROUNDED_DIGITS:
-            if target.form is not Form.FRACTION:
-                return verdict
-        else:
+        center, width = window(target, precision)
+        if width:
             value = _value(answer)
-            return verdict if value is None else abs(value - target.value) * 2 <= Fraction(10) ** target.place
+            return verdict if value is None else abs(value - center) <= width
+        if target.form is not Form.FRACTION:
+            return verdict
     if given is not None and given.form is Form.DECIMAL:
         return _stands_for(given, gold, policy)
     return verdict

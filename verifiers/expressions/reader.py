@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 from collections.abc import Sequence
 from typing import NoReturn
 
@@ -15,7 +16,7 @@ MAX_NODES = 500
 """Most nodes of a tree."""
 
 
-class TokenReader:
+class TokenReader(abc.ABC):
     """A place in a list of tokens, and how much was built; `parser` has the grammar."""
 
     def __init__(self, tokens: list[Token]) -> None:
@@ -151,38 +152,38 @@ class TokenReader:
             return inner.args
         return inner.args if inner.op is Op.LIST and inner.data != "or" else (inner,)
 
+    @abc.abstractmethod
     def answer(self) -> Node:
         """The whole answer, or what stands in brackets."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def sum(self) -> Node:
         """Terms and their signs."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def product(self) -> Node:
         """Factors."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def power(self) -> Node:
         """A base and its exponent."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def atom(self) -> Node:
         """One value."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def bracket(self) -> Node:
         """What stands in brackets."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def clause(self) -> Node:
         """One relation chain, or one value."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def starts_factor(self, before: Node) -> bool:
         """Whether another factor follows without a sign."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def absolute(self, bar: str) -> Node:
         """An absolute value or a norm."""
-        raise NotImplementedError

@@ -89,14 +89,9 @@ NAMES_OF_FUNCTIONS |= {
     "comb": "binomial",
 }
 NAMES_OF_FUNCTIONS |= {"nPr": "permutation", "Abs": "abs", "trace": "tr", "cis": "cis"}
-for _name in ("root", "norm", "gamma", "binomial", "permutation", "factorial", "sign", "transpose"):
-    NAMES_OF_FUNCTIONS.setdefault(_name, _name)
 
 WORDS = {"pi": "pi", "inf": "inf", "infty": "inf", "infinity": "inf", "oo": "inf"}
 """Plain words that are constants."""
-
-SETS = {"R": "R", "Q": "Q", "Z": "Z", "N": "N", "C": "C"}
-r"""Letters that \mathbb makes a set of numbers."""
 
 RELATIONS = {
     "=": "=",
@@ -196,7 +191,7 @@ BRACKETS = {
 STRUCTURES = frozenset(
     (
         "frac dfrac tfrac cfrac sqrt cbrt binom dbinom tbinom choose sum prod int iint oint lim begin end"
-        " overline mathbb Bbb substack stackrel overset underset partial not xrightarrow"
+        " overline mathbb partial not"
     ).split()
 )
 """Commands that the parser reads itself."""

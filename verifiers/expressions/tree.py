@@ -81,6 +81,13 @@ class Node(NamedTuple):
     data: Any = None
 
 
+COLLECTIONS = (Op.LIST, Op.GROUP, Op.SET)
+"""Nodes that hold items."""
+BINDING = (Op.SERIES, Op.INTEGRAL, Op.LIMIT)
+"""Nodes that bind a variable."""
+UNEVALUATED = frozenset({*BINDING, Op.DERIVATIVE})
+"""Nodes that are work left to be done."""
+
 FUNCTIONS = frozenset(
     (
         "sin cos tan cot sec csc arcsin arccos arctan arccot arcsec arccsc sinh cosh tanh coth sech csch"

@@ -150,8 +150,8 @@ def test_no_global_precision_is_touched():
 
 def test_points_depend_on_both_trees_and_on_nothing_else():
     left, right = parse("x+1"), parse("x+2")
-    assert points(left, right) == points(left, right)
-    assert points(left, right) != points(left, parse("x+3"))
+    assert list(points(left, right)) == list(points(left, right))
+    assert list(points(left, right)) != list(points(left, parse("x+3")))
 
 
 def test_an_answer_made_to_agree_at_another_pairs_points_is_refused():
