@@ -1,13 +1,36 @@
-"""How a task becomes the text that a student reads.
+"""How a task becomes the text that a student reads: a Jinja template over the public part of the task.
 
-The text keeps one `<image>` placeholder per image; an observation pairs it with the pictures, and an agent turns
-both into its policy's chat format.
+The text keeps one `<image>` placeholder per image and one `<video>` per video; an observation pairs it with the
+pictures, and an agent turns both into its policy's chat format.
+
+A template may use
+
+- `question`: the question with its placeholders;
+- `choices`: pairs (letter, text) of the options; empty for an open question, and where the options are drawn in
+  the picture and named by letter only (`drawn_choices` is true then);
+- `kind`: what sort of answer is asked for, e.g. "integer", or "" where that is not said;
+- `metadata`: the task's public facts;
+- `instruction`: the sentence of the answer format, "" for the format "none";
+- `tools`: how to call the environment's tools, "" where it has none.
+
+>>> from rlsd_env.task import Task
+>>> print(render(Task("1", "How many?", choices=("one", "two")), answer_format="boxed"))
+How many?
+(A) one
+(B) two
+Think step by step, then put the final answer in \\boxed{}.
 """
 
 from __future__ import annotations
 
+import functools
+from typing import TYPE_CHECKING
+
 from rlsd_env.errors import ConfigurationError, one_of
-from rlsd_env.task import Task
+from rlsd_env.task import IMAGE_PLACEHOLDER, VIDEO_PLACEHOLDER, Task
+
+if TYPE_CHECKING:
+    from jinja2 import Template
 
 FORMATS: dict[str, str] = {
     "tags": "Think in <think> </think>, then answer in <answer> </answer>.",
@@ -15,6 +38,14 @@ FORMATS: dict[str, str] = {
     "none": "",
 }
 """Answer formats by name: the sentence that ends the prompt."""
+
+PLAIN = (
+    "{{ question }}"
+    "{% for letter, choice in choices %}\n({{ letter }}) {{ choice }}{% endfor %}"
+    "{% if tools %}\n{{ tools }}{% endif %}"
+    "{% if instruction %}\n{{ instruction }}{% endif %}"
+)
+"""The template of sources that have none of their own."""
 
 
 def choice_letter(index: int) -> str:
@@ -29,19 +60,66 @@ def choice_letter(index: int) -> str:
     return chr(ord("A") + index)
 
 
-def render(task: Task, answer_format: str = "tags") -> str:
-    """Write the prompt: the question, its lettered choices, and how to answer.
+def compiled(template: str) -> Template:
+    """Compile a template, or return it where that was done before.
 
     Raises:
-        ConfigurationError: `answer_format` is not one of `FORMATS`.
+        ConfigurationError: the template is not valid Jinja.
 
     """
+    from jinja2 import TemplateSyntaxError
+
+    try:
+        return _compile(template)
+    except TemplateSyntaxError as error:
+        raise ConfigurationError(f"prompt template, line {error.lineno}: {error.message}") from error
+
+
+@functools.lru_cache(maxsize=64)
+def _compile(template: str) -> Template:
+    from jinja2 import StrictUndefined
+    from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+    environment = ImmutableSandboxedEnvironment(undefined=StrictUndefined, keep_trailing_newline=True)
+    return environment.from_string(template)
+
+
+def render(task: Task, answer_format: str = "tags", template: str = PLAIN, tools: str = "") -> str:
+    """Write the prompt of a task.
+
+    Args:
+        task: the public part of a task.
+        answer_format: how to answer, a key of `FORMATS`.
+        template: a Jinja template over the names that the module lists.
+        tools: how to call tools.
+
+    Raises:
+        ConfigurationError: `answer_format` is not one of `FORMATS`, the template is not valid, uses a name that
+            is not there, or does not write each placeholder of the question exactly once.
+
+    """
+    from jinja2 import TemplateError
+
     if answer_format not in FORMATS:
         raise ConfigurationError(one_of("answer format", answer_format, FORMATS))
-    lines = [task.question]
     letters = tuple(choice_letter(index) for index in range(len(task.choices)))
-    if task.choices != letters:  # otherwise the options are drawn in the picture
-        lines += [f"({letter}) {choice}" for letter, choice in zip(letters, task.choices)]
-    if FORMATS[answer_format]:
-        lines.append(FORMATS[answer_format])
-    return "\n".join(lines)
+    drawn = bool(letters) and task.choices == letters  # the options are drawn in the picture
+    try:
+        text = compiled(template).render(
+            question=task.question,
+            choices=[] if drawn else list(zip(letters, task.choices)),
+            drawn_choices=drawn,
+            kind=str(task.kind or ""),
+            metadata=task.metadata,
+            instruction=FORMATS[answer_format],
+            tools=tools,
+        )
+    except TemplateError as error:
+        raise ConfigurationError(f"prompt template, task {task.id!r}: {error}") from error
+    for placeholder in (IMAGE_PLACEHOLDER, VIDEO_PLACEHOLDER):
+        if text.count(placeholder) != task.question.count(placeholder):
+            raise ConfigurationError(
+                f"prompt template: it wrote {text.count(placeholder)} {placeholder} for task {task.id!r}, whose "
+                f"question has {task.question.count(placeholder)}; write {{{{ question }}}} once"
+            )
+    return text

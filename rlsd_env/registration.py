@@ -6,14 +6,13 @@ from typing import Any
 
 import gymnasium
 
+from rlsd_env.procedural.ids import PROCEDURAL
+from rlsd_env.sources.ids import BENCHMARKS, DATASETS
+
 ENTRY = "rlsd_env.env:ReasoningEnv"
 VECTOR = "rlsd_env.vector:GroupVectorEnv"
-IDS: dict[str, dict[str, Any]] = {
-    "rlsd/ShapeCount-v0": {"source": "rlsd_env.procedural.shape_count:ShapeCount"},
-    "rlsd/BarChart-v0": {"source": "rlsd_env.procedural.bar_chart:BarChart"},
-    "rlsd/DotSum-v0": {"source": "rlsd_env.procedural.dot_sum:DotSum"},
-    "rlsd/MathVision-testmini-v0": {"source": "rlsd_env.sources.mathvision:MathVision", "split": "testmini"},
-}
+IDS: dict[str, dict[str, Any]] = {**PROCEDURAL, **BENCHMARKS, **DATASETS}
+"""Every id of the project with its arguments."""
 
 
 def register(id: str, source: str, **kwargs: Any) -> None:

@@ -15,9 +15,46 @@ from numpy.typing import NDArray
 from verifiers import AnswerKind, Reference
 
 IMAGE_PLACEHOLDER = "<image>"
+VIDEO_PLACEHOLDER = "<video>"
 
 Image = NDArray[np.uint8]
 """A picture as everything here passes it: uint8, height x width x 3, RGB."""
+
+
+@dataclass(frozen=True, eq=False)
+class Video:
+    """Frames of one size at a constant rate.
+
+    Attributes:
+        frames: uint8, frames x height x width x 3, RGB, read-only.
+        fps: frames per second, so that frame number n is seen at n / fps seconds.
+
+    Raises:
+        ValueError: the frames have another form, there are none, or the rate is not positive.
+
+    """
+
+    frames: NDArray[np.uint8]
+    fps: float
+
+    def __post_init__(self) -> None:
+        if self.frames.dtype != np.uint8 or self.frames.ndim != 4 or self.frames.shape[3] != 3 or not self.frames.size:
+            raise ValueError(
+                f"a video's frames are {self.frames.dtype} {self.frames.shape}; they must be uint8, frames x height x "
+                "width x 3, at least one"
+            )
+        if not self.fps > 0:
+            raise ValueError(f"a video's fps is {self.fps}; it must be above 0")
+        self.frames.flags.writeable = False
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Video) and self.fps == other.fps and np.array_equal(self.frames, other.frames)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        count, height, width, _ = self.frames.shape
+        return f"Video({count} frames of {width} x {height}, {self.fps:g} fps)"
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,8 +63,10 @@ class Task:
 
     Attributes:
         id: unique within its source and stable over versions of the code.
-        question: the question, with one `<image>` placeholder for each of `images`, in their order.
+        question: the question, with one `<image>` placeholder for each of `images`, in their order, and one
+            `<video>` for each of `videos`.
         images: pictures, uint8 height x width x 3, read-only.
+        videos: clips, in the order of their placeholders.
         choices: the options of a multiple-choice question, in order; empty for an open one.
         kind: what sort of answer is asked for, where that may be known to the student.
         metadata: public facts such as subject or level.
@@ -47,14 +86,18 @@ class Task:
     metadata: Mapping[str, object] = field(default_factory=dict)
     licence: str = "unknown"
     train_allowed: bool = True
+    videos: tuple[Video, ...] = ()
 
     def __post_init__(self) -> None:
-        placeholders = self.question.count(IMAGE_PLACEHOLDER)
-        if placeholders != len(self.images):
-            raise ValueError(
-                f"task {self.id!r} has {placeholders} {IMAGE_PLACEHOLDER} placeholders and {len(self.images)} "
-                "images; give the question one placeholder per image, in order"
-            )
+        for placeholder, found, what in (
+            (IMAGE_PLACEHOLDER, len(self.images), "image"),
+            (VIDEO_PLACEHOLDER, len(self.videos), "video"),
+        ):
+            if (placeholders := self.question.count(placeholder)) != found:
+                raise ValueError(
+                    f"task {self.id!r} has {placeholders} {placeholder} placeholders and {found} {what}s; "
+                    f"give the question one placeholder per {what}, in order"
+                )
         for position, image in enumerate(self.images):
             if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
                 raise ValueError(

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 
 from rlsd_env.errors import ConfigurationError, one_of
 from rlsd_env.plugins import resolve
+from rlsd_env.prompts import PLAIN
 from rlsd_env.task import Item
 
 FOLDS = ("all", "train", "heldout")
@@ -23,12 +24,16 @@ class TaskSource(abc.ABC):
 
     Attributes:
         verifier: the default verifier's registered name or "package.module:Name".
+        verifier_kwargs: the default verifier's arguments.
         answer_format: the default answer format, a key of `rlsd_env.prompts.FORMATS`.
+        template: the default prompt, a Jinja template; see `rlsd_env.prompts`.
 
     """
 
     verifier: ClassVar[str] = "answer"
+    verifier_kwargs: ClassVar[Mapping[str, Any]] = {}
     answer_format: ClassVar[str] = "tags"
+    template: ClassVar[str] = PLAIN
 
     @abc.abstractmethod
     def __len__(self) -> int:
@@ -60,6 +65,9 @@ class TaskSource(abc.ABC):
             ConfigurationError: `name` is not one of `FOLDS`.
 
         """
+
+    def prefetch(self, indices: Sequence[int]) -> None:  # noqa: B027 - a source may have nothing to load
+        """Begin to load tasks that will soon be asked for, in the background; by default nothing is done."""
 
 
 def _freeze(value: Any) -> Any:
