@@ -117,9 +117,9 @@ def render(task: Task, answer_format: str = "tags", template: str = PLAIN, tools
     except TemplateError as error:
         raise ConfigurationError(f"prompt template, task {task.id!r}: {error}") from error
     for placeholder in (IMAGE_PLACEHOLDER, VIDEO_PLACEHOLDER):
-        if text.count(placeholder) != task.question.count(placeholder):
+        if (written := text.count(placeholder)) != (wanted := task.placeholders(placeholder)):
             raise ConfigurationError(
-                f"prompt template: it wrote {text.count(placeholder)} {placeholder} for task {task.id!r}, whose "
-                f"question has {task.question.count(placeholder)}; write {{{{ question }}}} once"
+                f"prompt template: it wrote {written} {placeholder} for task {task.id!r}, which has {wanted}; "
+                "write {{ question }} once, and all choices in their order"
             )
     return text

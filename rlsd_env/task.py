@@ -63,8 +63,8 @@ class Task:
 
     Attributes:
         id: unique within its source and stable over versions of the code.
-        question: the question, with one `<image>` placeholder for each of `images`, in their order, and one
-            `<video>` for each of `videos`.
+        question: the question. It and then the choices have one `<image>` placeholder for each of `images`, in
+            their order, and one `<video>` for each of `videos`.
         images: pictures, uint8 height x width x 3, read-only.
         videos: clips, in the order of their placeholders.
         choices: the options of a multiple-choice question, in order; empty for an open one.
@@ -93,10 +93,10 @@ class Task:
             (IMAGE_PLACEHOLDER, len(self.images), "image"),
             (VIDEO_PLACEHOLDER, len(self.videos), "video"),
         ):
-            if (placeholders := self.question.count(placeholder)) != found:
+            if (placeholders := self.placeholders(placeholder)) != found:
                 raise ValueError(
                     f"task {self.id!r} has {placeholders} {placeholder} placeholders and {found} {what}s; "
-                    f"give the question one placeholder per {what}, in order"
+                    f"give question and choices one placeholder per {what}, in order"
                 )
         for position, image in enumerate(self.images):
             if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
@@ -105,6 +105,10 @@ class Task:
                     "it must be uint8, height x width x 3"
                 )
             image.flags.writeable = False
+
+    def placeholders(self, placeholder: str) -> int:
+        """Count a placeholder in the question and the choices."""
+        return sum(text.count(placeholder) for text in (self.question, *self.choices))
 
     @property
     def info(self) -> TaskInfo:

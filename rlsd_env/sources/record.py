@@ -18,7 +18,8 @@ class Record:
 
     Attributes:
         id: the row's id, unique within its split.
-        question: the question, with one `<image>` placeholder for each of `pictures`, in their order.
+        question: the question. It and then the choices have one `<image>` placeholder for each of `pictures`, in
+            their order.
         reference: the gold answer. Privileged.
         pictures: the row's pictures, not decoded yet.
         choices: the options of a multiple-choice question, in order; empty for an open one.
