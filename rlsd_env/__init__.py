@@ -14,17 +14,20 @@ if not hasattr(verifiers, "Reference"):
         "of its own, or take the other package off the path"
     )
 
+from rlsd_env.actions import Action
 from rlsd_env.env import ReasoningEnv
 from rlsd_env.errors import ConfigurationError
 from rlsd_env.registration import register, register_all
 from rlsd_env.sources import TaskSource
-from rlsd_env.task import IMAGE_PLACEHOLDER, Item, Privileged, Task, TaskInfo
+from rlsd_env.task import IMAGE_PLACEHOLDER, VIDEO_PLACEHOLDER, Item, Privileged, Task, TaskInfo, Video
 from rlsd_env.vector import GroupVectorEnv
 
 register_all()
 
 __all__ = [
     "IMAGE_PLACEHOLDER",
+    "VIDEO_PLACEHOLDER",
+    "Action",
     "ConfigurationError",
     "GroupVectorEnv",
     "Item",
@@ -33,6 +36,7 @@ __all__ = [
     "Task",
     "TaskInfo",
     "TaskSource",
+    "Video",
     "register",
     "register_all",
 ]

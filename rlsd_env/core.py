@@ -11,44 +11,113 @@ from gymnasium import spaces
 
 import verifiers
 from rlsd_env.errors import ConfigurationError, one_of
-from rlsd_env.prompts import FORMATS, render
+from rlsd_env.prompts import FORMATS, compiled, render
 from rlsd_env.sources import TaskSource, load_source
-from rlsd_env.spaces import RGBImage, UnicodeText
-from rlsd_env.task import Item, Privileged
-from verifiers import Verdict, Verifier
+from rlsd_env.spaces import RGBImage, UnicodeText, VideoClip
+from rlsd_env.task import Item, Privileged, Task
+from rlsd_env.tools import ToolBox
+from verifiers import Reference, Verdict, Verifier
 
-OPTIONS = ("task_id", "task_index")
+RESET_OPTIONS = ("task_id", "task_index")
+FEEDBACK: dict[str, str | None] = {"none": None, "outcome": "outcome", "verifier": "error"}
+"""What a student is told of a wrong answer, and the level of `Verifier.feedback` that says it.
+
+Neither level quotes the reference. "outcome" tells one of a handful of sentences (right, wrong, no answer found), and
+so at most the logarithm of their number in bits per turn; "verifier" also what is wrong with the answer's form.
+"""
 Observation = dict[str, Any]
 
 
-def observation_space() -> spaces.Dict:
+@dataclasses.dataclass(frozen=True)
+class EnvConfig:
+    """The options of an environment that do not choose its tasks.
+
+    Attributes:
+        verifier: a registered name, "package.module:Name" or a `Verifier`; None: the source's own.
+        verifier_kwargs: arguments for a verifier given by name; None: the source's own where its verifier is used.
+        answer_format: a key of `rlsd_env.prompts.FORMATS`; None: the source's own.
+        prompt: a Jinja template, see `rlsd_env.prompts`; None: the source's own.
+        fold: "all", "train" or "heldout"; the last two are disjoint.
+        max_turns: actions per episode; from the second on they follow feedback or the result of a tool.
+        feedback: "none": the first answer ends the episode; "outcome" or "verifier": a wrong one is told so, and
+            may be mended while there are turns. See `FEEDBACK`.
+        tools: names of tools (`rlsd_env.tools`) that a student may call, each call taking a turn.
+        token_budget: tokens of all actions of an episode after which it is truncated; None: no limit.
+        grading_workers: processes that verify; 0: this one.
+        expose_privileged: whether `privileged` and the verdicts' feedback may be read.
+
+    Raises:
+        ConfigurationError: a value is not usable; the message says which and what is.
+
+    """
+
+    verifier: str | Verifier | None = None
+    verifier_kwargs: Mapping[str, Any] | None = None
+    answer_format: str | None = None
+    prompt: str | None = None
+    fold: str = "all"
+    max_turns: int = 1
+    feedback: str = "none"
+    tools: Sequence[str] = ()
+    token_budget: int | None = None
+    grading_workers: int = 0
+    expose_privileged: bool = False
+
+    def __post_init__(self) -> None:
+        if self.answer_format is not None and self.answer_format not in FORMATS:
+            raise ConfigurationError(one_of("answer format", self.answer_format, FORMATS))
+        if self.feedback not in FEEDBACK:
+            raise ConfigurationError(one_of("feedback", self.feedback, FEEDBACK))
+        if isinstance(self.tools, str):
+            raise ConfigurationError(f"tools is {self.tools!r}; it must be a list, e.g. [{self.tools!r}]")
+        for name, least in (("max_turns", 1), ("token_budget", 1), ("grading_workers", 0)):
+            value = getattr(self, name)
+            if value is not None and (not isinstance(value, int) or value < least):
+                raise ConfigurationError(f"{name} is {value!r}; it must be a whole number, {least} or more")
+        if self.max_turns == 1 and (self.tools or self.feedback != "none"):
+            raise ConfigurationError("max_turns is 1: tools and feedback need at least 2 turns to be of use")
+        if self.max_turns > 1 and not self.tools and self.feedback == "none":
+            raise ConfigurationError(f"max_turns is {self.max_turns}: further turns need feedback or tools")
+        if self.prompt is not None:
+            compiled(self.prompt)
+
+
+def split_options(options: Mapping[str, Any]) -> tuple[EnvConfig, dict[str, Any]]:
+    """Split keyword arguments into the environment's own and those of its source."""
+    own = {field.name for field in dataclasses.fields(EnvConfig)}
+    return (
+        EnvConfig(**{name: value for name, value in options.items() if name in own}),
+        {name: value for name, value in options.items() if name not in own},
+    )
+
+
+def observation_space(max_turns: int = 1) -> spaces.Dict:
     """Return the observation space of one environment.
 
-    `question` is the whole prompt with one `<image>` per picture in `images`; `choices` repeats the options
-    for agents that pick one; `feedback` is what the environment said of the previous turn, "" on the first;
-    `turn` counts from 0.
+    `question` is the whole prompt with one `<image>` or `<video>` per picture or clip of the task, the same in
+    every turn; `choices` repeats the options for agents that pick one. `feedback` is what the environment said of
+    the previous action, "" in the first turn, with one `<image>` per picture that a tool returned. `images` and
+    `videos` belong to the turn: those of the task in the first, those of the tools in later ones. `turn` counts
+    the actions so far.
     """
     return spaces.Dict(
         {
             "question": UnicodeText(),
             "images": spaces.Sequence(RGBImage()),
+            "videos": spaces.Sequence(VideoClip()),
             "choices": spaces.Sequence(UnicodeText()),
             "feedback": UnicodeText(),
-            "turn": spaces.Discrete(1),
+            "turn": spaces.Discrete(max_turns + 1),
         }
     )
 
 
 class Desk:
-    """One source of tasks with one verifier and one prompt format, stateless.
+    """One source of tasks with one verifier and one prompt, stateless.
 
     Args:
         source: "package.module:Name" of a `TaskSource`, or the source itself.
-        verifier: a registered name, "package.module:Name" or a `Verifier`; None: the source's own.
-        verifier_kwargs: arguments for a verifier given by name.
-        answer_format: a key of `rlsd_env.prompts.FORMATS`; None: the source's own.
-        fold: "all", "train" or "heldout"; the last two are disjoint.
-        expose_privileged: whether `privileged` and the verdicts' feedback may be read.
+        config: the environment's options.
         source_kwargs: arguments of the source.
 
     Raises:
@@ -56,43 +125,40 @@ class Desk:
 
     """
 
-    def __init__(
-        self,
-        source: str | TaskSource,
-        verifier: str | Verifier | None,
-        verifier_kwargs: Mapping[str, Any] | None,
-        answer_format: str | None,
-        fold: str,
-        expose_privileged: bool,
-        source_kwargs: Mapping[str, Any],
-    ) -> None:
+    def __init__(self, source: str | TaskSource, config: EnvConfig, source_kwargs: Mapping[str, Any]) -> None:
+        self.config = config
         if isinstance(source, TaskSource):
             if source_kwargs:
                 raise ConfigurationError(f"{sorted(source_kwargs)}: a source that is made already takes no options")
             self.source = source
         else:
             self.source = load_source(source, source_kwargs)
-        try:
-            self.verifier = verifiers.make(verifier or self.source.verifier, **(verifier_kwargs or {}))
-        except (TypeError, ValueError, ImportError) as error:
-            raise ConfigurationError(f"verifier {verifier or self.source.verifier!r}: {error}") from error
-        self.answer_format = answer_format or self.source.answer_format
-        if self.answer_format not in FORMATS:
-            raise ConfigurationError(one_of("answer format", self.answer_format, FORMATS))
-        self.indices = self.source.fold(fold)
+        self.verifier = self._make_verifier()
+        self.answer_format = config.answer_format or self.source.answer_format
+        self.template = self.source.template if config.prompt is None else config.prompt
+        self.tools = ToolBox(config.tools)
+        self.indices = self.source.fold(config.fold)
         if not self.indices:
-            raise ConfigurationError(f"fold {fold!r} of this source is empty")
-        self.expose_privileged = expose_privileged
+            raise ConfigurationError(f"fold {config.fold!r} of this source is empty")
 
-    def observe(self, item: Item, *, copy: bool) -> Observation:
-        """Make the first observation of a task; without `copy` its pictures are read-only views of the task's."""
-        return {
-            "question": render(item.task, self.answer_format),
-            "images": tuple(image.copy() if copy else image.view() for image in item.task.images),
-            "choices": item.task.choices,
-            "feedback": "",
-            "turn": 0,
-        }
+    def _make_verifier(self) -> Verifier:
+        spec, kwargs = self.config.verifier, dict(self.config.verifier_kwargs or {})
+        if spec is None:
+            spec, kwargs = self.source.verifier, {**self.source.verifier_kwargs, **kwargs}
+        try:
+            if self.config.grading_workers:
+                from verifiers.service import IsolatedVerifier
+
+                return IsolatedVerifier(spec, workers=self.config.grading_workers, **kwargs)
+            return verifiers.make(spec, **kwargs)
+        except (TypeError, ValueError, ImportError) as error:
+            raise ConfigurationError(f"verifier {spec!r}: {error}") from error
+
+    def prompt(self, task: Task) -> str:
+        """Write the prompt of a task, with the tools that may be called."""
+        tools = self.tools.instructions()
+        text = render(task, self.answer_format, self.template, tools)
+        return text if tools in text else f"{text}\n{tools}"
 
     def draw(self, rng: np.random.Generator) -> int:
         """Draw a task number of the fold."""
@@ -107,8 +173,8 @@ class Desk:
         """
         options = dict(options or {})
         for name in options:
-            if name not in OPTIONS:
-                raise ConfigurationError(one_of("reset option", name, OPTIONS))
+            if name not in RESET_OPTIONS:
+                raise ConfigurationError(one_of("reset option", name, RESET_OPTIONS))
         if len(options) > 1:
             raise ConfigurationError("reset options task_id and task_index are both given; give one")
         if "task_id" in options:
@@ -126,12 +192,13 @@ class Desk:
             return numbers[0] if single else numbers
         return None
 
-    def grade(self, responses: Sequence[str], items: Sequence[Item]) -> list[Verdict]:
-        """Judge responses; feedback, which may tell the answer, is kept only where privileged is exposed."""
-        verdicts = self.verifier.verify_batch(responses, [item.privileged.reference for item in items])
-        if self.expose_privileged:
-            return verdicts
-        return [dataclasses.replace(verdict, feedback="") for verdict in verdicts]
+    def grade(self, responses: Sequence[str], references: Sequence[Reference]) -> list[Verdict]:
+        """Judge responses."""
+        return self.verifier.verify_batch(responses, references)
+
+    def published(self, verdict: Verdict) -> Verdict:
+        """Return a verdict as `info` may have it: feedback, which may tell the answer, only where that is exposed."""
+        return verdict if self.config.expose_privileged else dataclasses.replace(verdict, feedback="")
 
     def hints(self, item: Item) -> dict[str, str]:
         """Return what the verifier says a teacher may be shown, by level: "answer", and "solution" if there is one."""
@@ -146,9 +213,14 @@ class Desk:
             PermissionError: the environment was made without `expose_privileged=True`.
 
         """
-        if not self.expose_privileged:
+        if not self.config.expose_privileged:
             raise PermissionError(
                 "this environment keeps its reference answers to itself; make it with expose_privileged=True "
                 "to train a teacher with them"
             )
         return tuple(item.privileged for item in items)
+
+    def close(self) -> None:
+        """Stop the processes that verify, where this environment has its own."""
+        if self.config.grading_workers:
+            self.verifier.close()  # type: ignore[attr-defined]

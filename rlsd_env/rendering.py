@@ -1,41 +1,47 @@
-"""How an episode looks: question, pictures, answer and verdict as text or as one picture."""
+"""How an episode looks: question, pictures, actions and verdict as text or as one picture."""
 
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Sequence
 
 import numpy as np
 from PIL import Image as PILImage
 from PIL import ImageDraw, ImageFont
 
-from rlsd_env.task import Image
-from verifiers import Verdict
+from rlsd_env.attempt import Attempt
+from rlsd_env.task import Image, Video
 
 COLUMNS = 72
 LINE_HEIGHT = 18
 MARGIN = 12
-SMALLEST_SIDE = 256
+SMALLEST_SIDE, LARGEST_SIDE = 256, 1024
+FRAMES = 6
+"""Frames of a video that are shown."""
 
 
-def as_text(question: str, response: str, verdict: Verdict | None) -> str:
+def as_text(attempt: Attempt) -> str:
     """Write the episode as plain text."""
-    parts = [f"QUESTION\n{question}"]
-    if verdict is not None:
+    parts = [f"QUESTION\n{attempt.prompt}"]
+    for action, feedback in zip(attempt.actions, attempt.feedbacks):
+        parts.append(f"ANSWER\n{action}")
+        if feedback:
+            parts.append(f"FEEDBACK\n{feedback}")
+    if (verdict := attempt.verdict) is not None and attempt.over:
         mark = "correct" if verdict.correct else "wrong"
-        parts.append(f"ANSWER\n{response}")
         parts.append(f"VERDICT\n{mark} (status {verdict.status}, reward {verdict.reward:g})")
+        if attempt.truncated:
+            parts.append("TRUNCATED\nno turns or tokens were left")
     return "\n\n".join(parts)
 
 
-def as_picture(text: str, images: Sequence[Image]) -> Image:
-    """Draw the pictures of a task above its text, uint8 height x width x 3; small pictures are enlarged."""
-    pictures = []
-    for array in images:
-        factor = max(1, SMALLEST_SIDE // max(array.shape[:2]))
-        picture = PILImage.fromarray(array)
-        pictures.append(picture.resize((picture.width * factor, picture.height * factor), PILImage.Resampling.NEAREST))
-    lines = [piece for line in text.splitlines() for piece in (textwrap.wrap(line, COLUMNS) or [""])]
+def as_picture(attempt: Attempt) -> Image:
+    """Draw the pictures of an episode above its text, uint8 height x width x 3.
+
+    Small pictures are enlarged and very large ones reduced; of a video some frames are shown side by side.
+    """
+    videos = [_film_strip(video) for video in attempt.item.task.videos]
+    pictures = [_fitted(array) for array in (*videos, *attempt.seen)]
+    lines = [piece for line in as_text(attempt).splitlines() for piece in (textwrap.wrap(line, COLUMNS) or [""])]
     font = ImageFont.load_default(size=14)
     text_width = max((round(font.getlength(line)) for line in lines), default=0)
     width = max([text_width, *(picture.width for picture in pictures)]) + 2 * MARGIN
@@ -51,3 +57,21 @@ def as_picture(text: str, images: Sequence[Image]) -> Image:
         draw.text((MARGIN, y), line, fill="black", font=font)
         y += LINE_HEIGHT
     return np.asarray(page).copy()
+
+
+def _fitted(array: Image) -> PILImage.Image:
+    picture = PILImage.fromarray(array)
+    if max(picture.size) > LARGEST_SIDE:
+        picture.thumbnail((LARGEST_SIDE, LARGEST_SIDE))
+        return picture
+    factor = max(1, SMALLEST_SIDE // max(picture.size))
+    return picture.resize((picture.width * factor, picture.height * factor), PILImage.Resampling.NEAREST)
+
+
+def _film_strip(video: Video) -> Image:
+    """Set up to `FRAMES` frames, evenly spread, side by side with a gap."""
+    count = len(video.frames)
+    chosen = video.frames[np.unique(np.linspace(0, count - 1, min(FRAMES, count)).round().astype(int))]
+    gap = np.full((chosen.shape[1], 4, 3), 255, np.uint8)
+    pieces = [piece for frame in chosen for piece in (frame, gap)]
+    return np.concatenate(pieces[:-1], axis=1)

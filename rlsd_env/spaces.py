@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from gymnasium import spaces
 
-from rlsd_env.task import Image
+from rlsd_env.task import Image, Video
 
 
 class UnicodeText(spaces.Text):
@@ -80,3 +80,42 @@ class RGBImage(spaces.Space[Image]):
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, RGBImage) and self.max_side == other.max_side
+
+
+class VideoClip(spaces.Space[Video]):
+    """A `Video` of any length, size and rate, at most `max_side` pixels on each side."""
+
+    def __init__(self, max_side: int = 16384, seed: int | np.random.Generator | None = None) -> None:
+        self.max_side = max_side
+        super().__init__(shape=None, dtype=None, seed=seed)
+
+    @property
+    def is_np_flattenable(self) -> bool:
+        """False: videos differ in size."""
+        return False
+
+    def sample(self, mask: Any = None, probability: Any = None) -> Video:
+        """Draw a short clip of noise."""
+        if mask is not None or probability is not None:
+            raise ValueError("VideoClip.sample takes neither a mask nor a probability")
+        count, height, width = self.np_random.integers(1, min(16, self.max_side) + 1, size=3)
+        frames = self.np_random.integers(0, 256, size=(count, height, width, 3), dtype=np.uint8)
+        return Video(frames, fps=float(self.np_random.integers(1, 31)))
+
+    def contains(self, x: Any) -> bool:
+        """Tell whether `x` is a video within the size limit."""
+        return isinstance(x, Video) and max(x.frames.shape[1:3]) <= self.max_side
+
+    def to_jsonable(self, sample_n: Any) -> list[Any]:
+        """Turn videos into dictionaries of nested lists."""
+        return [{"frames": video.frames.tolist(), "fps": video.fps} for video in sample_n]
+
+    def from_jsonable(self, sample_n: list[Any]) -> list[Video]:
+        """Turn dictionaries back into videos."""
+        return [Video(np.asarray(value["frames"], dtype=np.uint8), value["fps"]) for value in sample_n]
+
+    def __repr__(self) -> str:
+        return f"VideoClip(max_side={self.max_side})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, VideoClip) and self.max_side == other.max_side

@@ -2,39 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from gymnasium import spaces
 from gymnasium.error import ResetNeeded
 from gymnasium.utils import seeding
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
-from rlsd_env.core import Desk, Observation, observation_space
-from rlsd_env.env import verdict_info
+from rlsd_env.attempt import Attempt
+from rlsd_env.core import Desk, Observation, observation_space, split_options
 from rlsd_env.errors import ConfigurationError
 from rlsd_env.sources import TaskSource
 from rlsd_env.spaces import UnicodeText
 from rlsd_env.task import Item, Privileged
-from verifiers import Verifier
 
 
-class GroupVectorEnv(VectorEnv[Observation, Sequence[str], NDArray[Any]]):
+class GroupVectorEnv(VectorEnv[Observation, Sequence[str | None], NDArray[Any]]):
     """`num_envs` environments in groups of `group_size` that share one task each.
 
     Environment number `b * group_size + g` is attempt g at task b. Members of a group see the same bytes:
-    the very same strings and pixels, held once. Grading is one `verify_batch` over all answers.
+    the very same strings and pixels, held once. Grading is one `verify_batch` over all answers of a step.
 
-    There is no autoreset: call `reset` for the next batch. With an integer seed, group b has the task that
-    `ReasoningEnv.reset(seed=seed + b)` has; a list of seeds gives one per group, or one per environment
-    with equal seeds within a group.
+    There is no autoreset: call `reset` for the next batch. With several turns, attempts end at different steps; the
+    action of one that has ended is None, its reward 0.0, and its other entries stay as they are. With an integer
+    seed, group b has the task that `ReasoningEnv.reset(seed=seed + b)` has; a list of seeds gives one per group, or
+    one per environment with equal seeds within a group.
 
     Args:
         num_envs: a multiple of `group_size`.
+        source: as for `ReasoningEnv`.
         group_size: attempts per task.
-        source: and all further arguments as for `ReasoningEnv`.
+        options: as for `ReasoningEnv`.
 
     Raises:
         ConfigurationError: `num_envs` is not a positive multiple of `group_size`, or as for `Desk`.
@@ -45,34 +47,25 @@ class GroupVectorEnv(VectorEnv[Observation, Sequence[str], NDArray[Any]]):
         "autoreset_mode": AutoresetMode.DISABLED
     }
 
-    def __init__(
-        self,
-        num_envs: int,
-        source: str | TaskSource,
-        *,
-        group_size: int = 1,
-        verifier: str | Verifier | None = None,
-        verifier_kwargs: Mapping[str, Any] | None = None,
-        answer_format: str | None = None,
-        fold: str = "all",
-        expose_privileged: bool = False,
-        **source_kwargs: Any,
-    ) -> None:
+    def __init__(self, num_envs: int, source: str | TaskSource, *, group_size: int = 1, **options: Any) -> None:
         if group_size < 1 or num_envs < 1 or num_envs % group_size:
             raise ConfigurationError(
                 f"num_envs {num_envs} with group_size {group_size}: num_envs must be a positive multiple of it"
             )
-        self.desk = Desk(source, verifier, verifier_kwargs, answer_format, fold, expose_privileged, source_kwargs)
+        config, source_kwargs = split_options(options)
+        self.desk = Desk(source, config, source_kwargs)
         self.num_envs = num_envs
         self.group_size = group_size
         self.num_groups = num_envs // group_size
-        self.single_observation_space = observation_space()
+        self.single_observation_space = observation_space(config.max_turns)
         self.single_action_space = UnicodeText()
-        self.observation_space = batch_space(self.single_observation_space, num_envs)
-        self.action_space = batch_space(self.single_action_space, num_envs)
-        self._rngs = [seeding.np_random(None)[0] for _ in range(self.num_groups)]
+        self.observation_space = spaces.Dict(
+            {name: _batched(space, num_envs) for name, space in self.single_observation_space.items()}
+        )
+        self.action_space = _batched(self.single_action_space, num_envs)
+        self._rngs: list[np.random.Generator] | None = None
         self._items: list[Item] = []
-        self._finished = True
+        self._attempts: list[Attempt] = []
 
     def reset(
         self, *, seed: int | Sequence[int | None] | None = None, options: dict[str, Any] | None = None
@@ -87,17 +80,27 @@ class GroupVectorEnv(VectorEnv[Observation, Sequence[str], NDArray[Any]]):
             ConfigurationError: seeds or options do not fit the groups.
 
         """
-        for group, value in enumerate(self._group_seeds(seed)):
-            if value is not None:
-                self._rngs[group] = seeding.np_random(value)[0]
+        seeds = self._group_seeds(seed)
+        if self._rngs is None:
+            self._rngs = [seeding.np_random(value)[0] for value in seeds]
+        else:
+            for group, value in enumerate(seeds):
+                if value is not None:
+                    self._rngs[group] = seeding.np_random(value)[0]
         chosen = self.desk.chosen(options)
         if chosen is None:
             chosen = [self.desk.draw(rng) for rng in self._rngs]
         elif isinstance(chosen, int) or len(chosen) != self.num_groups:
             count = 1 if isinstance(chosen, int) else len(chosen)
             raise ConfigurationError(f"the reset options name {count} tasks; there are {self.num_groups} groups")
+        self.desk.source.prefetch(chosen)
         self._items = [self.desk.source.item(index) for index in chosen]
-        self._finished = False
+        prompts = [self.desk.prompt(item.task) for item in self._items]
+        self._attempts = [
+            Attempt(self.desk, item, prompt)
+            for item, prompt in zip(self._items, prompts)
+            for _ in range(self.group_size)
+        ]
         return self._observations(), self._infos()
 
     def _group_seeds(self, seed: int | Sequence[int | None] | None) -> Sequence[int | None]:
@@ -118,55 +121,59 @@ class GroupVectorEnv(VectorEnv[Observation, Sequence[str], NDArray[Any]]):
         return seeds
 
     def step(
-        self, actions: Sequence[str]
+        self, actions: Sequence[str | None]
     ) -> tuple[Observation, NDArray[Any], NDArray[Any], NDArray[Any], dict[str, Any]]:
-        """Judge one completion per environment and end all episodes.
+        """Take one completion per attempt that goes on, and None for each that has ended.
 
         Raises:
-            ResetNeeded: the episodes have ended or not begun.
-            ValueError: the number of actions is not `num_envs`.
+            ResetNeeded: no episodes have begun, or all have ended.
+            ValueError: the number of actions is not `num_envs`, or an attempt that has ended is given one.
+            TypeError: an action is not text.
 
         """
-        if self._finished:
+        if all(attempt.over for attempt in self._attempts):
             raise ResetNeeded("the episodes have ended or not begun; call reset() before step()")
         if len(actions) != self.num_envs:
             raise ValueError(f"{len(actions)} actions for {self.num_envs} environments")
-        for number, action in enumerate(actions):
-            if not isinstance(action, str):
+        for number, (attempt, action) in enumerate(zip(self._attempts, actions)):
+            if attempt.over and action is not None:
+                raise ValueError(f"action {number} is given to an attempt that has ended; it must be None")
+            if not attempt.over and not isinstance(action, str):
                 raise TypeError(f"action {number} is a {type(action).__name__}; it must be the completion's text")
-        verdicts = self.desk.grade(actions, [item for item in self._items for _ in range(self.group_size)])
-        self._finished = True
-        infos = self._infos()
-        for number, verdict in enumerate(verdicts):
-            for key, value in verdict_info(verdict).items():
+        rewards = np.zeros(self.num_envs, dtype=np.float64)
+        running = [number for number, attempt in enumerate(self._attempts) if not attempt.over]
+        answers = [(number, self._attempts[number].act(actions[number])) for number in running]  # type: ignore[arg-type]
+        graded = [(self._attempts[number], answer) for number, answer in answers if answer is not None]
+        verdicts = self.desk.grade(
+            [answer for _, answer in graded], [attempt.item.privileged.reference for attempt, _ in graded]
+        )
+        for (attempt, answer), verdict in zip(graded, verdicts):
+            attempt.judge(answer, verdict)
+        for number in running:
+            rewards[number] = self._attempts[number].reward
+        terminated = np.array([attempt.terminated for attempt in self._attempts], dtype=np.bool_)
+        truncated = np.array([attempt.truncated for attempt in self._attempts], dtype=np.bool_)
+        return self._observations(), rewards, terminated, truncated, self._infos()
+
+    def _observations(self) -> Observation:
+        observed = [attempt.observation(copy=False) for attempt in self._attempts]
+        batched: Observation = {
+            key: tuple(observation[key] for observation in observed) for key in observed[0] if key != "turn"
+        }
+        return batched | {"turn": np.array([observation["turn"] for observation in observed], dtype=np.int64)}
+
+    def _infos(self) -> dict[str, Any]:
+        """Merge what the attempts say: an array per key, and one that tells which attempts have the key."""
+        infos: dict[str, Any] = {}
+        for number, attempt in enumerate(self._attempts):
+            for key, value in attempt.info().items():
                 if key not in infos:
-                    dtype = np.float64 if isinstance(value, float) else object
-                    infos[key] = np.full(self.num_envs, np.nan if dtype is np.float64 else None, dtype=dtype)
+                    dtype = type(value) if isinstance(value, (int, float)) else object
+                    empty: Any = {int: 0, float: np.nan}.get(dtype)
+                    infos[key] = np.full(self.num_envs, empty, dtype=dtype)
                     infos[f"_{key}"] = np.zeros(self.num_envs, dtype=np.bool_)
                 infos[key][number] = value
                 infos[f"_{key}"][number] = True
-        rewards = np.array([verdict.reward for verdict in verdicts], dtype=np.float64)
-        ended, truncated = np.ones(self.num_envs, dtype=np.bool_), np.zeros(self.num_envs, dtype=np.bool_)
-        return self._observations(), rewards, ended, truncated, infos
-
-    def _observations(self) -> Observation:
-        groups = [self.desk.observe(item, copy=False) for item in self._items]
-        batched: Observation = {
-            key: tuple(group[key] for group in groups for _ in range(self.group_size))
-            for key in groups[0]
-            if key != "turn"
-        }
-        return batched | {"turn": np.zeros(self.num_envs, dtype=np.int64)}
-
-    def _infos(self) -> dict[str, Any]:
-        infos: dict[str, Any] = {}
-        for key in ("task_id", "task"):
-            values = np.empty(self.num_envs, dtype=object)
-            for number in range(self.num_envs):
-                task = self._items[number // self.group_size].task
-                values[number] = task.id if key == "task_id" else task.info
-            infos[key] = values
-            infos[f"_{key}"] = np.ones(self.num_envs, dtype=np.bool_)
         return infos
 
     @property
@@ -189,3 +196,25 @@ class GroupVectorEnv(VectorEnv[Observation, Sequence[str], NDArray[Any]]):
 
         """
         return self.desk.reveal(self._items)
+
+    @property
+    def attempts(self) -> tuple[Attempt, ...]:
+        """The attempts with all that happened in them; they hold privileged parts.
+
+        Raises:
+            PermissionError: the environment was made without `expose_privileged=True`.
+
+        """
+        self.desk.reveal(self._items)
+        return tuple(self._attempts)
+
+    def close_extras(self, **kwargs: Any) -> None:
+        """Stop the processes that verify, where this environment has its own."""
+        self.desk.close()
+
+
+def _batched(space: spaces.Space[Any], count: int) -> spaces.Space[Any]:
+    """Batch a space without copying it `count` times, as `batch_space` does with those that are not arrays."""
+    if isinstance(space, spaces.Discrete):
+        return batch_space(space, count)
+    return spaces.Tuple((space,) * count)

@@ -106,14 +106,14 @@ def _judge(
     policy: Policy, env: GroupVectorEnv, batch: EpisodeBatch, view: Callable[[EpisodeGroup, int], TeacherView | None]
 ) -> list[bool]:
     prompts: list[Prompt] = []
-    items = []
+    references = []
     for group in batch.groups:
         for i in (0, 1):
             if (found := view(group, i)) is not None:
                 prompts.append(found.prompts[0])
-                items.append(group.item)
+                references.append(group.item.privileged.reference)
     completions = policy.generate(prompts, 1, SAMPLING, completion_seeds(2, (6,), len(prompts)))
-    verdicts = env.desk.grade([completion.text for (completion,) in completions], items)
+    verdicts = env.desk.grade([completion.text for (completion,) in completions], references)
     return [verdict.correct for verdict in verdicts]
 
 

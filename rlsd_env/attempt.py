@@ -1,0 +1,135 @@
+"""`Attempt`: the state of one attempt at a task, turn by turn; the environments drive it.
+
+An action is a tool call if it ends with one, else an answer. An answer ends the attempt if it is right, if the
+verifier failed, if the environment gives no feedback, or if it was made in the last turn. What ends without having
+ended so, for want of turns or tokens, is truncated; its reward is that of its last answer, and of "" if it has none.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gymnasium.error import ResetNeeded
+
+from rlsd_env.actions import count_tokens
+from rlsd_env.core import FEEDBACK, Desk, Observation
+from rlsd_env.task import IMAGE_PLACEHOLDER, VIDEO_PLACEHOLDER, Image, Item
+from verifiers import Verdict
+
+
+class Attempt:
+    """One attempt at a task.
+
+    Args:
+        desk: what grades, and the options.
+        item: the task.
+        prompt: its prompt, where it has been written already.
+
+    """
+
+    def __init__(self, desk: Desk, item: Item, prompt: str | None = None) -> None:
+        self.desk = desk
+        self.item = item
+        self.prompt = desk.prompt(item.task) if prompt is None else prompt
+        self.actions: list[str] = []
+        self.feedbacks: list[str] = []
+        """What the environment said after each action; "" where that was the end."""
+        self.verdict: Verdict | None = None
+        """Of the latest answer."""
+        self.tokens = 0
+        self.tool_calls = 0
+        self.terminated = self.truncated = False
+        self.seen: tuple[Image, ...] = item.task.images
+        """The task's pictures, then those that tools returned."""
+        self._shown: tuple[Image, ...] = item.task.images
+
+    @property
+    def over(self) -> bool:
+        """Whether the attempt has ended."""
+        return self.terminated or self.truncated
+
+    @property
+    def reward(self) -> float:
+        """The reward of the latest action: 0.0 until the end."""
+        return float(self.verdict.reward) if self.over and self.verdict is not None else 0.0
+
+    def act(self, action: str) -> str | None:
+        """Take an action; what it returns must be graded and handed to `judge` before anything else.
+
+        Returns:
+            The answer to grade, or None where the action called tools.
+
+        Raises:
+            ResetNeeded: the attempt has ended.
+            TypeError: the action is not text.
+
+        """
+        if self.over:
+            raise ResetNeeded("the episode has ended; call reset() before step()")
+        if not isinstance(action, str):
+            raise TypeError(f"the action is a {type(action).__name__}; it must be the completion's text")
+        self.actions.append(action)
+        self.tokens += count_tokens(action)
+        calls = self.desk.tools.calls(action)
+        if not calls:
+            return action
+        self.tool_calls += len(calls)
+        if self._exhausted():
+            self.truncated = True
+            self._tell("")
+            return "" if self.verdict is None else None
+        result = self.desk.tools.run(calls, self.seen)
+        for image in result.images:
+            image.flags.writeable = False
+        self.seen += result.images
+        self._tell(result.text, result.images)
+        return None
+
+    def judge(self, answer: str, verdict: Verdict) -> None:
+        """Take the verdict on what `act` returned."""
+        self.verdict = verdict
+        if self.truncated:
+            return
+        level = FEEDBACK[self.desk.config.feedback]
+        last = len(self.actions) == self.desk.config.max_turns
+        if verdict.correct or verdict.status.failed or level is None or last:
+            self.terminated = True
+        elif self._exhausted():
+            self.truncated = True
+        if self.over:
+            self._tell("")
+            return
+        assert level is not None
+        text = self.desk.verifier.feedback(answer, self.item.privileged.reference, verdict, level=level)
+        for placeholder in (IMAGE_PLACEHOLDER, VIDEO_PLACEHOLDER):  # feedback may quote the answer
+            text = text.replace(placeholder, f"[{placeholder[1:-1]}]")
+        self._tell(text)
+
+    def _exhausted(self) -> bool:
+        budget = self.desk.config.token_budget
+        return len(self.actions) == self.desk.config.max_turns or (budget is not None and self.tokens >= budget)
+
+    def _tell(self, feedback: str, images: tuple[Image, ...] = ()) -> None:
+        self.feedbacks.append(feedback)
+        self._shown = images
+
+    def observation(self, *, copy: bool) -> Observation:
+        """Return what the student sees now; without `copy` its pictures are read-only views of the task's."""
+        return {
+            "question": self.prompt,
+            "images": tuple(image.copy() if copy else image.view() for image in self._shown),
+            "videos": () if self.actions else self.item.task.videos,
+            "choices": self.item.task.choices,
+            "feedback": self.feedbacks[-1] if self.feedbacks else "",
+            "turn": len(self.actions),
+        }
+
+    def info(self) -> dict[str, Any]:
+        """Return what `info` says after `act` and `judge`; the verdict is there once an answer was graded."""
+        told: dict[str, Any] = {"task_id": self.item.task.id, "task": self.item.task.info}
+        if self.desk.tools:
+            told["tool_calls"] = self.tool_calls
+        if self.verdict is not None:
+            told["verdict"] = self.desk.published(self.verdict)
+            told |= {f"reward/{name}": float(value) for name, value in self.verdict.parts.items()}
+        return told
