@@ -28,8 +28,10 @@ _HOMES = {
     "TeacherView": "agents.teacher",
     "Turn": "agents.episodes",
     "collect": "agents.rollout",
+    "first_prompt": "agents.messages",
     "load_policy": "agents.policy.loading",
     "make": "agents.agent",
+    "next_prompt": "agents.messages",
     "register": "agents.algorithms",
 }
 

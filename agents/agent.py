@@ -7,9 +7,9 @@ from typing import Any
 
 from agents.algorithms import Algorithm
 from agents.algorithms import make as make_algorithm
-from agents.episodes import Completion, EpisodeBatch
+from agents.episodes import Completion, EpisodeBatch, Prompt
 from agents.learner import Learner, LearnerConfig
-from agents.messages import observation_prompt
+from agents.messages import first_prompt
 from agents.policy.base import Policy, Sampling
 
 
@@ -30,9 +30,17 @@ class Agent:
         self.sampling = sampling
         self.learner = Learner(policy, algorithm, config, temperature=sampling.temperature)
 
-    def act(self, observations: Sequence[Mapping[str, Any]], seeds: Sequence[int]) -> list[Completion]:
-        """Sample one completion for each observation of a `ReasoningEnv`, each from its own seed."""
-        prompts = [observation_prompt(observation) for observation in observations]
+    def act(self, observations: Sequence[Mapping[str, Any] | Prompt], seeds: Sequence[int]) -> list[Completion]:
+        """Sample one completion for each observation, each from its own seed.
+
+        Args:
+            observations: first observations of a `ReasoningEnv`; in later turns prompts, which hold the
+                conversation: `agents.next_prompt(prompt, completion, observation)`, the first one from
+                `agents.first_prompt(observation)`.
+            seeds: one per observation.
+
+        """
+        prompts = [seen if isinstance(seen, Prompt) else first_prompt(seen) for seen in observations]
         return [completion for (completion,) in self.policy.generate(prompts, 1, self.sampling, seeds)]
 
     def update(self, batch: EpisodeBatch) -> dict[str, float]:

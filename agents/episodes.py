@@ -10,22 +10,24 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from agents.messages import Message
-from rlsd_env.task import Image, Item
+from rlsd_env.task import Image, Item, Video
 from verifiers import Verdict
 
 
 @dataclass(frozen=True, eq=False)
 class Prompt:
-    """What a policy reads before it acts: chat messages, and their pictures in order."""
+    """What a policy reads before it acts: chat messages, and their pictures and videos in order."""
 
     messages: tuple[Message, ...]
     images: tuple[Image, ...] = ()
+    videos: tuple[Video, ...] = ()
 
     def __post_init__(self) -> None:
         parts = [p for m in self.messages if not isinstance(m["content"], str) for p in m["content"]]
-        marks = sum(part["type"] == "image" for part in parts)
-        if marks != len(self.images):
-            raise ValueError(f"the messages have {marks} image parts and there are {len(self.images)} images")
+        for kind, found in (("image", len(self.images)), ("video", len(self.videos))):
+            marks = sum(part["type"] == kind for part in parts)
+            if marks != found:
+                raise ValueError(f"the messages have {marks} {kind} parts and there are {found} {kind}s")
 
 
 class StopReason(enum.StrEnum):

@@ -271,7 +271,8 @@ class Learner:
         owners = []
         for prompt in prompts:
             assert prompt is not None
-            key = (repr(prompt.messages), id(prompt.images))  # a view passes on the student's own images
+            # A view passes on the student's own pictures and videos.
+            key = (repr(prompt.messages), id(prompt.images), id(prompt.videos))
             if key not in numbers:
                 numbers[key] = len(distinct)
                 distinct.append(prompt)

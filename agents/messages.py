@@ -2,33 +2,60 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from rlsd_env.task import IMAGE_PLACEHOLDER
+from rlsd_env.task import IMAGE_PLACEHOLDER, VIDEO_PLACEHOLDER
 
 if TYPE_CHECKING:
-    from agents.episodes import Prompt
+    from agents.episodes import Completion, Prompt
 
 Message = dict[str, Any]
-"""{"role": ..., "content": text | [{"type": "image"} | {"type": "text", "text": ...}, ...]}."""
+"""{"role": ..., "content": text | [{"type": "image"} | {"type": "video"} | {"type": "text", "text": ...}, ...]}.
+
+A policy's own message also has `token_ids`, those that it sampled without the stop token: they are what later turns
+are run with, never the tokens of its text.
+"""
+
+_PLACEHOLDERS = re.compile(f"({re.escape(IMAGE_PLACEHOLDER)}|{re.escape(VIDEO_PLACEHOLDER)})")
 
 
 def user_message(text: str) -> Message:
-    """Make a user message of a prompt, split at its `<image>` placeholders where it has any."""
-    if IMAGE_PLACEHOLDER not in text:
+    """Make a user message of a text, split at its placeholders where it has any."""
+    pieces = _PLACEHOLDERS.split(text)
+    if len(pieces) == 1:
         return {"role": "user", "content": text}  # text-only models' templates read nothing else
-    content: list[dict[str, str]] = []
-    for position, piece in enumerate(text.split(IMAGE_PLACEHOLDER)):
-        if position:
-            content.append({"type": "image"})
-        if piece:
-            content.append({"type": "text", "text": piece})
+    kinds = {IMAGE_PLACEHOLDER: "image", VIDEO_PLACEHOLDER: "video"}
+    content = [
+        {"type": kinds[piece]} if piece in kinds else {"type": "text", "text": piece} for piece in pieces if piece
+    ]
     return {"role": "user", "content": content}
 
 
-def observation_prompt(observation: Mapping[str, Any]) -> Prompt:
+def first_prompt(observation: Mapping[str, Any]) -> Prompt:
     """Turn the first observation of an episode into a policy's prompt."""
     from agents.episodes import Prompt
 
-    return Prompt((user_message(observation["question"]),), tuple(observation["images"]))
+    message = user_message(observation["question"])
+    return Prompt((message,), tuple(observation["images"]), tuple(observation["videos"]))
+
+
+def next_prompt(prompt: Prompt, action: Completion, observation: Mapping[str, Any]) -> Prompt:
+    """Turn a later observation into a prompt: the conversation so far, the action, and what was said of it.
+
+    Args:
+        prompt: what the action was taken on.
+        action: the action.
+        observation: what followed it.
+
+    """
+    from agents.episodes import Prompt, StopReason
+
+    ids = action.token_ids[:-1] if action.stop_reason is StopReason.STOP else action.token_ids
+    said = {"role": "assistant", "content": action.text, "token_ids": ids}
+    return Prompt(
+        (*prompt.messages, said, user_message(observation["feedback"])),
+        (*prompt.images, *observation["images"]),
+        prompt.videos,
+    )

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
 from agents.episodes import Completion, Episode, EpisodeBatch, EpisodeGroup, Prompt, Turn
-from agents.messages import observation_prompt
+from agents.messages import first_prompt, next_prompt
 from agents.policy.base import Policy, Sampling
-from rlsd_env import GroupVectorEnv
+from rlsd_env import Action, GroupVectorEnv
 
 
-def prompts_of(env: GroupVectorEnv, observations: dict) -> list[Prompt]:
-    """Turn the observations of each group's first member into a prompt; the other members see the same."""
-    members = range(0, env.num_envs, env.group_size)
-    return [observation_prompt({key: observations[key][i] for key in ("question", "images")}) for i in members]
+def prompts_of(env: GroupVectorEnv, observations: dict[str, Any]) -> list[Prompt]:
+    """Turn the first observations into a prompt per group; the members of a group see the same."""
+    return [first_prompt(_of(observations, number)) for number in range(0, env.num_envs, env.group_size)]
+
+
+def _of(observations: dict[str, Any], number: int) -> dict[str, Any]:
+    return {key: values[number] for key, values in observations.items()}
 
 
 def completion_seeds(seed: int, stream: Sequence[int], count: int) -> list[int]:
@@ -31,26 +35,49 @@ def collect(
     seeds: Sequence[int],
     step: int,
 ) -> EpisodeBatch:
-    """Play one batch: `env.num_groups` tasks, `env.group_size` attempts at each.
+    """Play one batch to its end: `env.num_groups` tasks, `env.group_size` attempts at each.
+
+    The first turn is sampled from one prompt per group. Later ones go on from the very tokens that were sampled,
+    with the environment's feedback; attempts that have ended are left out. Where the environment has a token budget,
+    no completion is longer than what is left of it.
 
     Args:
         env: made with `expose_privileged=True`.
         policy: what acts.
         task_indices: one task number per group.
         sampling: how the policy samples.
-        seeds: one per environment.
+        seeds: one per environment; each turn after the first has seeds derived from them.
         step: training step, kept in the batch.
 
     """
     observations, _ = env.reset(options={"task_index": list(task_indices)})
-    prompts = prompts_of(env, observations)
-    groups = policy.generate(prompts, env.group_size, sampling, seeds)
-    flat: list[Completion] = [completion for group in groups for completion in group]
-    _, rewards, _, _, infos = env.step([completion.text for completion in flat])
-    episodes = [
-        Episode((Turn(prompts[i // env.group_size], completion),), float(rewards[i]), infos["verdict"][i])
-        for i, completion in enumerate(flat)
-    ]
+    shared = prompts_of(env, observations)
+    budget = env.desk.config.token_budget
+    prompts = [shared[i // env.group_size] for i in range(env.num_envs)]
+    turns: list[list[Turn]] = [[] for _ in prompts]
+    returns = np.zeros(env.num_envs)
+    going = list(range(env.num_envs))
+    infos: dict[str, Any] = {}
+    while going:
+        first = not turns[0]
+        now = [seeds[i] if first else completion_seeds(seeds[i], (len(turns[i]),), 1)[0] for i in going]
+        limits = None
+        if budget is not None:
+            spent = [sum(len(turn.action.token_ids) for turn in turns[i]) for i in going]
+            limits = [min(sampling.max_tokens, budget - tokens) for tokens in spent]
+        asked, each = (shared, env.group_size) if first else ([prompts[i] for i in going], 1)
+        groups = policy.generate(asked, each, sampling, now, limits=limits)
+        completions: list[Completion] = [completion for group in groups for completion in group]
+        actions: list[str | None] = [None] * env.num_envs
+        for i, completion in zip(going, completions):
+            actions[i] = Action(completion.text, tokens=len(completion.token_ids))
+            turns[i].append(Turn(prompts[i], completion))
+        observations, rewards, terminated, truncated, infos = env.step(actions)
+        returns += rewards
+        going = [i for i in going if not (terminated[i] or truncated[i])]
+        for i in going:
+            prompts[i] = next_prompt(prompts[i], turns[i][-1].action, _of(observations, i))
+    episodes = [Episode(tuple(turns[i]), float(returns[i]), infos["verdict"][i]) for i in range(env.num_envs)]
     size = env.group_size
     return EpisodeBatch(
         tuple(

@@ -68,7 +68,7 @@ def _with_paragraph(prompt: Prompt, paragraph: str) -> Prompt:
     else:
         content = [*content, {"type": "text", "text": paragraph}]
     messages[first] = {**messages[first], "content": content}
-    return Prompt(tuple(messages), prompt.images)
+    return Prompt(tuple(messages), prompt.images, prompt.videos)
 
 
 def answer_view(group: EpisodeGroup, i: int) -> TeacherView:

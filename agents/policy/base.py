@@ -65,7 +65,13 @@ class Policy(Protocol):
         ...
 
     def generate(
-        self, prompts: Sequence[Prompt], n: int, sampling: Sampling, seeds: Sequence[int]
+        self,
+        prompts: Sequence[Prompt],
+        n: int,
+        sampling: Sampling,
+        seeds: Sequence[int],
+        *,
+        limits: Sequence[int] | None = None,
     ) -> list[list[Completion]]:
         """Sample `n` completions of each prompt.
 
@@ -75,6 +81,7 @@ class Policy(Protocol):
             sampling: how.
             seeds: one per completion, prompt by prompt; a completion depends on its own seed and prompt
                 only, not on what else is in the call.
+            limits: the most tokens of each completion, 1 to `sampling.max_tokens`; None: that many for all.
 
         """
         ...

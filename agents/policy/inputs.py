@@ -1,9 +1,8 @@
-"""Prompts as model inputs: chat template, pictures, M-RoPE positions; each distinct picture is processed once."""
+"""Prompts as model inputs: chat template, pictures and videos, M-RoPE positions."""
 
 from __future__ import annotations
 
 import re
-from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,12 +12,11 @@ import torch
 from torch import Tensor
 
 from agents.episodes import Prompt
-from rlsd_env.task import Image
+from agents.policy.media import MediaProcessor, Processed
 
-PICTURE_BYTES = 512 * 2**20
-"""Memory for processed pictures; the least recently used go first."""
-_Key = tuple[int, tuple[int, ...], tuple[int, ...]]
 VISION_TOKENS = ("image_token_id", "video_token_id", "vision_start_token_id", "vision_end_token_id")
+_SAMPLED = re.compile("\ue000([0-9]+)\ue001")
+"""Stands for the sampled tokens of an earlier turn while the chat template is rendered."""
 
 
 @dataclass(frozen=True)
@@ -47,82 +45,109 @@ class PromptEncoder:
     def __init__(self, processor: Any, config: Any) -> None:
         self.processor = processor
         self.tokenizer = getattr(processor, "tokenizer", processor)
-        self.config = config
+        self.media = MediaProcessor(processor, config)
         self.image_id: int | None = getattr(config, "image_token_id", None)
+        self.video_id: int | None = getattr(config, "video_token_id", None)
         self.vision_ids = [getattr(config, name) for name in VISION_TOKENS if getattr(config, name, None) is not None]
         pad = self.tokenizer.pad_token_id
         self.pad_id: int = self.tokenizer.eos_token_id if pad is None else pad
         self.three_axes = self.image_id is not None
-        self._pictures: OrderedDict[_Key, tuple[Image, Tensor, Tensor]] = OrderedDict()
-        self._picture_bytes = 0
         self._ids: WeakKeyDictionary[Prompt, list[int]] = WeakKeyDictionary()
         specials = sorted(map(re.escape, self.tokenizer.all_special_tokens), key=len, reverse=True)
-        self._specials = re.compile("|".join(specials) or r"(?!)")
+        self._specials = re.compile("|".join(["[\ue000\ue001]", *specials]))
+        tokens = {name: re.escape(getattr(processor, f"{name}_token", "") or "") for name in ("image", "video")}
+        self._media_tokens = re.compile("|".join(f"(?P<{name}>{token})" for name, token in tokens.items() if token))
 
     def encode(self, prompts: Sequence[Prompt], model: Any) -> EncodedPrompts:
-        """Build the inputs of `model`; its vision tower runs once per distinct picture of the call.
+        """Build the inputs of `model`; its vision tower runs once per distinct picture and video of the call.
 
         Raises:
-            ValueError: a prompt has pictures and the model reads none.
+            ValueError: a prompt has pictures or videos and the model reads none.
 
         """
         device = model.device
-        images = [image for prompt in prompts for image in prompt.images]
-        unique = list({_key(image): image for image in images}.values())
-        pictures = self._process(unique)
-        grids = {_key(image): grid for image, (_, grid) in zip(unique, pictures)}
+        images = self.media.images([image for prompt in prompts for image in prompt.images])
+        videos = self.media.videos([video for prompt in prompts for video in prompt.videos])
         ids = [self.token_ids(prompt) for prompt in prompts]
 
         longest = max(len(row) for row in ids)
         ids_PL = torch.tensor([[self.pad_id] * (longest - len(row)) + row for row in ids], device=device)
         mask_PL = torch.tensor([[0] * (longest - len(row)) + [1] * len(row) for row in ids], device=device)
         inputs: dict[str, Any] = {"input_ids": ids_PL, "attention_mask": mask_PL}
-        if not images:
+        if not images and not videos:
             position_PL = (mask_PL.cumsum(-1) - 1).clamp(min=0)
             next_position_P = position_PL[:, -1] + 1
             inputs["position_ids"] = position_PL[None].expand(3, -1, -1) if self.three_axes else position_PL
             return EncodedPrompts(inputs, next_position_P)
 
-        order = {key: number for number, key in enumerate(grids)}
-        occurrences = [order[_key(image)] for image in images]
-        features = model.model.get_image_features(
-            torch.cat([pixels for pixels, _ in pictures]).to(device),
-            torch.stack([grid for _, grid in pictures]).to(device),
-            return_dict=True,
-        )
-        features.pooler_output = tuple(features.pooler_output[number] for number in occurrences)
-        deepstack = getattr(features, "deepstack_features", None)
-        if deepstack is not None:
-            features.deepstack_features = [tuple(level[number] for number in occurrences) for level in deepstack]
+        kinds_PL = torch.eq(ids_PL, self.image_id or 0).int()
+        if videos:
+            kinds_PL = kinds_PL + 2 * torch.eq(ids_PL, self.video_id or 0).int()
+        grids = {
+            f"{name}_grid_thw": torch.stack([one.grid for one in media]).to(device)
+            for name, media in (("image", images), ("video", videos))
+            if media
+        }
         positions_3PL, _ = model.model.get_rope_index(
-            input_ids=ids_PL,
-            mm_token_type_ids=torch.eq(ids_PL, self.image_id or 0).int(),
-            image_grid_thw=torch.stack([grids[_key(image)] for image in images]).to(device),
-            attention_mask=mask_PL,
+            input_ids=ids_PL, mm_token_type_ids=kinds_PL, attention_mask=mask_PL, **grids
         )
-        inputs |= {"position_ids": positions_3PL, "mm_encoder_outputs": {"image": features}}
+        features = {}
+        if images:
+            features["image"] = _features(images, model.model.get_image_features, device)
+        if videos:
+            features["video"] = _features(videos, model.model.get_video_features, device)
+        inputs |= {"position_ids": positions_3PL, "mm_encoder_outputs": features}
         return EncodedPrompts(inputs, positions_3PL.amax(dim=(0, 2)) + 1)
 
     def token_ids(self, prompt: Prompt) -> list[int]:
-        """Return the token ids that a prompt is run as, picture tokens expanded."""
+        """Return the token ids that a prompt is run as, vision tokens expanded.
+
+        What the policy said in earlier turns are the very tokens that it sampled.
+        """
         if prompt not in self._ids:
-            self._ids[prompt] = self._tokenise(prompt, [grid for _, grid in self._process(list(prompt.images))])
+            self._ids[prompt] = self._tokenise(prompt)
         return self._ids[prompt]
 
-    def _tokenise(self, prompt: Prompt, grids: Sequence[Tensor]) -> list[int]:
-        messages = [{**message, "content": self._defuse(message["content"])} for message in prompt.messages]
+    def _tokenise(self, prompt: Prompt) -> list[int]:
+        sampled: list[Sequence[int]] = []
+        messages = []
+        for message in prompt.messages:
+            if (ids := message.get("token_ids")) is None:
+                messages.append({**message, "content": self._defuse(message["content"])})
+            else:
+                messages.append({"role": message["role"], "content": f"\ue000{len(sampled)}\ue001"})
+                sampled.append(ids)
         text = self.processor.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)
-        ids: list[int] = self.tokenizer(text, add_special_tokens=False)["input_ids"]
-        if self.image_id is None:
-            return ids
-        if ids.count(self.image_id) != len(grids):
+        if self.three_axes:
+            text = self._expand(text, prompt)
+        pieces = _SAMPLED.split(text)
+        if pieces[1::2] != [str(number) for number in range(len(sampled))]:
             raise ValueError(
-                f"the rendered prompt has {ids.count(self.image_id)} picture tokens for {len(grids)} pictures; "
-                "the chat template must write one for each"
+                f"the chat template wrote {len(pieces) // 2} of {len(sampled)} earlier answers; "
+                "several turns need one that keeps all messages in their order"
             )
-        merge = self.processor.image_processor.merge_size**2
-        counts = iter([int(grid.prod()) // merge for grid in grids])
-        return [token for id in ids for token in ([id] * next(counts) if id == self.image_id else [id])]
+        ids = self._tokens(pieces[0])
+        for earlier, piece in zip(sampled, pieces[2::2]):
+            ids += [*earlier, *self._tokens(piece)]
+        return ids
+
+    def _tokens(self, text: str) -> list[int]:
+        return list(self.tokenizer(text, add_special_tokens=False)["input_ids"])
+
+    def _expand(self, text: str, prompt: Prompt) -> str:
+        """Write each picture's and video's tokens where the template wrote one."""
+        media = {"image": self.media.images(prompt.images), "video": self.media.videos(prompt.videos)}
+        written = dict.fromkeys(media, 0)
+        for match in self._media_tokens.finditer(text):
+            written[str(match.lastgroup)] += 1
+        for name, found in media.items():
+            if written[name] != len(found):
+                raise ValueError(
+                    f"the rendered prompt has {written[name]} {name} tokens for {len(found)} {name}s; "
+                    "the chat template must write one for each"
+                )
+        rest = {name: iter(found) for name, found in media.items()}
+        return self._media_tokens.sub(lambda match: next(rest[str(match.lastgroup)]).placeholder, text)
 
     def _defuse(self, content: Any) -> Any:
         """Break up special tokens that a text spells out: a question or a response must not forge a turn."""
@@ -130,31 +155,19 @@ class PromptEncoder:
             return self._specials.sub(lambda match: f"{match[0][0]} {match[0][1:]}", content)
         return [{**part, "text": self._defuse(part["text"])} if part["type"] == "text" else part for part in content]
 
-    def _process(self, images: Sequence[Image]) -> list[tuple[Tensor, Tensor]]:
-        """Return (pixel patches, grid) of each picture; the latest stay in memory, known by their pixels' address."""
-        if images and self.image_id is None:
-            raise ValueError("the prompt has pictures; this model reads text only")
-        found = {}
-        for image in images:
-            if (key := _key(image)) in self._pictures:
-                self._pictures.move_to_end(key)
-                found[key] = self._pictures[key]
-        new = list({_key(image): image for image in images if _key(image) not in found}.values())
-        if new:
-            # Copies: the arrays are read-only, which torch warns of.
-            output = self.processor.image_processor(images=[image.copy() for image in new], return_tensors="pt")
-            sizes = output["image_grid_thw"].prod(-1).tolist()
-            for image, pixels, grid in zip(new, output["pixel_values"].split(sizes), output["image_grid_thw"]):
-                found[_key(image)] = (image, pixels, grid)
-                if not image.flags.writeable:  # a picture that may change is not remembered
-                    self._pictures[_key(image)] = (image, pixels, grid)
-                    self._picture_bytes += pixels.nbytes
-        while self._picture_bytes > PICTURE_BYTES:
-            _, (_, pixels, _) = self._pictures.popitem(last=False)
-            self._picture_bytes -= pixels.nbytes
-        return [found[_key(image)][1:] for image in images]
 
-
-def _key(image: Image) -> _Key:
-    """Identify a picture by where its pixels lie; the cache holds the array, so the address stays taken."""
-    return image.__array_interface__["data"][0], image.shape, image.strides
+def _features(media: Sequence[Processed], tower: Any, device: Any) -> Any:
+    """Run the vision tower on each distinct picture or video and hand its features to every occurrence."""
+    unique = list({id(one): one for one in media}.values())
+    order = {id(one): number for number, one in enumerate(unique)}
+    occurrences = [order[id(one)] for one in media]
+    features = tower(
+        torch.cat([one.pixels for one in unique]).to(device),
+        torch.stack([one.grid for one in unique]).to(device),
+        return_dict=True,
+    )
+    features.pooler_output = tuple(features.pooler_output[number] for number in occurrences)
+    deepstack = getattr(features, "deepstack_features", None)
+    if deepstack is not None:
+        features.deepstack_features = [tuple(level[number] for number in occurrences) for level in deepstack]
+    return features

@@ -90,12 +90,21 @@ class TransformersPolicy:
 
     @torch.no_grad()
     def generate(
-        self, prompts: Sequence[Prompt], n: int, sampling: Sampling, seeds: Sequence[int]
+        self,
+        prompts: Sequence[Prompt],
+        n: int,
+        sampling: Sampling,
+        seeds: Sequence[int],
+        *,
+        limits: Sequence[int] | None = None,
     ) -> list[list[Completion]]:
         """Sample `n` completions of each prompt; see `Policy.generate`."""
         rows = len(prompts) * n
         if len(seeds) != rows:
             raise ValueError(f"{len(seeds)} seeds for {len(prompts)} prompts x {n}; give one per completion")
+        limits = [sampling.max_tokens] * rows if limits is None else limits
+        if len(limits) != rows or not all(1 <= limit <= sampling.max_tokens for limit in limits):
+            raise ValueError(f"limits {list(limits)}: one per completion, each 1 to {sampling.max_tokens} tokens")
         if not rows:
             return []
         uniform_NT = torch.from_numpy(
@@ -119,9 +128,9 @@ class TransformersPolicy:
                 if not ended[number]:
                     ids[number].append(token_id)
                     logprobs[number].append(value)
-                    ended[number] = token_id in self.stop_ids
+                    ended[number] = token_id in self.stop_ids or len(ids[number]) == limits[number]
             going = [row for row, number in enumerate(alive) if not ended[number]]
-            if not going or t + 1 == sampling.max_tokens:
+            if not going:
                 break
             if len(going) <= KEEP_RUNNING * len(alive):  # dropping rows copies the cache of the others
                 keep = torch.tensor(going, device=self.model.device)
