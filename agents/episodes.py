@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from agents.messages import Message
 from rlsd_env.task import Image, Item, Video
@@ -96,13 +96,14 @@ class EpisodeGroup:
     Attributes:
         item: the task with its privileged part.
         episodes: the attempts.
-        hints: what the verifier says may be shown, by level: "answer" and, where there is one, "solution".
+        hints: what a teacher may be shown, by level: "answer" and, where there are such, "solution" and "trace".
+            Privileged: not part of the group's text.
 
     """
 
     item: Item
     episodes: tuple[Episode, ...]
-    hints: Mapping[str, str]
+    hints: Mapping[str, str] = field(repr=False)
 
 
 @dataclass(frozen=True, eq=False)

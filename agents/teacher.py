@@ -78,7 +78,7 @@ def answer_view(group: EpisodeGroup, i: int) -> TeacherView:
 
 def solution_view(group: EpisodeGroup, i: int) -> TeacherView:
     """Show the reasoning trace, else the worked solution, else, where a task has neither, the answer (OPSD)."""
-    text = group.item.privileged.trace or group.hints.get("solution")
+    text = group.hints.get("trace") or group.hints.get("solution")
     if text is None:
         return answer_view(group, i)
     return view(group.episodes[i], solution=text)

@@ -10,6 +10,7 @@ import numpy as np
 from gymnasium import spaces
 
 import verifiers
+from rlsd_env import hints
 from rlsd_env.errors import ConfigurationError, one_of
 from rlsd_env.prompts import FORMATS, compiled, render
 from rlsd_env.sources import TaskSource, load_source
@@ -44,6 +45,7 @@ class EnvConfig:
         tools: names of tools (`rlsd_env.tools`) that a student may call, each call taking a turn.
         token_budget: tokens of all actions of an episode after which it is truncated; None: no limit.
         grading_workers: processes that verify; 0: this one.
+        hints: what teachers are shown: "right", or as controls "wrong" or "blank"; see `rlsd_env.hints`.
         expose_privileged: whether `privileged` and the verdicts' feedback may be read.
 
     Raises:
@@ -61,6 +63,7 @@ class EnvConfig:
     tools: Sequence[str] = ()
     token_budget: int | None = None
     grading_workers: int = 0
+    hints: str = "right"
     expose_privileged: bool = False
 
     def __post_init__(self) -> None:
@@ -68,6 +71,8 @@ class EnvConfig:
             raise ConfigurationError(one_of("answer format", self.answer_format, FORMATS))
         if self.feedback not in FEEDBACK:
             raise ConfigurationError(one_of("feedback", self.feedback, FEEDBACK))
+        if self.hints not in hints.VARIANTS:
+            raise ConfigurationError(one_of("hints", self.hints, hints.VARIANTS))
         if isinstance(self.tools, str):
             raise ConfigurationError(f"tools is {self.tools!r}; it must be a list, e.g. [{self.tools!r}]")
         for name, least in (("max_turns", 1), ("token_budget", 1), ("grading_workers", 0)):
@@ -201,10 +206,17 @@ class Desk:
         return verdict if self.config.expose_privileged else dataclasses.replace(verdict, feedback="")
 
     def hints(self, item: Item) -> dict[str, str]:
-        """Return what the verifier says a teacher may be shown, by level: "answer", and "solution" if there is one."""
-        reference = item.privileged.reference
-        found = {level: self.verifier.privileged(reference, level) for level in ("answer", "solution")}
-        return {level: text for level, text in found.items() if text is not None}
+        """Return what a teacher may be shown of a task, by level: "answer" and, where there are such, more.
+
+        Raises:
+            ConfigurationError: a wrong hint is asked for and there is none.
+
+        """
+        if self.config.hints == "blank":
+            return hints.blank()
+        if self.config.hints == "wrong":
+            return hints.wrong(item, self.verifier, self.source, self.indices)
+        return hints.right(item, self.verifier)
 
     def reveal(self, items: Sequence[Item]) -> tuple[Privileged, ...]:
         """Return the privileged parts.

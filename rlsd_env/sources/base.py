@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 from rlsd_env.errors import ConfigurationError, one_of
 from rlsd_env.plugins import resolve
 from rlsd_env.prompts import PLAIN
-from rlsd_env.task import Item
+from rlsd_env.task import Item, Privileged
 
 FOLDS = ("all", "train", "heldout")
 
@@ -65,6 +65,10 @@ class TaskSource(abc.ABC):
             ConfigurationError: `name` is not one of `FOLDS`.
 
         """
+
+    def privileged(self, index: int) -> Privileged:
+        """Return the privileged part of task number `index`; a source that can do so without its pictures does."""
+        return self.item(index).privileged
 
     def prefetch(self, indices: Sequence[int]) -> None:  # noqa: B027 - a source may have nothing to load
         """Begin to load tasks that will soon be asked for, in the background; by default nothing is done."""

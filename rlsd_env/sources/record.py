@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from rlsd_env.sources.pictures import Picture
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Record:
     """What an adapter makes of a row.
 
@@ -39,3 +39,6 @@ class Record:
     metadata: Mapping[str, object] = field(default_factory=dict)
     trace: str | None = None
     extras: Mapping[str, object] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        return f"Record({self.id!r}, <redacted>)"

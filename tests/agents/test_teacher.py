@@ -24,7 +24,8 @@ def episode(text, correct, reward=None, status=Status.OK, feedback=""):
 
 def group(*episodes, solution="2 + 5 = 7.", trace=None):
     task = Task("t", "<image>How many?", (IMAGE,))
-    hints = {"answer": "7"} | ({} if solution is None else {"solution": solution})
+    texts = {"answer": "7", "solution": solution, "trace": trace}
+    hints = {level: text for level, text in texts.items() if text is not None}
     return EpisodeGroup(Item(task, Privileged(Reference("7", solution=solution), trace)), episodes, hints)
 
 

@@ -1,0 +1,80 @@
+"""What a teacher may be shown of a task, and its controls: a wrong hint, and a blank one.
+
+A method that gains from privileged information should gain less from a blank hint and be harmed by a wrong one;
+one that does neither uses something else. Controls change what teachers are shown and nothing else.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Sequence
+
+import numpy as np
+
+from rlsd_env.errors import ConfigurationError
+from rlsd_env.prompts import choice_letter
+from rlsd_env.sources import TaskSource
+from rlsd_env.task import Item, Privileged
+from verifiers import AnswerKind, Reference, Verifier
+
+VARIANTS = ("right", "wrong", "blank")
+BLANK = "not given"
+TRIES = 100
+
+
+def right(item: Item, verifier: Verifier) -> dict[str, str]:
+    """Return what the verifier says may be shown, by level.
+
+    Returns:
+        "answer", and where there are such "solution" (the worked one) and "trace" (the data set's reasoning).
+
+    """
+    return _levels(item.privileged, verifier)
+
+
+def blank() -> dict[str, str]:
+    """Return a hint in the same place and of the same form that says nothing."""
+    return {"answer": BLANK}
+
+
+def wrong(item: Item, verifier: Verifier, source: TaskSource, indices: Sequence[int]) -> dict[str, str]:
+    """Return a plausible wrong hint, the same for a task each time.
+
+    A multiple-choice task gets another option. Any other gets answer and solution of another task of the fold,
+    whose answer is wrong here.
+
+    Args:
+        item: the task.
+        verifier: what says that an answer is wrong.
+        source: where other tasks are.
+        indices: their numbers.
+
+    Raises:
+        ConfigurationError: none of the tasks that were tried has another answer.
+
+    """
+    reference = item.privileged.reference
+    rng = np.random.default_rng([zlib.crc32(item.task.id.encode()), zlib.crc32(b"wrong hint")])
+    if reference.kind is AnswerKind.CHOICE and len(reference.choices) > 1:
+        letters = [choice_letter(number) for number in range(len(reference.choices))]
+        others = [letter for letter in letters if _is_wrong(letter, reference, verifier)]
+        if others:
+            return {"answer": others[int(rng.integers(len(others)))]}
+    for _ in range(TRIES):
+        other = source.privileged(int(indices[int(rng.integers(len(indices)))]))
+        if _is_wrong(other.reference.answer, reference, verifier):
+            return _levels(other, verifier)
+    raise ConfigurationError(
+        f"no wrong hint for task {item.task.id!r}: {TRIES} other tasks have its answer; use hints=blank as the control"
+    )
+
+
+def _is_wrong(answer: str, reference: Reference, verifier: Verifier) -> bool:
+    verdict = verifier.verify(f"<answer>{answer}</answer>", reference)
+    return not verdict.correct and not verdict.status.failed
+
+
+def _levels(privileged: Privileged, verifier: Verifier) -> dict[str, str]:
+    found = {level: verifier.privileged(privileged.reference, level) for level in ("answer", "solution")}
+    found["trace"] = privileged.trace
+    return {level: text for level, text in found.items() if text}
