@@ -58,6 +58,7 @@ def run(options: EvaluateOptions) -> dict[str, float]:
 
 def _write(path: Path, evaluation: object) -> None:
     from agents.evaluation import Evaluation
+    from agents.messages import transcript
 
     assert isinstance(evaluation, Evaluation)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -73,6 +74,8 @@ def _write(path: Path, evaluation: object) -> None:
                     "correct": episode.verdict.correct,
                     "reward": float(episode.reward),
                 }
+                if len(episode.turns) > 1:
+                    row["transcript"] = transcript(episode)
                 file.write(json.dumps(row, ensure_ascii=False) + "\n")
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from rlsd_env.task import IMAGE_PLACEHOLDER, VIDEO_PLACEHOLDER
 
 if TYPE_CHECKING:
-    from agents.episodes import Completion, Prompt
+    from agents.episodes import Completion, Episode, Prompt
 
 Message = dict[str, Any]
 """{"role": ..., "content": text | [{"type": "image"} | {"type": "video"} | {"type": "text", "text": ...}, ...]}.
@@ -59,3 +59,18 @@ def next_prompt(prompt: Prompt, action: Completion, observation: Mapping[str, An
         (*prompt.images, *observation["images"]),
         prompt.videos,
     )
+
+
+def transcript(episode: Episode) -> list[dict[str, str]]:
+    """Write an episode as {"role": .., "text": ..} in order, with placeholders where pictures and videos were."""
+    last = {"role": "assistant", "content": episode.response}
+    return [
+        {"role": said["role"], "text": _text(said["content"])} for said in (*episode.turns[-1].prompt.messages, last)
+    ]
+
+
+def _text(content: Any) -> str:
+    if isinstance(content, str):
+        return content
+    placeholders = {"image": IMAGE_PLACEHOLDER, "video": VIDEO_PLACEHOLDER}
+    return "".join(placeholders.get(part["type"]) or part["text"] for part in content)

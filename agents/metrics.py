@@ -24,6 +24,7 @@ def episode_metrics(episodes: Sequence[Episode], questions: Sequence[str]) -> di
         "response_length": mean(episode.length for episode in episodes),
         "response_length_correct": mean(e.length for e in valid if e.verdict.correct),
         "response_length_wrong": mean(e.length for e in valid if not e.verdict.correct),
+        "turns": mean(len(episode.turns) for episode in episodes),
         "truncated_share": mean(e.turns[-1].action.stop_reason is StopReason.LENGTH for e in episodes),
         "leakage_per_1000": phrase_rate([episode.response for episode in episodes], questions),
     }

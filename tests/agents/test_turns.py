@@ -15,7 +15,7 @@ import agents
 from agents.environments import make_group_env
 from agents.episodes import Completion, Prompt, StopReason
 from agents.learner import LearnerConfig
-from agents.messages import first_prompt, next_prompt, user_message
+from agents.messages import first_prompt, next_prompt, transcript, user_message
 from agents.policy.base import Sampling
 from agents.policy.transformers_policy import TransformersPolicy
 from agents.rollout import collect, completion_seeds
@@ -100,15 +100,6 @@ def test_the_scores_of_a_later_turn_are_those_of_a_plain_row(policy):
         assert_close(torch.tensor(turn.action.logprobs), plain.detach(), atol=1e-4, rtol=1e-4)
 
 
-def transcript(episode):
-    lines = []
-    for message in (*episode.turns[-1].prompt.messages, {"role": "assistant", "content": episode.response}):
-        content = message["content"]
-        parts = [{"type": "text", "text": content}] if isinstance(content, str) else content
-        lines.append(f"{message['role']}: " + "".join(part.get("text", f"<{part['type']}>") for part in parts))
-    return lines
-
-
 @pytest.mark.parametrize("name", ["rlsd", "sdpo"])
 def test_a_run_with_the_crop_tool_trains_three_steps(policy, name):
     policy = crops(policy)
@@ -125,7 +116,7 @@ def test_a_run_with_the_crop_tool_trains_three_steps(policy, name):
         assert metrics["teacher_tokens_scored"] > 0
     assert any(not torch.equal(a, b) for a, b in zip(before, policy.model.parameters()))
     episode = next(episode for _, _, episode in batch if len(episode.turns) == 3)
-    lines = transcript(episode)
+    lines = [f"{said['role']}: {said['text']}" for said in transcript(episode)]
     assert [line.partition(":")[0] for line in lines] == ["user", "assistant", "user", "assistant", "user", "assistant"]
     assert lines[1] == f"assistant: {CROP}"
     assert lines[2] == "user: Picture 2, a part of picture 1: <image>"
