@@ -119,7 +119,7 @@ def _distribution_metrics(
         owners = range(len(turns))
         student = policy.score([turn.prompt for turn in turns], owners, responses, temperature=temperature)
         teacher = policy.score(informed, owners, responses, temperature=temperature)
-        entropies += float(entropy(student.logp_MV).double().sum())
-        divergences += float(kl_divergence(student.logp_MV, teacher.logp_MV).double().sum())
+        entropies += float(student.reduce(entropy).double().sum())
+        divergences += float(student.reduce(kl_divergence, teacher).double().sum())
         tokens += int(student.mask_NT.sum())
     return {"entropy": entropies / tokens, "kl_to_informed_self": divergences / tokens}

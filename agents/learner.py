@@ -24,7 +24,8 @@ from torch import Tensor
 from agents.algorithms import Algorithm, Signals
 from agents.episodes import EpisodeBatch, Prompt, Turn
 from agents.losses import clipped_surrogate, entropy, k3_kl, row_coefficients
-from agents.policy.base import Policy, TokenScores
+from agents.policy.base import Policy
+from agents.policy.scores import TokenScores
 from agents.teacher import TeacherWeights
 from rlsd_env.errors import ConfigurationError, one_of
 
@@ -231,9 +232,8 @@ class Learner:
             meter.add("clip_low", (ratio_NT < 1 - config.clip_low)[mask_NT])
             meter.add("clip_high", (ratio_NT > 1 + config.clip_high)[mask_NT])
         if teacher is not None:
-            auxiliary_M = algorithm.auxiliary(student.logp_MV, teacher.logp_MV, signals)
+            auxiliary_M = self._auxiliary(student, teacher, signals)
             if auxiliary_M is not None:
-                _check_shape("auxiliary", auxiliary_M, (student.logp_MV.shape[:1],))
                 loss_NT = loss_NT + torch.zeros_like(S_NT).masked_scatter(mask_NT, auxiliary_M)
                 meter.add("distillation_loss", auxiliary_M.detach())
             gain_NT = teacher.logp_NT - S_NT
@@ -246,10 +246,33 @@ class Learner:
         loss.backward()
         meter.sums["loss"] += loss.item()
         with torch.no_grad():
-            meter.add("entropy", entropy(student.logp_MV))
+            meter.add("entropy", student.reduce(entropy))
             for name, value_NT in algorithm.diagnostics(signals).items():
                 _check_shape(f"diagnostics[{name!r}]", value_NT, (S_NT.shape,))
                 meter.add(name, value_NT[mask_NT])
+
+    def _auxiliary(self, student: TokenScores, teacher: TokenScores, signals: Signals) -> Tensor | None:
+        """Ask for the further loss of some tokens at a time, each of them a row of its own."""
+
+        def loss(student_CV: Tensor, teacher_CV: Tensor, *values: Tensor) -> Any:
+            A_C1, S_C1, S_old_C1, Q_C1 = (value_C[:, None] for value_C in values)
+            rows = Signals(A_C1, S_C1, S_old_C1, Q_C1, torch.ones_like(S_C1, dtype=torch.bool), signals.step)
+            loss_C = self.algorithm.auxiliary(student_CV, teacher_CV, rows)
+            if loss_C is not None:
+                _check_shape("auxiliary", loss_C, (student_CV.shape[:1],))
+            return loss_C
+
+        mask_NT = signals.mask_NT
+        assert signals.Q_NT is not None
+        per_token = tuple(
+            value_NT.expand_as(mask_NT)[mask_NT]
+            for value_NT in (signals.A_N1, signals.S_NT, signals.S_old_NT, signals.Q_NT)
+        )
+        with torch.no_grad():
+            first = (scores.head(scores.hidden_MH[:1]) for scores in (student, teacher))
+            if loss(*first, *(value_M[:1] for value_M in per_token)) is None:
+                return None
+        return student.reduce(loss, teacher, per_token=per_token)
 
     def _score_teacher(self, part: _Part, meter: _Meter) -> TokenScores | None:
         """Score with the teacher, once per training step where its weights stay as they are."""

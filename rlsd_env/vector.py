@@ -93,6 +93,7 @@ class GroupVectorEnv(VectorEnv[Observation, Sequence[str | None], NDArray[Any]])
         elif isinstance(chosen, int) or len(chosen) != self.num_groups:
             count = 1 if isinstance(chosen, int) else len(chosen)
             raise ConfigurationError(f"the reset options name {count} tasks; there are {self.num_groups} groups")
+        self._items, self._attempts = [], []  # the last batch's pictures may go before this one's come
         self.desk.source.prefetch(chosen)
         self._items = [self.desk.source.item(index) for index in chosen]
         prompts = [self.desk.prompt(item.task) for item in self._items]

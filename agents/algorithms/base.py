@@ -79,15 +79,15 @@ class Algorithm:
         return signals.A_N1
 
     def auxiliary(self, student_MV: Tensor, teacher_MV: Tensor, signals: Signals) -> Tensor | None:
-        """Return a further loss per token, [M], in the order of `signals.mask_NT`; None: there is none.
+        """Return a further loss per token, [M]; None: there is none.
 
-        Called for rows that have a teacher only. A token's value may depend on that token's row of the
-        arguments alone.
+        Called for tokens that have a teacher only, for some of them at a time. A token's value may depend on that
+        token's row of the arguments alone.
 
         Args:
             student_MV: student log-probabilities over the vocabulary, with gradient.
             teacher_MV: the teacher's, without.
-            signals: the rows' signals.
+            signals: the tokens' signals, each token a row of its own: N = M and T = 1.
 
         """
         return None

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from torch import Tensor, nn
+from torch import nn
 
 from agents.episodes import Completion, Prompt
+from agents.policy.scores import TokenScores
 
 
 @dataclass(frozen=True)
@@ -28,23 +29,6 @@ class Sampling:
             raise ValueError(f"temperature is {self.temperature}; it must be 0 (greedy) or more")
         if self.max_tokens < 1:
             raise ValueError(f"max_tokens is {self.max_tokens}; it must be 1 or more")
-
-
-@dataclass(frozen=True)
-class TokenScores:
-    """Scores of given responses, each [N, T] and 0 beyond a response's end.
-
-    Attributes:
-        mask_NT: true on response tokens.
-        logp_NT: log-probabilities of the given tokens, nats.
-        logp_MV: log-probabilities over the whole vocabulary, for the M tokens where the mask is true, row by
-            row; ids that a policy never samples have probability 0 (a finite, very negative number).
-
-    """
-
-    mask_NT: Tensor
-    logp_NT: Tensor
-    logp_MV: Tensor
 
 
 class Policy(Protocol):

@@ -24,8 +24,9 @@ from transformers import (
 )
 
 from agents.episodes import Completion, Prompt, StopReason
-from agents.policy.base import Sampling, TokenScores
+from agents.policy.base import Sampling
 from agents.policy.inputs import PromptEncoder
+from agents.policy.scores import TokenScores, score_tokens
 
 KEEP_RUNNING = 0.75
 """Completions that have ended are dropped from the running batch once no more than this share still goes on."""
@@ -184,10 +185,11 @@ class TransformersPolicy:
             position = prefix.next_position_P[owner_N][:, None] + torch.arange(longest - 1, device=device)
             hidden = self._run(model, ids_NT[:, :-1], mask, position, prefix.cache)
             hidden_NTH = torch.cat([hidden_NTH, hidden], dim=1)
-        logp_MV = self._logits(model, hidden_NTH[mask_NT], temperature).log_softmax(-1)
-        chosen_M = logp_MV.gather(-1, ids_NT[mask_NT][:, None])[:, 0]
-        logp_NT = torch.zeros(mask_NT.shape, dtype=chosen_M.dtype, device=device).masked_scatter(mask_NT, chosen_M)
-        return TokenScores(mask_NT, logp_NT, logp_MV)
+
+        def head(hidden_CH: Tensor) -> Tensor:
+            return self._logits(model, hidden_CH, temperature).log_softmax(-1)
+
+        return score_tokens(mask_NT, ids_NT[mask_NT], hidden_NTH[mask_NT], head, self.vocabulary_size)
 
     # -- the model -----------------------------------------------------------------------------------------
 
