@@ -30,8 +30,8 @@ def run(options: EvaluateOptions) -> dict[str, float]:
     if options.out is not None and options.out.exists():
         raise ConfigurationError(f"out {str(options.out)!r} exists already; give another file")
     env_kwargs = {**options.env_kwargs, "fold": options.fold}
-    indices = make_group_env(options.env, env_kwargs, 1, 1).desk.indices
-    tasks = [int(indices[k]) for k in range(min(options.limit, len(indices)))]
+    desk = make_group_env(options.env, env_kwargs, 1, 1).desk
+    tasks = [int(desk.indices[k]) for k in range(min(options.limit, len(desk.indices)))]
     policy = prepare(options)
     sampling = Sampling(options.temperature, options.max_tokens)
     evaluation: Evaluation = evaluate(policy, options.env, env_kwargs, tasks, options.samples, sampling, options.seed)
@@ -50,6 +50,16 @@ def run(options: EvaluateOptions) -> dict[str, float]:
             results[name] = value
             table.add_row(name.replace("_", " "), f"{value:.3f}")
     Console().print(table)
+    verdicts = [episode.verdict for batch in evaluation.greedy for _, _, episode in batch]
+    if numbers := desk.benchmark_numbers(tasks, verdicts):
+        Console().print(f"The benchmark's own numbers, greedy, scored by {desk.verifier.name} {desk.verifier.version}:")
+        own = Table()
+        own.add_column("measure")
+        own.add_column("value", justify="right")
+        for name, value in numbers.items():
+            results[f"benchmark/{name}"] = value
+            own.add_row(name, f"{value:.3f}")
+        Console().print(own)
     if options.out is not None:
         _write(options.out, evaluation)
         print(f"completions: {options.out}")
@@ -63,11 +73,12 @@ def _write(path: Path, evaluation: object) -> None:
     assert isinstance(evaluation, Evaluation)
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("x", encoding="utf-8") as file:
-        for batch in evaluation.batches:
+        played = [(False, batch) for batch in evaluation.sampled] + [(True, batch) for batch in evaluation.greedy]
+        for greedy, batch in played:
             for group, _, episode in batch:
                 row = {
                     "task_id": group.item.task.id,
-                    "greedy": len(group.episodes) == 1,
+                    "greedy": greedy,
                     "response": episode.response,
                     "extracted": episode.verdict.extracted,
                     "status": str(episode.verdict.status),

@@ -31,14 +31,16 @@ class Evaluation:
         sampled_K: share of correct sampled completions of each task; NaN where the verifier failed on all.
         greedy_K: 1.0 or 0.0 for the greedy completion of each task; NaN where the verifier failed.
         metrics: means over the sampled completions; see `docs/metrics.md`.
-        batches: all episodes, the sampled ones first; groups of the greedy ones have one episode.
+        sampled: the sampled episodes.
+        greedy: the greedy ones, one of each task.
 
     """
 
     sampled_K: NDArray[np.float64]
     greedy_K: NDArray[np.float64]
     metrics: dict[str, float]
-    batches: tuple[EpisodeBatch, ...]
+    sampled: tuple[EpisodeBatch, ...]
+    greedy: tuple[EpisodeBatch, ...]
 
 
 def evaluate(
@@ -69,7 +71,7 @@ def evaluate(
     metrics = episode_metrics(episodes, questions) | _distribution_metrics(
         policy, drawn, sampling.temperature, sampling.max_tokens
     )
-    return Evaluation(_accuracy(drawn), _accuracy(greedy), metrics, (*drawn, *greedy))
+    return Evaluation(_accuracy(drawn), _accuracy(greedy), metrics, tuple(drawn), tuple(greedy))
 
 
 def _play(

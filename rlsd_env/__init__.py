@@ -16,7 +16,7 @@ if not hasattr(verifiers, "Reference"):
 
 from rlsd_env.actions import Action
 from rlsd_env.env import ReasoningEnv
-from rlsd_env.errors import ConfigurationError
+from rlsd_env.errors import ConfigurationError, DataError
 from rlsd_env.registration import register, register_all
 from rlsd_env.sources import TaskSource
 from rlsd_env.task import IMAGE_PLACEHOLDER, VIDEO_PLACEHOLDER, Item, Privileged, Task, TaskInfo, Video
@@ -29,6 +29,7 @@ __all__ = [
     "VIDEO_PLACEHOLDER",
     "Action",
     "ConfigurationError",
+    "DataError",
     "GroupVectorEnv",
     "Item",
     "Privileged",

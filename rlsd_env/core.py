@@ -14,10 +14,12 @@ from rlsd_env import hints
 from rlsd_env.errors import ConfigurationError, one_of
 from rlsd_env.prompts import FORMATS, compiled, render
 from rlsd_env.sources import TaskSource, load_source
+from rlsd_env.sources.dataset import DataSource
 from rlsd_env.spaces import RGBImage, UnicodeText, VideoClip
 from rlsd_env.task import Item, Privileged, Task
 from rlsd_env.tools import ToolBox
 from verifiers import Reference, Verdict, Verifier
+from verifiers.official.base import BenchmarkVerifier
 
 RESET_OPTIONS = ("task_id", "task_index")
 FEEDBACK: dict[str, str | None] = {"none": None, "outcome": "outcome", "verifier": "error"}
@@ -200,6 +202,18 @@ class Desk:
     def grade(self, responses: Sequence[str], references: Sequence[Reference]) -> list[Verdict]:
         """Judge responses."""
         return self.verifier.verify_batch(responses, references)
+
+    def benchmark_numbers(self, indices: Sequence[int], verdicts: Sequence[Verdict]) -> dict[str, float]:
+        """Return the numbers that a benchmark reports, by name, where the verifier is its scorer; else none.
+
+        Args:
+            indices: task numbers of the source.
+            verdicts: on one response to each.
+
+        """
+        if not isinstance(self.verifier, BenchmarkVerifier) or not isinstance(self.source, DataSource):
+            return {}
+        return self.verifier.metrics([self.source.row(index) for index in indices], verdicts)
 
     def published(self, verdict: Verdict) -> Verdict:
         """Return a verdict as `info` may have it: feedback, which may tell the answer, only where that is exposed."""

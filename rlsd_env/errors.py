@@ -13,6 +13,10 @@ class ConfigurationError(ValueError):
     """
 
 
+class DataError(ConfigurationError):
+    """A data file is broken; the message names the file, the row and the fix."""
+
+
 def one_of(what: str, value: object, allowed: Iterable[str]) -> str:
     """Write "unknown WHAT 'VALUE'; did you mean 'CLOSEST'? allowed: ..." for an error message.
 

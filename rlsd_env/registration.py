@@ -8,6 +8,7 @@ import gymnasium
 
 from rlsd_env.procedural.ids import PROCEDURAL
 from rlsd_env.sources.ids import BENCHMARKS, DATASETS
+from rlsd_env.views.ids import register_views
 
 ENTRY = "rlsd_env.env:ReasoningEnv"
 VECTOR = "rlsd_env.vector:GroupVectorEnv"
@@ -40,3 +41,4 @@ def register_all() -> None:
     for id, kwargs in IDS.items():
         if id not in gymnasium.registry:
             register(id, **kwargs)
+    register_views()

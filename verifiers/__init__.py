@@ -27,6 +27,7 @@ from verifiers.expressions.policy import EqualityPolicy
 from verifiers.extraction import Extraction, ExtractionPolicy
 from verifiers.feedback import FEEDBACK_LEVELS
 from verifiers.registry import make, names, register
+from verifiers.relaxed import RelaxedAccuracy
 from verifiers.service import IsolatedVerifier
 from verifiers.types import AnswerKind, Reference, Status, Step, Verdict
 
@@ -44,6 +45,7 @@ __all__ = [
     "IsolatedVerifier",
     "LengthVerifier",
     "Reference",
+    "RelaxedAccuracy",
     "Status",
     "Step",
     "Verdict",
@@ -65,6 +67,7 @@ def _judge(**options: Any) -> Verifier:
 register("answer", AnswerVerifier)
 register("format", FormatVerifier)
 register("length", LengthVerifier)
+register("relaxed", RelaxedAccuracy)
 register("judge", _judge)
 for _name, _factory in official.FACTORIES.items():
     register(_name, _factory)

@@ -127,7 +127,7 @@ def write_card(options: MeasureTiny) -> str:
         for name, level in (("ShapeCount", 2), ("ShapeCount", 1), ("ShapeCount", 3), ("BarChart", 2), ("DotSum", 2))
     ]
     if options.mathvision_dir is not None:
-        env_kwargs = {"path": options.mathvision_dir}
+        env_kwargs = {"path": options.mathvision_dir, "answer_format": "tags"}
         envs.append(("MathVision testmini, 304 real problems", "rlsd/MathVision-testmini-v0", env_kwargs))
     rows = []
     for label, env, env_kwargs in envs:

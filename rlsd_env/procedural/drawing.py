@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from PIL import Image as PILImage
 from PIL import ImageDraw
@@ -71,6 +73,32 @@ class Canvas:
         """Write black text at a position; `anchor` as in Pillow ("mm" is centred)."""
         x, y = (value * OVERSAMPLING for value in position)
         self.draw.text((x, y), text, fill=COLOURS["black"], font_size=size * OVERSAMPLING, anchor=anchor)
+
+    def line(self, points: Sequence[tuple[float, float]], thickness: float, colour: str = "black") -> None:
+        """Join points by straight lines of some thickness."""
+        scaled = [(x * OVERSAMPLING, y * OVERSAMPLING) for x, y in points]
+        self.draw.line(scaled, fill=COLOURS[colour], width=max(1, round(thickness * OVERSAMPLING)), joint="curve")
+
+    def arc(
+        self,
+        centre: tuple[float, float],
+        radius: float,
+        thickness: float,
+        angles: tuple[float, float] = (0, 360),
+        colour: str = "black",
+    ) -> None:
+        """Draw a part of a circle between two angles in degrees, clockwise from three o'clock; by default all of it."""
+        x, y, r = (value * OVERSAMPLING for value in (*centre, radius))
+        width = max(1, round(thickness * OVERSAMPLING))
+        self.draw.arc((x - r, y - r, x + r, y + r), *angles, fill=COLOURS[colour], width=width)
+
+    def label(self, position: tuple[float, float], text: str, size: float) -> None:
+        """Write text centred on a white plate, so that what lies below does not disturb it."""
+        x, y = (value * OVERSAMPLING for value in position)
+        font_size, edge = size * OVERSAMPLING, 0.15 * size * OVERSAMPLING
+        left, top, right, bottom = self.draw.textbbox((x, y), text, font_size=font_size, anchor="mm")
+        self.draw.rectangle((left - edge, top - edge, right + edge, bottom + edge), fill=BACKGROUND)
+        self.text(position, text, size)
 
     def array(self) -> Image:
         """Return the finished picture, uint8 height x width x 3."""

@@ -1,105 +1,104 @@
-"""`rlsd/MathVision-testmini-v0`: real problems of MATH-V from a local folder."""
+"""`rlsd/MathVision-v0`: competition problems with pictures."""
 
 from __future__ import annotations
 
+import dataclasses
 import re
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from rlsd_env.errors import ConfigurationError, one_of
 from rlsd_env.prompts import choice_letter
-from rlsd_env.sources.table import TableSource, load_image
-from rlsd_env.task import IMAGE_PLACEHOLDER, Item, Privileged, Task
-from verifiers import AnswerKind, Reference
+from rlsd_env.sources.benchmark import STRICT, BenchmarkSource, prompt_template
+from rlsd_env.sources.record import Record
+from rlsd_env.task import IMAGE_PLACEHOLDER
 
-SPLITS = ("testmini", "test")
+_MARK = re.compile(r"<image\d*>")
+_REQUEST = (
+    'Please solve the problem step by step and put your answer in one "\\boxed{}". If it is a multiple choice '
+    'question, only one letter is allowed in the "\\boxed{}".\n'
+)
 
 
-class MathVision(TableSource):
+class MathVision(BenchmarkSource):
     r"""Competition problems with pictures: MATH-V, 16 subjects, five levels.
 
     ## Description
-    304 problems (testmini) or 3,040 (test); about half are multiple choice with five options, the others ask
-    for a number or an expression. Problems with several pictures come with one merged picture, as the data
-    set ships them: the first mark stands for it, further marks are written "(picture 2)".
+    3,040 problems (test, the split that papers report) or 304 of them (testmini); about half are multiple choice
+    with five options, the others ask for a number or an expression. Problems with several pictures come with one
+    merged picture, as the data set ships them: the first mark stands for it, further marks read "(picture 2)".
 
     ## Action Space
-    Text: the completion, with the answer in `<answer> </answer>`.
+    Text: the completion, with the answer in `\boxed{}`.
 
     ## Observation Space
-    `question` (text with one `<image>`), `images` (one picture of its own size), `choices` (five or none),
-    `feedback`, `turn`.
+    `question` (the official chain-of-thought prompt with one `<image>`), `images` (one picture of its own size),
+    `choices` (five or none), `feedback`, `turn`. Options that are drawn in the picture are not listed.
 
     ## Rewards
-    1 for the right option or an equal value, else 0. This is the strict reward, not the official score.
+    1 for the right option or an equal value, else 0: a strict reward. `verifier_kwargs={"mode": "official"}` gives
+    the official score, which rounds numbers to two decimals.
 
     ## Starting State
-    A problem drawn from the fold by the seed, or `options={"task_id": "4"}`, or `{"task_index": n}`. The
-    fold "heldout" is a fixed fifth of the ids, "train" the rest.
+    A problem drawn from the fold by the seed, or `options={"task_id": "4"}`, or `{"task_index": n}`. The fold
+    "heldout" is a fixed fifth of the ids, "train" the rest.
 
     ## Episode End
     After one completion.
 
     ## Information
-    `task` with subject and level, `task_id`; after a step `verdict` and `reward/<part>`.
+    `task` with subject, level and drawn_options; `task_id`; after a step `verdict` and `reward/<part>`.
 
     ## Arguments
-    `data_dir`: folder with `testmini.jsonl` or `testmini.jsonl.gz` (columns id, question, options, answer,
-    solution, level, subject, image) and the pictures that the column image names.
-    `split`: "testmini" or "test".
+    `split`: "test" or "testmini". Further those of `DataSource`.
 
     ## Version History
     v0: first version.
 
-    Data: MathLLMs/MathVision, MIT licence.
+    Data: MathLLMs/MathVision, MIT licence; Wang et al. 2024, arXiv 2402.14804.
     """
 
-    columns: ClassVar[tuple[str, ...]] = ("id", "question", "options", "answer", "level", "subject", "image")
+    hub_id: ClassVar[str] = "MathLLMs/MathVision"
+    splits: ClassVar[tuple[str, ...]] = ("test", "testmini")
+    columns: ClassVar[tuple[str, ...]] = ("question", "options", "answer", "level", "subject")
+    licence: ClassVar[str] = "MIT"
+    verifier: ClassVar[str] = "mathvision"
+    verifier_kwargs: ClassVar[Mapping[str, Any]] = STRICT
+    template: ClassVar[str] = prompt_template(
+        "{% if not instruction %}" + _REQUEST + "{% endif %}{{ question }}\n"
+        "{% for letter, choice in choices %}({{ letter }}) {{ choice }}\n{% endfor %}"
+    )
 
-    def __init__(self, data_dir: str | None = None, split: str = "testmini") -> None:
-        if split not in SPLITS:
-            raise ConfigurationError(one_of("split of MathVision", split, SPLITS))
-        if data_dir is None:
-            raise ConfigurationError(
-                f"MathVision needs its data: pass data_dir=FOLDER with {split}.jsonl or {split}.jsonl.gz and "
-                "images/ (download MathLLMs/MathVision from the Hugging Face hub)"
-            )
-        super().__init__(Path(data_dir), split)
-
-    def convert(self, row: dict[str, Any]) -> Item:
-        """Turn one row into a task."""
-        options = tuple(str(option) for option in row["options"])
-        letters = tuple(choice_letter(index) for index in range(len(options)))
-        answer = str(row["answer"]).replace("\x0c", "\\f").strip()  # row 2830 of test: a "\f" read as a form feed
-        return Item(
-            Task(
-                id=str(row["id"]),
-                question=self._mark_pictures(str(row["question"])),
-                images=(load_image(self.folder, str(row["image"]), self.where(row)),),
-                choices=options,
-                kind=AnswerKind.CHOICE if options else None,
-                metadata={
-                    "subject": row["subject"],
-                    "level": row["level"],
-                    "drawn_options": options == letters,
-                },
-                licence="MIT",
-            ),
-            Privileged(
-                Reference(
-                    answer=answer,
-                    kind=AnswerKind.CHOICE if options else None,
-                    choices=options,
-                    solution=row.get("solution") or None,
-                )
-            ),
+    def convert(self, row: dict[str, Any]) -> Record:
+        """Turn one row into a record."""
+        reference = self.reference(row)
+        question, choices = _mark_pictures(str(row["question"]), reference.choices)
+        letters = tuple(choice_letter(index) for index in range(len(choices)))
+        return Record(
+            id=self.row_id(row),
+            question=question,
+            reference=dataclasses.replace(reference, solution=row.get("solution") or None),
+            pictures=self.required_picture(row, "decoded_image", "image"),
+            choices=choices,
+            kind=reference.kind,
+            metadata={
+                "subject": str(row["subject"]),
+                "level": int(row["level"]),
+                "drawn_options": bool(letters) and choices == letters,
+            },
         )
 
-    @staticmethod
-    def _mark_pictures(question: str) -> str:
-        marks = re.findall(r"<image\d*>", question)
-        if not marks:
-            return f"{IMAGE_PLACEHOLDER}\n{question}"
-        numbers = {mark: number for number, mark in enumerate(dict.fromkeys(marks), start=1)}
-        text = re.sub(r"<image\d*>", lambda mark: f"(picture {numbers[mark[0]]})", question)
-        return text.replace("(picture 1)", IMAGE_PLACEHOLDER, 1)
+
+def _mark_pictures(question: str, choices: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
+    numbers: dict[str, int] = {}
+
+    def numbered(match: re.Match[str]) -> str:
+        return f"(picture {numbers.setdefault(match[0], len(numbers) + 1)})"
+
+    first = _MARK.search(question)
+    if first is None:
+        question = f"{IMAGE_PLACEHOLDER}\n{question}"
+    else:
+        numbers[first[0]] = 1
+        after = _MARK.sub(numbered, question[first.end() :])
+        question = question[: first.start()] + IMAGE_PLACEHOLDER + after
+    return question, tuple(_MARK.sub(numbered, choice) for choice in choices)

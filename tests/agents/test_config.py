@@ -15,11 +15,11 @@ def read(cls, *argv):
 
 def test_defaults_and_flags():
     options = read(
-        CompareOptions, "--agents", "grpo,rlsd", "--seeds", "3,4", "--env-kwargs", "difficulty=3", "data_dir=a/b"
+        CompareOptions, "--agents", "grpo,rlsd", "--seeds", "3,4", "--env-kwargs", "difficulty=3", "path=a/b"
     )
     assert options.agents == ("grpo", "rlsd")
     assert options.seeds == (3, 4)
-    assert options.env_kwargs == {"difficulty": 3, "data_dir": "a/b"}
+    assert options.env_kwargs == {"difficulty": 3, "path": "a/b"}
     assert options.steps == CompareOptions().steps
     assert read(CompareOptions, "--agents", "grpo", "rlsd").agents == ("grpo", "rlsd")
     assert read(TrainOptions, "--env-kwargs", "difficulty=2").env_kwargs == {"difficulty": 2}

@@ -230,7 +230,7 @@ def test_a_broken_checkpoint_is_named(tmp_path):
 
 
 def test_real_problems_train_and_evaluate(mathvision_dir, tmp_path):
-    env = ["--env", "rlsd/MathVision-testmini-v0", "--env-kwargs", f"data_dir={mathvision_dir}"]
+    env = ["--env", "rlsd/MathVision-testmini-v0", "--env-kwargs", f"path={mathvision_dir}"]
     done = run("agents.evaluate", *env, "--limit", "6", "--samples", "2", "--out", tmp_path / "answers.jsonl")
     assert "6 tasks" in done.stdout
     rows = [json.loads(line) for line in (tmp_path / "answers.jsonl").read_text().splitlines()]
@@ -249,7 +249,7 @@ def test_real_problems_train_and_evaluate(mathvision_dir, tmp_path):
         ("agents.train", ["--stepz", "3"], "did you mean '--steps'"),
         ("agents.train", ["--env-kwargs", "dificulty=1"], "did you mean 'difficulty'"),
         ("agents.train", ["--env-kwargs", "fold=train"], "evaluates on heldout by itself"),
-        ("agents.train", ["--env", "rlsd/MathVision-testmini-v0"], "pass data_dir=FOLDER"),
+        ("agents.train", ["--env", "rlsd/MathVision-testmini-v0"], "pass path=FOLDER"),
         ("agents.train", ["--policy", "./nowhere"], "policy './nowhere'"),
         ("agents.train", ["--device", "tpu"], "allowed: auto, cpu, cuda"),
         ("agents.compare", ["--agents", "grpo,rsld"], "did you mean 'rlsd'"),
@@ -277,7 +277,7 @@ def test_a_broken_picture_stops_the_run_before_anything_is_written(tmp_path):
     row = {"question": "<image1>?", "options": [], "answer": "1", "solution": None}
     row |= {"level": 1, "subject": "x", "image": "images/1.png"}
     (tmp_path / "testmini.jsonl").write_text("\n".join(json.dumps(row | {"id": str(i)}) for i in range(9)))
-    env = ["--env", "rlsd/MathVision-testmini-v0", "--env-kwargs", "data_dir=."]
+    env = ["--env", "rlsd/MathVision-testmini-v0", "--env-kwargs", "path=."]
     for module in ("agents.train", "agents.evaluate"):
         done = run(module, *env, cwd=tmp_path, check=False)
         assert done.returncode == 2

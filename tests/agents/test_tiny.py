@@ -54,7 +54,7 @@ def test_teacher_accuracies(policy):
 def test_it_reasons_in_steps_and_in_the_format(policy):
     env = make_group_env("rlsd/ShapeCount-v0", {}, 1, 1)
     found = evaluate(policy, "rlsd/ShapeCount-v0", HELDOUT, [2**30], 4, Sampling(1.0, 48), seed=0)
-    for batch in found.batches:
+    for batch in (*found.sampled, *found.greedy):
         for _, _, episode in batch:
             assert episode.response.startswith("<think> ")
             assert "=" in episode.response

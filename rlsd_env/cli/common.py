@@ -1,0 +1,144 @@
+"""What the commands share: environments by id, their arguments, and text in columns."""
+
+from __future__ import annotations
+
+import argparse
+import tomllib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import gymnasium
+from gymnasium.envs.registration import EnvSpec
+
+from rlsd_env.env import ReasoningEnv
+from rlsd_env.errors import ConfigurationError, one_of
+from rlsd_env.plugins import import_module
+from rlsd_env.registration import VECTOR
+
+
+def reasoning_ids() -> list[str]:
+    """Return the ids of all registered reasoning environments, the project's own and the user's, sorted."""
+    return sorted(id for id, spec in gymnasium.registry.items() if spec.vector_entry_point == VECTOR)
+
+
+def view_ids() -> dict[str, str]:
+    """Return the ids of the numeric views with the text environments that they show."""
+    return {id: spec.kwargs["text_env"] for id, spec in sorted(gymnasium.registry.items()) if "text_env" in spec.kwargs}
+
+
+def find(name: str) -> EnvSpec:
+    """Look a reasoning environment up.
+
+    Args:
+        name: "namespace/Name-v0", or "module:namespace/Name-v0" to import what registers it.
+
+    Raises:
+        ConfigurationError: there is none; the message has the closest id.
+
+    """
+    module, colon, id = name.rpartition(":")
+    if colon:
+        import_module(module, name)
+    if (shown := view_ids().get(id)) is not None:
+        raise ConfigurationError(f"{id!r} is a view of numbers for classical agents; use the environment {shown!r}")
+    if id not in reasoning_ids():
+        raise ConfigurationError(one_of("environment", id, reasoning_ids()))
+    return gymnasium.registry[id]
+
+
+def make_env(name: str, env_kwargs: Mapping[str, Any], **own: Any) -> ReasoningEnv:
+    """Make an environment, without wrappers.
+
+    Args:
+        name: as for `find`.
+        env_kwargs: the arguments that a user gave.
+        own: arguments of the command's own, which a user may not give.
+
+    Raises:
+        ConfigurationError: the id or an argument cannot be used.
+
+    """
+    check_reserved(env_kwargs, ("source", "render_mode", *own))
+    spec = find(name)
+    env = gymnasium.make(spec, disable_env_checker=True, **{**env_kwargs, **own}).unwrapped
+    assert isinstance(env, ReasoningEnv)
+    return env
+
+
+def check_reserved(env_kwargs: Mapping[str, Any], reserved: Iterable[str]) -> None:
+    """Refuse arguments of an environment that a command sets itself.
+
+    Raises:
+        ConfigurationError: there is one.
+
+    """
+    if taken := sorted(set(reserved) & set(env_kwargs)):
+        raise ConfigurationError(f"--env-kwargs has {', '.join(taken)}; this command sets that itself")
+
+
+def pair(word: str) -> tuple[str, Any]:
+    """Read KEY=VALUE; a value that is TOML (number, true, "text", [list], {key = value}) is read as such.
+
+    >>> pair("difficulty=3"), pair("split=testmini"), pair("tools=['crop']")
+    (('difficulty', 3), ('split', 'testmini'), ('tools', ['crop']))
+
+    Raises:
+        argparse.ArgumentTypeError: the word has another form.
+
+    """
+    key, equals, text = word.partition("=")
+    if not key or not equals:
+        raise argparse.ArgumentTypeError(f"{word!r} is not of the form KEY=VALUE")
+    try:
+        return key, tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return key, text
+
+
+def at_least(least: int) -> Callable[[str], int]:
+    """Return a reader of whole numbers for argparse."""
+
+    def integer(text: str) -> int:
+        number = int(text)
+        if number < least:
+            raise ValueError
+        return number
+
+    integer.__name__ = f"integer of {least} or more"  # argparse says "invalid .. value"
+    return integer
+
+
+def add_pairs(parser: argparse.ArgumentParser, flag: str, what: str) -> None:
+    """Add an option that takes KEY=VALUE words; what is read is a list of pairs."""
+    parser.add_argument(flag, metavar="KEY=VALUE", nargs="+", type=pair, action="extend", default=[], help=what)
+
+
+def add_environment(parser: argparse.ArgumentParser) -> None:
+    """Add the id and the arguments of an environment."""
+    parser.add_argument("env", metavar="ID", help="an id that `list` shows, or module:namespace/Name-v0")
+    add_pairs(parser, "--env-kwargs", "arguments of the environment, e.g. difficulty=3 or path=FOLDER")
+
+
+def columns(rows: Sequence[Sequence[str]], *, right: Iterable[int] = ()) -> str:
+    """Set rows of text in columns, two spaces apart, those of `right` to the right.
+
+    >>> print(columns([("name", "n"), ("a", "10")], right=[1]))
+    name   n
+    a     10
+    """
+    widths = [max(map(len, column)) for column in zip(*rows)]
+    flush = set(right)
+    lines = (
+        "  ".join(f"{cell:{'>' if number in flush else '<'}{widths[number]}}" for number, cell in enumerate(row))
+        for row in rows
+    )
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def facts_text(facts: Iterable[tuple[str, object]]) -> str:
+    """Set names and values in two columns; a value of several lines stays in its column."""
+    rows = []
+    for name, value in facts:
+        first, *more = str(value).splitlines() or [""]
+        rows += [(name, first), *(("", line) for line in more)]
+    return columns(rows)

@@ -1,0 +1,260 @@
+"""`python -m rlsd_env validate ID`: is every task of an environment sound?"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import itertools
+import math
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from rlsd_env.cli.common import add_environment, at_least, check_reserved, facts_text, make_env
+from rlsd_env.cli.forms import PLACE, forms_of, written
+from rlsd_env.core import Desk
+from rlsd_env.errors import ConfigurationError
+from rlsd_env.procedural.base import ProceduralSource
+from rlsd_env.task import Item
+from verifiers import BadReference, Reference, Verdict
+
+SUMMARY = "check every task: pictures decode, prompts render, the gold answer scores 1 and no answer 0"
+EPILOG = f"""\
+A row fails where its pictures do not decode, placeholders and pictures differ in number, its id occurs twice or does
+not lead back to it, its prompt does not render, its gold answer scores 1 in no form, "" does not score 0, or the
+verifier says of the same response once this and once that. A benchmark's official rule may score "" by a guess or the
+nearest choice: in mode "official" that is counted, and no failure.
+A gold answer is written as the prompt asks for it (<answer>..</answer>, \\boxed{{..}}, "Answer: ..", or the benchmark's
+own form), then in the other forms; the summary counts which it took. --form gives one of your own, e.g.
+--form '{{"answer": "{PLACE}"}}'.
+Exit code: 0; 1 where a row failed that is not known to."""
+
+GENERATED = 200
+"""How many tasks of a source that makes its tasks are checked unless `--limit` says."""
+_CHUNK = 64
+_SHOWN = 20
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A task that is not sound.
+
+    Attributes:
+        index: the task's number.
+        task_id: its id, "" where the task cannot be loaded.
+        problems: what is wrong.
+
+    """
+
+    index: int
+    task_id: str
+    problems: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        """The id, or else the number."""
+        return self.task_id or f"task number {self.index}"
+
+
+@dataclass
+class Report:
+    """What was found.
+
+    Attributes:
+        checked: tasks that were checked.
+        pictures: pictures that were decoded.
+        forms: how many gold answers scored 1, by the first form in which they did.
+        elsewhere: the ids of those that did not in the form that is asked for.
+        nothing_scores: the ids of those whose official rule gives "" a point.
+        failures: the tasks that are not sound, in order.
+
+    """
+
+    checked: int = 0
+    pictures: int = 0
+    forms: Counter[str] = field(default_factory=Counter)
+    elsewhere: list[str] = field(default_factory=list)
+    nothing_scores: list[str] = field(default_factory=list)
+    failures: list[Failure] = field(default_factory=list)
+
+
+def validate(desk: Desk, indices: Iterable[int], forms: dict[str, str]) -> Report:
+    """Check tasks.
+
+    Args:
+        desk: the environment's desk.
+        indices: the tasks' numbers, each once.
+        forms: how a gold answer may be written, by name, the form that is asked for first.
+
+    """
+    report = Report()
+    seen: dict[str, int] = {}
+    for index, item in _items(desk, indices, report):
+        task = item.task
+        report.pictures += len(task.images)
+        problems = list(_identity(desk, task.id, index, seen))
+        try:
+            desk.prompt(task)
+        except ConfigurationError as error:
+            problems.append(f"the prompt does not render: {error}")
+        problems += _grading(desk, item, forms, report)
+        if problems:
+            report.failures.append(Failure(index, task.id, tuple(problems)))
+    return report
+
+
+def _items(desk: Desk, indices: Iterable[int], report: Report) -> Iterator[tuple[int, Item]]:
+    """Load tasks ahead in the background; one that cannot be loaded is a failure."""
+    numbers = iter(indices)
+    while chunk := list(itertools.islice(numbers, _CHUNK)):
+        desk.source.prefetch(chunk)
+        for index in chunk:
+            report.checked += 1
+            try:
+                item = desk.source.item(index)
+            except Exception as error:  # any source of the user's, and each of its rows is reported
+                message = str(error) if isinstance(error, ConfigurationError) else f"{type(error).__name__}: {error}"
+                report.failures.append(Failure(index, "", (message,)))
+            else:
+                yield index, item
+
+
+def _identity(desk: Desk, task_id: str, index: int, seen: dict[str, int]) -> Iterator[str]:
+    if task_id in seen:
+        yield f"task number {index} has the id of number {seen[task_id]}"
+    seen.setdefault(task_id, index)
+    try:
+        if (found := desk.source.index_of(task_id)) not in (index, seen[task_id]):
+            yield f"the id of task number {index} leads to number {found}"
+    except ConfigurationError as error:
+        yield f"the id of task number {index} leads nowhere: {error}"
+
+
+def _grading(desk: Desk, item: Item, forms: dict[str, str], report: Report) -> Iterator[str]:
+    reference = item.privileged.reference
+    try:
+        nothing = _verdict(desk, "", reference)
+        if nothing.correct or nothing.reward > 0:
+            if getattr(desk.verifier, "mode", "") == "official":
+                report.nothing_scores.append(item.task.id)
+            else:
+                yield f'"" scores {nothing.reward:g}'
+        first = None
+        for name, form in forms.items():
+            response = written(form, reference.answer)
+            verdict = _verdict(desk, response, reference)
+            if verdict != _verdict(desk, response, reference):
+                yield f"the verifier judges {response!r} in two ways"
+            first = first or verdict
+            if verdict.correct and math.isclose(verdict.reward, 1.0):
+                report.forms[name] += 1
+                if name != next(iter(forms)):
+                    report.elsewhere.append(item.task.id)
+                return
+    except BadReference as error:
+        yield f"the gold answer {reference.answer!r} cannot be used: {error}"
+        return
+    assert first is not None
+    yield (
+        f"the gold answer {reference.answer!r} scores {first.reward:g} as {written(next(iter(forms.values())), '..')} "
+        f"(status {first.status}, extracted {first.extracted!r}), and 1 in no other form"
+    )
+
+
+def _verdict(desk: Desk, response: str, reference: Reference) -> Verdict:
+    return desk.grade([response], [reference])[0]
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the options."""
+    add_environment(parser)
+    parser.add_argument(
+        "--limit", metavar="N", type=at_least(1),
+        help=f"check the first N tasks; left out: all, and {GENERATED} where tasks are made",
+    )  # fmt: skip
+    parser.add_argument("--images", choices=("required", "absent"), help="absent: the copy has no pictures")
+    parser.add_argument("--form", metavar="TEXT", help=f"how an answer is written, with {PLACE} in its place")
+    parser.add_argument("--known", metavar="FILE", type=Path, help="ids of rows known to fail, one a line; # comments")
+    parser.add_argument("--allow", metavar="TASK", nargs="+", default=[], help="ids of rows known to fail")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Check, with a progress bar, and print what was found."""
+    from tqdm import tqdm
+
+    env_kwargs = dict(options.env_kwargs)
+    if options.images is not None:
+        check_reserved(env_kwargs, ["images"])
+        env_kwargs["images"] = options.images
+    with contextlib.closing(make_env(options.env, env_kwargs)) as env:
+        desk = env.desk
+        known = _known(desk, options)
+        forms = forms_of(desk, options.form)
+        indices = desk.indices
+        generated = GENERATED if isinstance(desk.source, ProceduralSource) else len(indices)
+        indices = indices[: options.limit or generated]
+        start = time.perf_counter()
+        report = validate(desk, tqdm(indices, desc=options.env, unit="task", disable=None), forms)
+        seconds = time.perf_counter() - start
+    print(facts_text(_summary(desk, report, forms, seconds)))
+    return 1 if _print_failures(report, {id: index for id, index in known.items() if index in indices}) else 0
+
+
+def _print_failures(report: Report, known: dict[str, int]) -> int:
+    """Print the tasks that failed, and count those that are not known to."""
+    expected = {
+        task_id: [one for one in report.failures if one.task_id == task_id or one.index == index]
+        for task_id, index in known.items()
+    }
+    for title, ids in (
+        ("known to fail", [task_id for task_id, found in expected.items() if found]),
+        ("known to fail, but sound", [task_id for task_id, found in expected.items() if not found]),
+    ):
+        if ids:
+            print(f"{title}: {_listed(ids)}")
+    excused = [one for found in expected.values() for one in found]
+    failed = [one for one in report.failures if one not in excused]
+    for one in failed:
+        print(f"FAILED {one.name}: {'; '.join(one.problems)}")
+    return len(failed)
+
+
+def _known(desk: Desk, options: argparse.Namespace) -> dict[str, int]:
+    """Return the numbers of the tasks that are known to fail, by id."""
+    known = list(options.allow)
+    if options.known is not None:
+        try:
+            lines = options.known.read_text("utf-8").splitlines()
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigurationError(f"--known {str(options.known)!r} cannot be read: {error}") from error
+        known += [text for line in lines if (text := line.partition("#")[0].strip())]
+    return {task_id: desk.source.index_of(task_id) for task_id in known}
+
+
+def _summary(desk: Desk, report: Report, forms: dict[str, str], seconds: float) -> Iterator[tuple[str, str]]:
+    source, verifier = desk.source, desk.verifier
+    asked = next(iter(forms))
+    yield "tasks", f"{report.checked:,} checked in {seconds:.1f} s, {report.pictures:,} pictures decoded"
+    if revision := getattr(source, "revision", None):
+        yield "revision", revision
+    yield "verifier", f"{verifier.name}, version {verifier.version}"
+    yield "gold scores 1", f"{report.forms.total():,}, of these {report.forms[asked]:,} as asked for ({asked})"
+    for name, count in report.forms.items():
+        if name != asked:
+            yield "", f"{count:,} only in the form {name!r}"
+    if report.elsewhere:
+        yield "", _listed(report.elsewhere)
+    if report.nothing_scores:
+        yield '"" scores', f"{len(report.nothing_scores):,}, by the official rule: {_listed(report.nothing_scores)}"
+    if skipped := getattr(source, "skipped", {}):
+        yield "skipped", f"{len(skipped):,} broken rows: {_listed(list(skipped))}"
+    for reason, count in getattr(source, "left_out", {}).items():
+        yield "left out", f"{count:,} rows: {reason}"
+    yield "failed", f"{len(report.failures):,}"
+
+
+def _listed(ids: Sequence[str]) -> str:
+    more = f" and {len(ids) - _SHOWN:,} more" if len(ids) > _SHOWN else ""
+    return ", ".join(ids[:_SHOWN]) + more

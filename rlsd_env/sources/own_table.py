@@ -1,0 +1,228 @@
+"""`rlsd/Table-v0`: any table of questions and answers, by saying which column is what."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rlsd_env.errors import ConfigurationError, one_of
+from rlsd_env.sources.dataset import DataSource
+from rlsd_env.sources.record import Record
+from rlsd_env.sources.rows import facts, gradable, listed, pictures, placed, text, without_labels
+from rlsd_env.task import IMAGE_PLACEHOLDER
+from verifiers import AnswerKind, Reference
+
+Names = str | Sequence[str]
+SINGLE = ("question", "answer", "solution", "trace", "id", "kind", "unit", "precision")
+SEVERAL = ("images", "choices")
+MAPPING: dict[str, type] = {"columns": dict, "metadata": list, "licence": str, "train_allowed": bool}
+"""What a mapping file may hold."""
+
+
+class OwnTable(DataSource):
+    """A table of the user's own: a file, a folder, or a data set of the Hugging Face hub.
+
+    ## Description
+    Each row is a task. `columns` says which column is what:
+
+        gymnasium.make(
+            "rlsd/Table-v0",
+            path="my.parquet",
+            columns={
+                "question": "prompt",               # needed
+                "answer": "gold",                   # needed: the answer, or for choices a letter or an option's text
+                "images": ["picture", "detail"],    # one column (an image or a list), or several columns
+                "choices": "options",               # a list, a list written as JSON or Python, or several columns
+                "solution": "rationale",            # for teachers only, as is "trace"
+                "id": "uid",                        # left out, rows are called "train-0", "train-1" ..
+                "kind": "type",                     # an AnswerKind, e.g. "integer"; left out or empty: inferred
+                "unit": "unit",
+                "precision": "decimals",
+            },
+            metadata=["subject"],
+        )
+
+    The same in a file, `mapping="table.toml"`:
+
+        metadata = ["subject"]
+        licence = "MIT"
+
+        [columns]
+        question = "prompt"
+        answer = "gold"
+
+    ## Action Space
+    Text: the completion, with the answer in `<answer> </answer>`.
+
+    ## Observation Space
+    `question` (text with one `<image>` per picture; where the column has none they are put in front), `images`,
+    `choices`, `feedback`, `turn`.
+
+    ## Rewards
+    1 for the right option or an equal answer of its kind, else 0; pass `verifier` for rules of your own.
+
+    ## Starting State
+    A task drawn from the fold by the seed, or `options={"task_id": "train-0"}`, or `{"task_index": n}`.
+
+    ## Episode End
+    After one completion.
+
+    ## Information
+    `task` with the columns of `metadata`, `task_id`; after a step `verdict` and `reward/<part>`.
+
+    ## Arguments
+    `path`: a file (.parquet, .jsonl, .jsonl.gz, .json, .csv) or a folder; image paths in it are relative to the
+    folder. `hub_id`, `config`, `revision`: a data set of the hub instead. `split`: "train", or another name.
+    `columns`, `metadata`: as above. `mapping`: a TOML file with both. `licence`, `train_allowed`: what the tasks
+    say of themselves. Further those of `DataSource`.
+
+    ## Version History
+    v0: first version.
+    """
+
+    def __init__(
+        self,
+        path: str | None = None,
+        columns: Mapping[str, Names] | Iterable[tuple[str, Names]] | None = None,
+        metadata: Sequence[str] = (),
+        mapping: str | None = None,
+        hub_id: str | None = None,
+        config: str | None = None,
+        split: str = "train",
+        licence: str = "unknown",
+        train_allowed: bool = True,
+        revision: str | None = None,
+        skip_broken: bool = False,
+        max_pixels: int | None = None,
+        images: str = "required",
+    ) -> None:
+        if (path is None) == (hub_id is None):
+            raise ConfigurationError("a table needs path=FILE_OR_FOLDER or hub_id=NAME, and not both")
+        if mapping is not None:
+            if columns is not None or metadata:
+                raise ConfigurationError("mapping is given, and columns or metadata too; give one of the two")
+            read = _read_mapping(Path(mapping))
+            columns, metadata = read.get("columns"), read.get("metadata", ())
+            licence, train_allowed = read.get("licence", licence), read.get("train_allowed", train_allowed)
+        if isinstance(metadata, str):
+            raise ConfigurationError(f"metadata is {metadata!r}; it must be a list of columns")
+        if path is not None and not Path(path).exists():
+            raise ConfigurationError(f"path {path!r} does not exist; it must be a file or a folder")
+        self.roles = _roles(columns)
+        self.metadata_columns = tuple(metadata)
+        named = [name for names in self.roles.values() for name in names]
+        # for every other data set these belong to the class; here a table is described by its arguments
+        self.hub_id = hub_id or str(path)  # type: ignore[misc]
+        self.config = config  # type: ignore[misc]
+        self.splits = (split,)  # type: ignore[misc]
+        self.columns = (*named, *self.metadata_columns)  # type: ignore[misc]
+        self.id_column = self.roles["id"][0] if "id" in self.roles else ""  # type: ignore[misc]
+        self.licence, self.train_allowed = licence, train_allowed  # type: ignore[misc]
+        super().__init__(path, split, revision, skip_broken, max_pixels, images)
+
+    def convert(self, row: dict[str, Any]) -> Record:
+        """Turn one row into a record.
+
+        Raises:
+            ValueError: a cell is not what its column was said to hold.
+
+        """
+        choices = without_labels(self._choices(row))
+        kind = self._kind(row, bool(choices))
+        precision = self._cell(row, "precision")
+        question = text(row, self.roles["question"][0])
+        image_columns = self.roles.get("images", ())
+        if not any(IMAGE_PLACEHOLDER in choice for choice in choices):
+            question = placed(question, sum(_count(row[name]) for name in image_columns))
+        return Record(
+            id=self.row_id(row),
+            question=question,
+            reference=gradable(
+                Reference(
+                    text(row, self.roles["answer"][0]).strip(),
+                    kind=kind,
+                    choices=choices,
+                    precision=None if precision is None else int(precision),
+                    unit=self._text(row, "unit"),
+                    solution=self._text(row, "solution"),
+                )
+            ),
+            pictures=tuple(picture for name in image_columns for picture in pictures(self, row, name)),
+            choices=choices,
+            kind=kind,
+            metadata=self._metadata(row),
+            trace=self._text(row, "trace"),
+        )
+
+    def _cell(self, row: dict[str, Any], role: str) -> Any:
+        value = row[self.roles[role][0]] if role in self.roles else None
+        return None if value == "" else value
+
+    def _text(self, row: dict[str, Any], role: str) -> str | None:
+        value = self._cell(row, role)
+        return None if value is None else str(value)
+
+    def _kind(self, row: dict[str, Any], choices: bool) -> AnswerKind | None:
+        value = self._cell(row, "kind")
+        if value is None:
+            return AnswerKind.CHOICE if choices else None
+        if value not in tuple(AnswerKind):
+            raise ValueError(one_of("kind of answer", value, map(str, AnswerKind)))
+        return AnswerKind(value)
+
+    def _metadata(self, row: dict[str, Any]) -> dict[str, object]:
+        metadata = facts(row, self.metadata_columns)
+        for name, value in metadata.items():
+            if not isinstance(value, (str, int, float)):
+                raise ValueError(f"column {name!r} is {value!r}; metadata must be texts, numbers or booleans")
+        return metadata
+
+    def _choices(self, row: dict[str, Any]) -> tuple[str, ...]:
+        names = self.roles.get("choices", ())
+        if len(names) == 1:
+            return listed(row[names[0]], names[0])
+        cells = ["" if row[name] is None else str(row[name]) for name in names]
+        filled = [cell for cell in cells if cell]
+        if cells[: len(filled)] != filled:
+            empty = names[cells.index("")]
+            raise ValueError(f"column {empty!r} is empty and a later choice is not; choices must not have gaps")
+        return tuple(filled)
+
+
+def _count(cell: object) -> int:
+    return len(cell) if isinstance(cell, (list, tuple)) else int(cell is not None and cell != "")
+
+
+def _roles(columns: Mapping[str, Names] | Iterable[tuple[str, Names]] | None) -> dict[str, tuple[str, ...]]:
+    """Check which column is what; pairs are what a cached source's arguments become."""
+    if isinstance(columns, str):
+        raise ConfigurationError(f"columns is {columns!r}; it must say which column is what, as a dictionary")
+    roles: dict[str, tuple[str, ...]] = {}
+    for role, names in dict(columns or {}).items():
+        if role not in (*SINGLE, *SEVERAL):
+            raise ConfigurationError(one_of("key of columns", role, (*SINGLE, *SEVERAL)))
+        several = (names,) if isinstance(names, str) else tuple(names)
+        if not several or not all(isinstance(name, str) and name for name in several):
+            raise ConfigurationError(f"columns[{role!r}] is {names!r}; it must be the name of a column")
+        if role in SINGLE and len(several) > 1:
+            raise ConfigurationError(f"columns[{role!r}] names {len(several)} columns; only images and choices may")
+        roles[role] = several
+    for role in ("question", "answer"):
+        if role not in roles:
+            raise ConfigurationError(f'columns has no {role!r}; say which column it is: columns={{"{role}": NAME, ..}}')
+    return roles
+
+
+def _read_mapping(file: Path) -> dict[str, Any]:
+    try:
+        content = tomllib.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ConfigurationError(f"mapping {str(file)!r} cannot be read as TOML ({error})") from error
+    for key, value in content.items():
+        if key not in MAPPING:
+            raise ConfigurationError(one_of(f"key of {file.name}", key, MAPPING))
+        if not isinstance(value, MAPPING[key]):
+            raise ConfigurationError(f"{key} of {file.name} is {value!r}; it must be a {MAPPING[key].__name__}")
+    return content

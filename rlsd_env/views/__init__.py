@@ -1,0 +1,1 @@
+"""The same tasks with numbers instead of text, for classical agents."""

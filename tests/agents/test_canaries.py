@@ -1,0 +1,65 @@
+"""Canary words in every privileged part, and nothing that a run prints or stores has one."""
+
+from __future__ import annotations
+
+import re
+
+from tests.agents.test_experiment import run
+
+MODULE = '''
+import zlib
+
+import rlsd_env
+from rlsd_env import Item, Privileged, Task
+from rlsd_env.procedural.shape_count import ShapeCount
+from verifiers import Reference, Status, Step, Verdict, Verifier
+
+CANARY = "xq7canary"
+
+
+class Coin(Verifier):
+    """Rewards half of all texts, so that every teacher is consulted, and tells canaries."""
+
+    def verify(self, response, reference):
+        right = zlib.crc32(response.encode()) % 2 == 0
+        return Verdict(float(right), right, response[:5], Status.OK, f"{CANARY}6 is right", {"accuracy": float(right)})
+
+    def feedback(self, response, reference, verdict, *, level="steps"):
+        return f"{CANARY}7" if level == "steps" else "Wrong."
+
+
+class Canaries(ShapeCount):
+    """ShapeCount with canaries for answers."""
+
+    verifier = "canaries:Coin"
+
+    def item(self, index):
+        item = super().item(index)
+        reference = Reference(f"{CANARY}1", solution=f"{CANARY}2", steps=(Step(f"{CANARY}3", "1"),))
+        return Item(item.task, Privileged(reference, trace=f"{CANARY}4", extras={"note": f"{CANARY}5"}))
+
+
+rlsd_env.register("mine/Canaries-v0", source="canaries:Canaries")
+'''
+
+
+SMALL = "--steps 2 --prompts-per-step 2 --group-size 2 --eval-tasks 2 --eval-samples 1".split()
+
+
+def test_no_canary_is_printed_or_stored(tmp_path):
+    (tmp_path / "canaries.py").write_text(MODULE)
+    env = ["--env", "canaries:mine/Canaries-v0"]
+    turns = ["max_turns=2", 'feedback="verifier"']
+    done = run("agents.compare", *env, "--env-kwargs", *turns, "--agents", "opsd,sdpo,rlsd", "--seeds", "0",
+               "--out", "out", *SMALL, cwd=tmp_path)  # fmt: skip
+    evaluated = run("agents.evaluate", *env, "--env-kwargs", *turns, "--limit", "3", "--out", "rollouts.jsonl",
+                    cwd=tmp_path)  # fmt: skip
+    rows = (tmp_path / "out/runs/opsd/seed0/metrics.csv").read_text()
+    assert "teacher_tokens_scored" in rows
+    assert '"transcript"' in (tmp_path / "rollouts.jsonl").read_text()
+    recorded = {str(path): path.read_bytes() for path in tmp_path.rglob("*") if path.is_file() and path.suffix != ".py"}
+    recorded |= {f"output {n}": text.encode() for n, text in enumerate((done.stdout, done.stderr, evaluated.stdout))}
+    assert len(recorded) > 20
+    for name, content in recorded.items():
+        if "__pycache__" not in name:
+            assert not re.search(rb"xq7canary", content), name

@@ -1,0 +1,88 @@
+"""A set of tasks with faults, and verifiers with faults, for the commands to find; registers two ids."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+
+import rlsd_env
+from rlsd_env import Item, Privileged, Task, TaskSource
+from rlsd_env.errors import ConfigurationError
+from verifiers import AnswerKind, AnswerVerifier, Reference, Status, Verdict, Verifier
+
+ME = "tests.rlsd_env.cli.tasks"
+
+
+class Sums(TaskSource):
+    """Five small sums."""
+
+    def __len__(self):
+        return 5
+
+    def ids(self):
+        return [f"sum-{index}" for index in range(len(self))]
+
+    def item(self, index):
+        question = f"<image>What is {index} + 2?"
+        image = np.full((4, 6, 3), 40 * index, np.uint8)
+        return Item(
+            Task(self.ids()[index], question, (image,)), Privileged(Reference(str(index + 2), AnswerKind.INTEGER))
+        )
+
+    def index_of(self, task_id):
+        if task_id not in self.ids():
+            raise ConfigurationError(f"unknown task id {task_id!r}")
+        return self.ids().index(task_id)
+
+    def fold(self, name):
+        return range(len(self))
+
+
+class Broken(Sums):
+    """Of five tasks only the first is sound."""
+
+    def ids(self):
+        return ["sound", "no placeholder", "sound", "no such option", "lost"]
+
+    def item(self, index):
+        if index == 1:
+            return Item(Task("no placeholder", "?", (np.zeros((2, 2, 3), np.uint8),)), Privileged(Reference("1")))
+        if index == 3:
+            choices = ("x", "y")
+            reference = Reference("C", AnswerKind.CHOICE, choices)
+            return Item(Task(self.ids()[index], "?", choices=choices), Privileged(reference))
+        return super().item(index)
+
+    def index_of(self, task_id):
+        return 0 if task_id == "lost" else super().index_of(task_id)
+
+
+class Fickle(Verifier):
+    """Says right and wrong in turn."""
+
+    _turn = itertools.count()
+
+    def verify(self, response: str, reference: Reference) -> Verdict:
+        right = response != "" and next(self._turn) % 2 == 0
+        return Verdict(float(right), right, response, Status.OK)
+
+
+class Lenient(Verifier):
+    """Takes everything."""
+
+    def verify(self, response: str, reference: Reference) -> Verdict:
+        return Verdict(1.0, True, response, Status.OK)
+
+
+class Boxed(Verifier):
+    """Takes an answer in a box only, whatever the prompt asks for."""
+
+    _answers = AnswerVerifier()
+
+    def verify(self, response: str, reference: Reference) -> Verdict:
+        return self._answers.verify(response if "boxed" in response else "", reference)
+
+
+rlsd_env.register("clitest/Sums-v0", source=f"{ME}:Sums")
+rlsd_env.register("clitest/Broken-v0", source=f"{ME}:Broken")

@@ -1,0 +1,185 @@
+"""The command line itself: words, exit codes, one line for what a user got wrong, and how light it is."""
+
+import doctest
+import importlib
+import json
+import subprocess
+import sys
+import time
+
+import gymnasium
+import pytest
+
+import rlsd_env
+from rlsd_env.cli.listing import PUBLISHED_ROWS, facts
+from rlsd_env.cli.main import COMMANDS, main
+from rlsd_env.registration import IDS
+from tests.conftest import DATA, ROOT
+from tests.rlsd_env.cli.tasks import ME
+
+SHAPES = "rlsd/ShapeCount-v0"
+
+
+def command(*words, **options):
+    return subprocess.run(
+        [sys.executable, "-m", "rlsd_env", *words], capture_output=True, text=True, cwd=ROOT, timeout=60, **options
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ([], "the following arguments are required: COMMAND; see python -m rlsd_env --help"),
+        (["lst"], "unknown command 'lst'; did you mean 'list'?"),
+        (["show"], "the following arguments are required: ID; see python -m rlsd_env show --help"),
+        (["show", "rlsd/ShapCount-v0"], "did you mean 'rlsd/ShapeCount-v0'?"),
+        (["show", "CartPole-v1"], "unknown environment 'CartPole-v1'"),
+        (["show", "no.such.module:a/B-v0"], "no module named 'no'"),
+        (["show", SHAPES, "--import", "no_such_module"], "no module named 'no_such_module'"),
+        (["show", SHAPES, "--env-kwargs", "dificulty=3"], "did you mean 'difficulty'?"),
+        (["show", SHAPES, "--env-kwargs", "difficulty"], "'difficulty' is not of the form KEY=VALUE"),
+        (["show", SHAPES, "--env-kwargs", "source=x:Y"], "--env-kwargs has source; this command sets that itself"),
+        (["show", SHAPES, "--index", "-1"], "invalid integer of 0 or more value: '-1'"),
+        (["show", SHAPES, "--index", "1", "--task-id", "x"], "not allowed with argument"),
+        (["show", SHAPES, "--task-id", "shape_count-d3-1"], "unknown task id 'shape_count-d3-1'"),
+        (["show", SHAPES, "--image", "no/such/folder.png"], "'no/such/folder.png' cannot be written"),
+        (["show", SHAPES, "--image", "task.nothing"], "give a name such as task.png"),
+        (["validate", SHAPES, "--form", "<answer></answer>"], "has no place for the answer; write {gold} there"),
+        (["validate", SHAPES, "--images", "absent"], "unknown option of ShapeCount 'images'"),
+        (["validate", SHAPES, "--known", "nothing.txt"], "--known 'nothing.txt' cannot be read"),
+        (["validate", SHAPES, "--allow", "x-1"], "unknown task id 'x-1'"),
+        (["bench", SHAPES, "--num-envs", "12"], "sizes are 12; they must go up and be multiples of the group size, 8"),
+        (["bench", SHAPES, "--num-envs", "16", "8"], "sizes are 16, 8; they must go up"),
+        (["bench", SHAPES, "--seconds", "0"], "--seconds is 0.0; it must be above 0"),
+        (["overlap", SHAPES, SHAPES, "--a-kwargs", "fold=train"], "unknown option of ShapeCount 'fold'"),
+        (["overlap", SHAPES, SHAPES, "--distance", "17"], "distance is 17"),
+        (["docs", "--out", "pyproject.toml"], "'pyproject.toml' cannot be written"),
+    ],
+)
+def test_what_a_user_got_wrong_is_one_line(words, message, capsys, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    assert main(words) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.startswith("error: ")
+    assert captured.err.count("\n") == 1
+    assert message in captured.err
+
+
+def test_a_view_leads_to_its_environment(capsys):
+    from rlsd_env.views.ids import register_views
+
+    register_views()
+    assert main(["show", "rlsd/DotSumTokens-v0"]) == 2
+    assert "use the environment 'rlsd/DotSum-v0'" in capsys.readouterr().err
+    assert main(["list"]) == 0
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert ["rlsd/DotSumTokens-v0", "rlsd/DotSum-v0"] in lines
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help_of_each_command(name, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        main([name, "--help"])
+    assert stopped.value.code == 0
+    shown = capsys.readouterr().out
+    assert f"usage: python -m rlsd_env {name}" in shown
+    assert COMMANDS[name].EPILOG in shown
+    assert max(map(len, shown.splitlines())) <= 120
+
+
+def test_list_has_every_id_and_starts_quickly():
+    times = []
+    for _ in range(3):
+        start = time.perf_counter()
+        done = command("list", "--json")
+        times.append(time.perf_counter() - start)
+    assert min(times) < 2
+    found = {one["id"]: one for one in json.loads(done.stdout)["environments"]}
+    assert found.keys() == IDS.keys()
+    vista = found["rlsd/MathVista-v0"]
+    assert (vista["source"], vista["split"], vista["rows"]) == ("MathVista", "testmini", 1000)
+    assert (vista["train_allowed"], vista["verifier"], vista["mode"]) == (False, "mathvista", "official")
+    assert found["rlsd/ZeroBench-v0"]["gated"]
+    assert found["rlsd/ZeroBench-v0"]["needs"] == "jonathan-roberts1/zerobench"
+    assert found["rlsd/ShapeCount-v0"]["generated"]
+    assert found["rlsd/ShapeCount-v0"]["licence"] == "Apache-2.0"
+
+
+def test_list_has_the_users_ids(capsys):
+    assert main(["list", "--import", ME]) == 0
+    (line,) = (line for line in capsys.readouterr().out.splitlines() if line.startswith("clitest/Sums-v0"))
+    assert line.split() == ["clitest/Sums-v0", "Sums", "?", "unknown", "yes", "answer", "-"]
+
+
+def test_an_ids_own_arguments_count():
+    rlsd_env.register(
+        "clitest/Own-v0", "rlsd_env.sources.mathvista:MathVista", verifier_kwargs={"mode": "strict"}, max_pixels=9
+    )
+    found = facts("clitest/Own-v0")
+    assert (found.mode, found.arguments, found.split) == ("strict", {"max_pixels": 9}, "testmini")
+    rlsd_env.register("clitest/Own-v1", "rlsd_env.sources.mathvista:MathVista", verifier="answer")
+    found = facts("clitest/Own-v1")
+    assert (found.verifier, found.mode) == ("answer", "")
+
+
+@pytest.mark.parametrize(
+    ("id", "path"),
+    [
+        ("rlsd/MathVision-v0", "mathvision"),
+        ("rlsd/MathVision-testmini-v0", "mathvision"),
+        ("rlsd/MathVista-v0", "mathvista/testmini_problems.jsonl.gz"),
+        ("rlsd/MMMUPro-v0", "mmmu_pro/problems_standard10.jsonl.gz"),
+        ("rlsd/WeMath-v0", "wemath"),
+    ],
+)
+def test_the_rows_that_are_stated_are_there(id, path):
+    if not (DATA / path).exists():
+        pytest.skip(f"no real data in ../shared/data/{path}")
+    env = gymnasium.make(id, path=str(DATA / path), images="absent").unwrapped
+    assert len(env.desk.source) == PUBLISHED_ROWS[id]
+
+
+def test_rows_are_stated_of_registered_ids_only():
+    assert PUBLISHED_ROWS.keys() <= IDS.keys()
+
+
+def test_through_the_shell_with_a_module_of_the_users(tmp_path):
+    picture = tmp_path / "task.png"
+    done = command("show", f"{ME}:clitest/Sums-v0", "--task-id", "sum-3", "--image", str(picture))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "task         sum-3, number 3 of 5\n" in done.stdout
+    assert picture.read_bytes().startswith(b"\x89PNG")
+    missing = command("show", "clitest/Sums-v0")
+    assert (missing.returncode, missing.stdout) == (2, "")
+    assert missing.stderr.startswith("error: unknown environment 'clitest/Sums-v0'")
+
+
+def test_starting_loads_nothing_heavy():
+    heavy = ["torch", "transformers", "datasets", "pandas", "matplotlib", "jinja2", "imagehash", "tqdm"]
+    code = f"import sys, rlsd_env.cli.main; print([m for m in {heavy} if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, timeout=60)
+    assert done.stdout.strip() == "[]", done.stderr
+
+
+def test_a_reader_may_stop_early():
+    line = f"'{sys.executable}' -m rlsd_env list | head -n 1"
+    done = subprocess.run(line, shell=True, capture_output=True, text=True, cwd=ROOT, timeout=60)
+    assert done.stdout.startswith("id ")
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("name", ["common", "docs", "forms"])
+def test_examples(name):
+    found = doctest.testmod(importlib.import_module(f"rlsd_env.cli.{name}"))
+    assert found.attempted > 0
+    assert found.failed == 0
+
+
+def test_a_source_that_is_no_class_is_named(capsys):
+    rlsd_env.register("clitest/Function-v0", source="rlsd_env.sources:load_source")
+    try:
+        assert main(["list"]) == 2
+    finally:
+        del gymnasium.registry["clitest/Function-v0"]
+    assert "the source of 'clitest/Function-v0', 'rlsd_env.sources:load_source', is no class" in capsys.readouterr().err

@@ -1,0 +1,95 @@
+"""`show`, `overlap` and `bench`: what they say."""
+
+import json
+
+import pytest
+from PIL import Image
+
+from rlsd_env.cli.bench import measure, peak_mib
+from rlsd_env.cli.main import main
+from tests.rlsd_env.cli.tasks import ME
+
+SUMS = f"{ME}:clitest/Sums-v0"
+
+
+def test_show_keeps_the_reference_to_itself(capsys, tmp_path):
+    words = ["show", SUMS, "--index", "4", "--image", str(tmp_path / "task.png")]
+    assert main(words) == 0
+    shown = capsys.readouterr().out
+    for line in (
+        "task         sum-4, number 4 of 5",
+        "image        6 x 4",
+        "licence      unknown",
+        "verifier     answer, version ",
+        "\n<image>What is 4 + 2?\nThink in <think> </think>, then answer in <answer> </answer>.\n",
+    ):
+        assert line in shown
+    assert "6\n" not in shown.replace("6 x 4", "")
+    assert main([*words, "--reference"]) == 0
+    assert "\nanswer        6\nkind          integer\n" in capsys.readouterr().out
+    with Image.open(tmp_path / "task.png") as picture:
+        assert picture.size[0] > 100
+
+
+def test_show_follows_the_arguments(capsys):
+    assert main(["show", "rlsd/ShapeCount-v0", "--env-kwargs", "difficulty=3", "answer_format=boxed"]) == 0
+    shown = capsys.readouterr().out
+    assert "shape_count-d3-0" in shown
+    assert "\\boxed{}" in shown
+    assert main(["show", "rlsd/ShapeCount-v0", "--env-kwargs", "fold=heldout"]) == 0
+    assert f"shape_count-d2-{2**30}," in capsys.readouterr().out
+
+
+def test_show_tells_solution_steps_and_videos(capsys):
+    assert main(["show", "rlsd/BounceCount-v0", "--reference"]) == 0
+    shown = capsys.readouterr().out
+    assert "frames of" in shown
+    assert "hint: solution" in shown
+    assert "step: " in shown
+
+
+def test_overlap_of_a_set_with_itself_and_with_another(capsys):
+    shapes = "rlsd/ShapeCount-v0"
+    assert main(["overlap", shapes, shapes, "--limit", "5", "--json", "--distance", "0"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert (report["compared"]["tasks_a"], report["counts"]["tasks_b"], report["counts"]["pixels"]) == (5, 5, 5)
+    assert main(["overlap", shapes, "rlsd/Clock-v0", "--limit", "5", "--b-kwargs", "difficulty=4"]) == 0
+    assert "0 tasks of the second stand in the first" in capsys.readouterr().out
+
+
+def test_bench_measures_resets_steps_pictures_and_memory():
+    told = []
+    bench = measure(SUMS, {}, sizes=(4, 8), group_size=4, seconds=0.02, progress=told.append)
+    for rates in (bench.baseline, bench.single, *bench.vector):
+        assert rates.resets_per_second > 0
+        assert rates.steps_per_second > 0
+    assert bench.baseline.steps_per_second > bench.single.steps_per_second
+    assert [one.num_envs for one in bench.vector] == [4, 8]
+    assert told == ["bare Gymnasium loop", "gymnasium.make", "pictures", "make_vec, num_envs=4", "make_vec, num_envs=8"]
+    assert bench.pictures_per_second is not None
+    assert bench.pictures_per_second > 0
+    peaks = [bench.start_mib, *(one.peak_mib for one in bench.vector), peak_mib()]
+    assert peaks == sorted(peaks)
+    assert 20 < peaks[0] < 100_000
+
+
+def test_bench_of_several_turns_and_without_pictures():
+    bench = measure(
+        "rlsd/Arithmetic-v0", {"max_turns": 3, "feedback": "outcome"}, sizes=(2,), group_size=1, seconds=0.02
+    )
+    assert bench.pictures_per_second is None
+
+
+@pytest.mark.parametrize("json_too", [False, True])
+def test_bench_prints(json_too, capsys):
+    words = ["bench", SUMS, "--num-envs", "2", "--group-size", "2", "--seconds", "0.01", "--env-kwargs", "fold=train"]
+    assert main([*words, "--json"] if json_too else words) == 0
+    captured = capsys.readouterr()
+    assert "measuring make_vec, num_envs=2 .." in captured.err
+    if json_too:
+        told = json.loads(captured.out)
+        assert (told["env_kwargs"], told["vector"][0]["num_envs"]) == ({"fold": "train"}, 2)
+        assert "Gymnasium" in told["machine"]
+    else:
+        assert "bare Gymnasium loop, trivial environment" in captured.out
+        assert "make_vec, num_envs=2, group_size=2" in captured.out

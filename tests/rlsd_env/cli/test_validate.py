@@ -1,0 +1,150 @@
+"""`validate`: what it finds, and what it finds sound."""
+
+import json
+import time
+
+import pytest
+
+from rlsd_env.cli.common import make_env
+from rlsd_env.cli.forms import FORMS, OWN_FORMS, forms_of, written
+from rlsd_env.cli.main import main
+from rlsd_env.cli.validate import GENERATED, validate
+from rlsd_env.procedural.ids import PROCEDURAL
+from tests.conftest import DATA
+from tests.rlsd_env.cli.tasks import ME
+from verifiers import official
+
+SUMS = f"{ME}:clitest/Sums-v0"
+BROKEN = f"{ME}:clitest/Broken-v0"
+
+
+def test_sound_tasks(capsys):
+    assert main(["validate", SUMS]) == 0
+    shown = capsys.readouterr().out
+    assert "5 checked in " in shown
+    assert "5 pictures decoded" in shown
+    assert "gold scores 1  5, of these 5 as asked for (tags)\n" in shown
+    assert "failed         0\n" in shown
+
+
+def test_every_fault_is_named(capsys):
+    assert main(["validate", BROKEN]) == 1
+    failed = dict(
+        line.removeprefix("FAILED ").split(": ", 1)
+        for line in capsys.readouterr().out.splitlines()
+        if line.startswith("FAILED ")
+    )
+    assert failed.keys() == {"task number 1", "sound", "no such option", "lost"}
+    assert "0 <image> placeholders and 1 images" in failed["task number 1"]
+    assert failed["sound"] == "task number 2 has the id of number 0"
+    assert failed["no such option"].startswith("the gold answer 'C' cannot be used: ")
+    assert failed["lost"] == "the id of task number 4 leads to number 0"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([f"verifier={ME}:Fickle"], "the verifier judges '<answer>2</answer>' in two ways"),
+        ([f"verifier={ME}:Lenient"], '"" scores 1'),
+        (["prompt='{{ choices }}'"], "the prompt does not render: prompt template: it wrote 0 <image>"),
+        (["verifier=zerobench", "verifier_kwargs={mode='official'}", "answer_format=none"], None),
+    ],
+)
+def test_faults_of_verifier_and_prompt(arguments, message, capsys):
+    assert main(["validate", SUMS, "--limit", "1", "--env-kwargs", *arguments]) == (0 if message is None else 1)
+    if message is not None:
+        assert f"FAILED sum-0: {message}" in capsys.readouterr().out
+
+
+def test_the_form_in_which_the_gold_scores_is_said(capsys):
+    words = ["validate", SUMS, "--limit", "2", "--env-kwargs", f"verifier={ME}:Boxed"]
+    assert main(words) == 0
+    shown = capsys.readouterr().out
+    assert "gold scores 1  2, of these 0 as asked for (tags)" in shown
+    assert "2 only in the form 'boxed'" in shown
+    assert "sum-0, sum-1" in shown
+    assert main([*words, "--form", "it is {gold}"]) == 1
+    told = "the gold answer '2' scores 0 as it is .. (status no_answer, extracted None), and 1 in no other form"
+    assert told in capsys.readouterr().out
+    assert main([*words, "--form", "so \\boxed{{gold}}"]) == 0
+
+
+def test_rows_known_to_fail(tmp_path, capsys):
+    known = tmp_path / "known.txt"
+    known.write_text("# rows of an old version\nno such option  # has two\nsound\n")
+    assert main(["validate", BROKEN, "--known", str(known)]) == 1
+    shown = capsys.readouterr().out
+    assert "known to fail: no such option, sound\n" in shown
+    assert "FAILED sound" not in shown
+    assert main(["validate", BROKEN, "--allow", "sound", "no such option", "no placeholder"]) == 1
+    assert capsys.readouterr().out.count("FAILED ") == 1  # "lost" leads to another task, and is not to be excused
+    assert main(["validate", SUMS, "--allow", "sum-1", "sum-4", "--limit", "3"]) == 0
+    assert "known to fail, but sound: sum-1\n" in capsys.readouterr().out
+
+
+def test_an_official_rule_may_give_points_for_nothing(tmp_path, capsys):
+    row = {
+        "pid": "1", "question": "Which?", "choices": ["a", "bcd"], "answer": "a", "question_type": "multi_choice",
+        "answer_type": "text", "precision": None, "unit": None,
+    }  # fmt: skip
+    path = tmp_path / "testmini.jsonl"
+    path.write_text(json.dumps(row))
+    words = ["validate", "rlsd/MathVista-v0", "--images", "absent", "--env-kwargs", f"path={path}"]
+    assert main(words) == 0  # "a" is the choice nearest to ""
+    assert '"" scores      1, by the official rule: 1\n' in capsys.readouterr().out
+    assert main([*words, "verifier_kwargs={mode='strict'}"]) == 0
+    assert '"" scores' not in capsys.readouterr().out
+
+
+def test_broken_rows_are_named_or_skipped(tmp_path, capsys):
+    rows = [{"q": "1 + 1?", "a": "2"}, {"q": "1 + 2?", "a": ""}]
+    path = tmp_path / "train.jsonl"
+    path.write_text("\n".join(map(json.dumps, rows)))
+    words = ["validate", "rlsd/Table-v0", "--env-kwargs", f"path={path}", "columns={question='q', answer='a'}"]
+    assert main(words) == 1
+    assert "FAILED task number 1: " in (shown := capsys.readouterr().out)
+    assert "train-1" in shown
+    with pytest.warns(UserWarning, match="1 of 2 rows are broken"):
+        assert main([*words, "skip_broken=true"]) == 0
+    assert "skipped        1 broken rows: train-1\n" in capsys.readouterr().out
+
+
+def test_every_official_verifier_has_its_form():
+    assert OWN_FORMS.keys() == set(official.FACTORIES)
+    assert set(OWN_FORMS.values()) <= FORMS.keys()
+    assert [written(FORMS[name], "7") for name in ("double angles", "braces", "boxed")] == [
+        "<Answer>: <<7>>", "{7}", "\\boxed{7}",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("id", PROCEDURAL)
+def test_procedural_families_are_sound(id):
+    env = make_env(id, {})
+    report = validate(env.desk, range(20), forms_of(env.desk))
+    assert report.failures == []
+    assert report.forms == {"tags": 20}
+    assert report.checked < GENERATED
+
+
+def test_mathvision_with_its_pictures_in_well_under_a_minute(mathvision_dir, capsys):
+    start = time.perf_counter()
+    assert main(["validate", "rlsd/MathVision-testmini-v0", "--env-kwargs", f"path={mathvision_dir}"]) == 0
+    assert time.perf_counter() - start < 40
+    shown = capsys.readouterr().out
+    assert "304 pictures decoded" in shown
+    assert "gold scores 1  304, of these 304 as asked for (boxed)\n" in shown
+
+
+@pytest.mark.parametrize(
+    ("id", "path", "count"),
+    [
+        ("rlsd/MathVista-v0", "mathvista/testmini_problems.jsonl.gz", 1000),
+        ("rlsd/MMMUPro-v0", "mmmu_pro/problems_standard10.jsonl.gz", 1730),
+        ("rlsd/WeMath-v0", "wemath", 1740),
+    ],
+)
+def test_texts_and_golds_without_pictures(id, path, count, capsys):
+    if not (DATA / path).exists():
+        pytest.skip(f"no real data in ../shared/data/{path}")
+    assert main(["validate", id, "--images", "absent", "--env-kwargs", f"path={DATA / path}"]) == 0
+    assert f"gold scores 1  {count:,}, of these {count:,} as asked for" in capsys.readouterr().out

@@ -1,0 +1,167 @@
+"""What holds for every procedural family: gold answers, feedback, solutions, variety and determinism."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import itertools
+import os
+import re
+import subprocess
+import sys
+from collections import Counter
+from fractions import Fraction
+
+import gymnasium
+import numpy as np
+import pytest
+
+import verifiers
+from rlsd_env import ConfigurationError
+from rlsd_env.plugins import resolve
+from rlsd_env.procedural.ids import PROCEDURAL
+from verifiers.feedback import first_wrong_step
+
+OLD = {"rlsd/ShapeCount-v0", "rlsd/BarChart-v0", "rlsd/DotSum-v0"}  # tested in test_procedural.py
+FAMILIES = [resolve(entry["source"]) for id, entry in PROCEDURAL.items() if id not in OLD]
+LEVELS = [(family, difficulty) for family in FAMILIES for difficulty in range(1, family.levels + 1)]
+
+every_level = pytest.mark.parametrize(
+    ("family", "difficulty"), LEVELS, ids=[f"{family.family}-{difficulty}" for family, difficulty in LEVELS]
+)
+every_family = pytest.mark.parametrize("family", FAMILIES, ids=[family.family for family in FAMILIES])
+
+
+@functools.cache
+def tasks(family, difficulty):
+    """Return 300 references with fingerprints of their public parts, drawn small."""
+    smallest = {"cell": 8} if takes_cell(family) else {}
+    items = map(family(difficulty=difficulty, **smallest).item, range(300))
+    return [(item.privileged.reference, hash(fingerprint(item.task))) for item in items]
+
+
+def takes_cell(family):
+    return "cell" in inspect.signature(family).parameters
+
+
+def fingerprint(task):
+    """Everything public of a task in a form that can be compared."""
+    pictures = [image.tobytes() for image in task.images] + [video.frames.tobytes() for video in task.videos]
+    return task.question, task.choices, *pictures
+
+
+def exactly(expression):
+    """Compute an arithmetic expression in fractions."""
+    return eval(re.sub(r"\d+", r"Fraction(\g<0>)", expression), {"Fraction": Fraction})
+
+
+@every_level
+def test_gold_is_right_silence_is_not_and_the_solution_states_the_steps_and_the_answer(family, difficulty):
+    verifier = verifiers.make("answer")
+    for reference, _ in tasks(family, difficulty)[:200]:
+        response = f"<think> {reference.solution} </think> <answer> {reference.answer} </answer>"
+        assert verifier.verify(response, reference).reward == 1.0, reference.solution
+        assert verifier.verify("", reference).reward == 0.0
+        assert first_wrong_step(reference.solution, reference.steps) is None, reference.solution
+        assert re.search(rf"(=|:|is) {re.escape(reference.answer)}\.$", reference.solution), reference.solution
+
+
+@every_level
+def test_every_arithmetic_step_is_right(family, difficulty):
+    for reference, _ in tasks(family, difficulty):
+        for step in reference.steps:
+            if re.fullmatch(r"[\d\s()+*/-]+", step.name):
+                assert exactly(step.name) == Fraction(step.value), step
+
+
+@every_level
+def test_answers_and_questions_vary(family, difficulty):
+    found = tasks(family, difficulty)
+    ((_, count),) = Counter(reference.answer for reference, _ in found).most_common(1)
+    assert count <= (105 if difficulty > 1 else 180)
+    assert len({public for _, public in found}) >= (150 if difficulty > 1 else 20)
+
+
+@every_level
+def test_the_answer_of_another_task_is_wrong_unless_it_is_the_same(family, difficulty):
+    verifier = verifiers.make("answer")
+    references = [reference for reference, _ in tasks(family, difficulty)[:30]]
+    for left, right in itertools.pairwise(references):
+        if left.kind is right.kind and left.choices == right.choices:
+            verdict = verifier.verify(f"<answer> {left.answer} </answer>", right)
+            assert verdict.correct == (left.answer == right.answer), (left.answer, right.answer)
+
+
+@every_family
+def test_a_wrong_step_is_named(family):
+    verifier = verifiers.make("answer")
+    reference = family().item(2).privileged.reference
+    first = reference.steps[0]
+    wrong = reference.choices[reference.choices.index(reference.answer) - 1] if reference.choices else "77777"
+    verdict = verifier.verify(f"<think> {first.name}: 8888. </think> <answer> {wrong} </answer>", reference)
+    assert verdict.feedback == f"{first.name}: 8888 is wrong, it is {first.value}."
+
+
+@every_family
+def test_the_same_number_is_the_same_task_in_another_process(family):
+    code = (
+        f"import zlib; from {family.__module__} import {family.__name__} as F\n"
+        "t = F(difficulty=3).item(5).task\n"
+        "pictures = [i.tobytes() for i in t.images] + [v.frames.tobytes() for v in t.videos]\n"
+        "print(zlib.crc32(b''.join([repr((t.question, t.choices)).encode(), *pictures])))"
+    )
+    printed = []
+    for hash_seed in ("1", "2"):
+        environment = os.environ | {"PYTHONHASHSEED": hash_seed}
+        done = subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60, env=environment
+        )
+        printed.append(done.stdout)
+    assert printed[0] == printed[1] != ""
+
+
+@every_family
+def test_making_a_task_twice_gives_the_same_bytes_and_touches_no_global_generator(family):
+    before = np.random.get_state()[1].tolist()
+    source = family(difficulty=4)
+    assert fingerprint(source.item(7).task) == fingerprint(source.item(7).task)
+    assert fingerprint(source.item(7).task) != fingerprint(source.item(8).task)
+    assert np.random.get_state()[1].tolist() == before
+
+
+@every_family
+def test_the_manual_speaks_of_every_level_and_argument(family):
+    manual = inspect.getdoc(family)
+    for heading in ("Description", "Action Space", "Observation Space", "Rewards", "Arguments", "Version History"):
+        assert f"## {heading}" in manual
+    for difficulty in range(1, family.levels + 1):
+        assert f"{difficulty}: " in manual.partition("## Arguments")[2]
+    assert takes_cell(family) == (f"`cell` (default {family.default_cell})" in manual)
+    assert takes_cell(family) == bool(family().item(0).task.images or family().item(0).task.videos)
+
+
+@every_family
+def test_wrong_arguments_are_named(family):
+    with pytest.raises(ConfigurationError, match=rf"difficulty 6 of {family.family}: .* from 1 to 5"):
+        family(difficulty=6)
+
+
+@every_family
+def test_a_larger_cell_gives_larger_pictures_of_the_same_task(family):
+    if not takes_cell(family):
+        pytest.skip("text only")
+    small, large = (family(cell=cell).item(4) for cell in (family.default_cell, 2 * family.default_cell))
+    assert (small.task.question, small.privileged.reference) == (large.task.question, large.privileged.reference)
+    assert visible(large.task).shape[0] > 1.8 * visible(small.task).shape[0]
+
+
+def visible(task):
+    return task.images[0] if task.images else task.videos[0].frames[0]
+
+
+@pytest.mark.parametrize("id", [id for id in PROCEDURAL if id not in OLD])
+def test_ids_make_environments(id):
+    env = gymnasium.make(id, difficulty=1, expose_privileged=True)
+    env.reset(seed=1)
+    answer = env.get_wrapper_attr("privileged").reference.answer
+    assert env.step(f"<answer> {answer} </answer>")[1] == 1.0

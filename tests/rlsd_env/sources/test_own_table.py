@@ -1,0 +1,209 @@
+"""A table of the user's own, by saying which column is what."""
+
+from __future__ import annotations
+
+import csv
+import doctest
+import json
+
+import gymnasium
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import rlsd_env  # noqa: F401
+import verifiers
+from rlsd_env import ConfigurationError
+from rlsd_env.errors import DataError
+from rlsd_env.sources import rows
+from rlsd_env.sources.own_table import OwnTable
+from rlsd_env.sources.rows import listed, placed, unboxed, without_labels, written_options
+from tests.rlsd_env.sources.hub_copy import png, write_split
+
+COLUMNS = {
+    "question": "prompt",
+    "answer": "gold",
+    "images": ["img1", "img2"],
+    "choices": "options",
+    "solution": "rationale",
+    "id": "uid",
+    "kind": "type",
+}
+ROW = {
+    "prompt": "Which is red?",
+    "gold": "the first",
+    "img1": png("red"),
+    "img2": png("blue"),
+    "options": '["the first", "the second"]',
+    "rationale": "It is red.",
+    "uid": "q-1",
+    "type": "choice",
+    "subject": "colours",
+}
+
+
+def test_the_documented_example(tmp_path):
+    path = write_split(tmp_path, "train", [ROW]) + "/data/train-00000-of-00001.parquet"
+    env = gymnasium.make(
+        "rlsd/Table-v0", path=path, columns=COLUMNS, metadata=["subject"], expose_privileged=True, licence="MIT"
+    )
+    observation, info = env.reset(seed=0)
+    assert observation["question"].startswith("<image>\n<image>\nWhich is red?\n(A) the first\n(B) the second\n")
+    assert [tuple(image[0, 0]) for image in observation["images"]] == [(255, 0, 0), (0, 0, 255)]
+    assert info["task_id"] == "q-1"
+    assert (dict(info["task"].metadata), info["task"].licence) == ({"subject": "colours"}, "MIT")
+    assert env.get_wrapper_attr("privileged").reference.solution == "It is red."
+    assert env.step("<answer>A</answer>")[1] == 1.0
+
+
+def test_a_mapping_in_a_file_says_the_same(tmp_path):
+    path = write_split(tmp_path, "train", [ROW])
+    lines = [f"{role} = {json.dumps(names)}" for role, names in COLUMNS.items()]
+    mapping = tmp_path / "table.toml"
+    mapping.write_text("\n".join(['metadata = ["subject"]', "train_allowed = false", "[columns]", *lines]))
+    by_file, by_arguments = (
+        OwnTable(path=path, mapping=str(mapping)),
+        OwnTable(path=path, columns=COLUMNS, metadata=["subject"], train_allowed=False),
+    )
+    one, other = by_file.item(0), by_arguments.item(0)
+    assert (one.task.question, one.task.info) == (other.task.question, other.task.info)
+    assert one.privileged.reference == other.privileged.reference
+    assert not one.task.train_allowed
+    with pytest.raises(ConfigurationError, match="give one of the two"):
+        OwnTable(path=path, mapping=str(mapping), columns=COLUMNS)
+    mapping.write_text('train_allowed = "no"')
+    with pytest.raises(ConfigurationError, match=r"train_allowed of table.toml is 'no'; it must be a bool"):
+        OwnTable(path=path, mapping=str(mapping))
+    mapping.write_text("colums = {}")
+    with pytest.raises(ConfigurationError, match="did you mean 'columns'"):
+        OwnTable(path=path, mapping=str(mapping))
+
+
+def jsonl(tmp_path, *rows):
+    (tmp_path / "table.jsonl").write_text("\n".join(json.dumps(row) for row in rows))
+    return str(tmp_path / "table.jsonl")
+
+
+PLAIN = {"question": "q", "answer": "a"}
+
+
+@pytest.mark.parametrize(
+    ("cells", "choices"),
+    [
+        ({"c": ["3 cm", "4 cm"]}, ("3 cm", "4 cm")),
+        ({"c": '["3 cm", "4 cm"]'}, ("3 cm", "4 cm")),
+        ({"c": "['3 cm', '4 cm']"}, ("3 cm", "4 cm")),
+        ({"c": ["A. 3 cm", "B. 4 cm"]}, ("3 cm", "4 cm")),
+        ({"c": "[3, 4]", "a": "4"}, ("3", "4")),
+        ({"c": None, "a": "4"}, ()),
+    ],
+)
+def test_forms_of_choices(tmp_path, cells, choices):
+    path = jsonl(tmp_path, {"q": "How long?", "a": "B", **cells})
+    item = OwnTable(path=path, columns=PLAIN | {"choices": "c"}).item(0)
+    assert item.task.choices == choices
+    verify = verifiers.make("answer").verify
+    assert verify(f"<answer>{'B' if choices else 4}</answer>", item.privileged.reference).reward == 1.0
+
+
+def test_choices_in_columns_of_their_own(tmp_path):
+    columns = PLAIN | {"choices": ["w", "x", "y", "z"]}
+    row = {"q": "?", "a": "B", "w": 3, "x": 4.5, "y": None, "z": ""}
+    assert OwnTable(path=jsonl(tmp_path, row), columns=columns).record(0).choices == ("3", "4.5")
+    with pytest.raises(DataError, match=r"line 1 .*column 'x' is empty and a later choice is not"):
+        OwnTable(path=jsonl(tmp_path, row | {"x": None, "y": 5}), columns=columns).record(0)
+
+
+def test_kind_unit_and_precision(tmp_path):
+    columns = PLAIN | {"kind": "k", "unit": "u", "precision": "p"}
+    rows = [
+        {"q": "?", "a": 3.14159, "k": "decimal", "u": "cm", "p": 2},
+        {"q": "?", "a": True, "k": "", "u": "", "p": None},
+    ]
+    source = OwnTable(path=jsonl(tmp_path, *rows), columns=columns)
+    verify = verifiers.make("answer").verify
+    reference = source.record(0).reference
+    assert [verify(f"<answer>{x}</answer>", reference).reward for x in ("3.14", "3.14 cm", "3.15")] == [1, 1, 0]
+    assert (source.record(1).id, source.record(1).reference.answer) == ("train-1", "True")
+
+
+def test_images_as_paths_and_placeholders_of_the_table(tmp_path):
+    (tmp_path / "a.png").write_bytes(png("red"))
+    (tmp_path / "b.png").write_bytes(png("blue"))
+    row = {"q": "Is <image> like <image>?", "a": "no", "i": ["b.png", "a.png"]}
+    columns = PLAIN | {"images": "i"}
+    task = OwnTable(path=jsonl(tmp_path, row), columns=columns).item(0).task
+    assert task.question == "Is <image> like <image>?"
+    assert [tuple(image[0, 0]) for image in task.images] == [(0, 0, 255), (255, 0, 0)]
+    with pytest.raises(DataError, match="1 <image> and the row has 2 images"):
+        OwnTable(path=jsonl(tmp_path, row | {"q": "Is <image> red?"}), columns=columns).item(0)
+    with pytest.raises(DataError, match="image 2 of 2 in column 'i' is missing"):
+        OwnTable(path=jsonl(tmp_path, row | {"i": ["a.png", None]}), columns=columns).item(0)
+    absent = OwnTable(path=jsonl(tmp_path, row | {"q": "Same?"}), columns=columns, images="absent").item(0).task
+    assert (absent.question, absent.images) == ("[image]\n[image]\nSame?", ())
+
+
+def test_a_csv_file(tmp_path):
+    with (tmp_path / "table.csv").open("w", newline="") as file:
+        csv.writer(file).writerows([["q", "a"], ["2 + 2?", "4"]])
+    assert OwnTable(path=str(tmp_path / "table.csv"), columns=PLAIN).record(0)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"columns": {"question": "q", "anser": "a"}}, "unknown key of columns 'anser'; did you mean 'answer'"),
+        ({"columns": {"question": "q"}}, "columns has no 'answer'"),
+        ({}, "columns has no 'question'"),
+        ({"columns": {"question": ["q", "r"], "answer": "a"}}, "names 2 columns; only images and choices may"),
+        ({"columns": {"question": "q", "answer": ""}}, "must be the name of a column"),
+        ({"columns": "question"}, "must say which column is what"),
+        ({"columns": PLAIN, "metadata": "subject"}, "must be a list of columns"),
+        ({"columns": {"question": "q", "answer": "gold"}}, "no column gold; it has q, a"),
+        ({"columns": PLAIN, "path": None}, "path=FILE_OR_FOLDER or hub_id=NAME"),
+        ({"columns": PLAIN, "hub_id": "a/b"}, "and not both"),
+        ({"columns": PLAIN, "path": "/nowhere.csv"}, "'/nowhere.csv' does not exist"),
+        ({"mapping": "/nowhere.toml"}, "cannot be read as TOML"),
+    ],
+)
+def test_wrong_arguments(tmp_path, options, message):
+    path = jsonl(tmp_path, {"q": "?", "a": "1"})
+    with pytest.raises(ConfigurationError, match=message):
+        OwnTable(**({"path": path} | options))
+
+
+@pytest.mark.parametrize(
+    ("cells", "message"),
+    [
+        ({"a": None}, "column 'a' is None"),
+        ({"k": "integr"}, "did you mean 'integer'"),
+        ({"k": "integer", "a": "two thirds of it"}, "two thirds of it"),
+        ({"c": ["x", "y"], "a": "C"}, "neither a letter from A to B nor the text"),
+        ({"m": [1, 2]}, "metadata must be texts, numbers or booleans"),
+        ({"c": "x or y"}, "must be a list, or a list written as JSON or Python"),
+    ],
+)
+def test_broken_rows(tmp_path, cells, message):
+    path = jsonl(tmp_path, {"q": "?", "a": "1", "k": "", "c": None, "m": 1} | cells)
+    source = OwnTable(path=path, columns={"question": "q", "answer": "a", "kind": "k", "choices": "c"}, metadata=["m"])
+    with pytest.raises(DataError, match=message) as caught:
+        source.record(0)
+    assert f"{path}, line 1 (id train-0): " in str(caught.value)
+
+
+@given(st.lists(st.text(min_size=1).filter(str.strip)))
+def test_a_list_is_read_back_however_it_is_written(items):
+    for written in (items, json.dumps(items), repr(items)):
+        assert listed(written, "c") == tuple(items)
+
+
+def test_options_and_labels():
+    found = doctest.testmod(rows)
+    assert (found.attempted > 0, found.failed) == (True, 0)
+    assert written_options("Pick.\nA: 12\nB: 9\nC: 8") == ("12", "9", "8")
+    assert written_options("A. 1\nB. 2\nThen:\nA. red\nB. blue\nC. green") == ("red", "blue", "green")
+    assert written_options("A. one\nC. three") == ()
+    assert without_labels(["(A) x", "B) y", "C. z"]) == ("x", "y", "z")
+    assert without_labels(["A. x", "C. y"]) == ("A. x", "C. y")
+    assert unboxed(r"so \boxed{1} or \boxed{2}") == r"so \boxed{1} or \boxed{2}"
+    assert placed("Why?", 2) == "<image>\n<image>\nWhy?"
