@@ -1,8 +1,8 @@
 """Train several agents under equal budgets and compare them.
 
-Every agent gets the same tasks in the same order, the same number of rollouts and updates, the same sampling
-and the same held-out tasks; the untrained model is evaluated beside them. Interrupted runs continue with
---resume as if they had never stopped.
+Every language agent gets the same tasks in the same order, the same number of rollouts and updates, the same sampling
+and the same held-out tasks; the untrained model is evaluated beside them. A baseline such as ppo has the held-out tasks
+in common with them and a budget of its own. Interrupted runs continue with --resume as if they had never stopped.
 """
 
 from __future__ import annotations
@@ -48,21 +48,23 @@ def run(options: CompareOptions) -> dict[str, Any]:
     from agents.report.table import print_table
     from agents.storage import claimed, write_json
 
-    options, names = _resolve(options)
+    options, entrants = _resolve(options)
     check(options, [(agent, options.kwargs_of(label)) for label, agent in options.specs()])
     with claimed(options.out, options, options.resume):
         started = time.monotonic()
         tasks: dict[str, Any] = {}
-        folders: list[Path] = []
+        done = 0
+        if any(entrant.speaks for entrant in entrants):
+            for seed in options.seeds:
+                path = options.out / "untrained" / f"seed{seed}.json"
+                tasks[f"untrained, seed {seed}"] = (evaluate_untrained_in_worker, (options, seed, path))
         for seed in options.seeds:
-            path = options.out / "untrained" / f"seed{seed}.json"
-            tasks[f"untrained, seed {seed}"] = (evaluate_untrained_in_worker, (options, seed, path))
-        for seed in options.seeds:
-            for label, name in names.items():
-                folders.append(options.out / "runs" / name / f"seed{seed}")
-                one = dataclasses.replace(options.train_options(label, name, seed, folders[-1]), resume=True)
-                tasks[f"{name}, seed {seed}"] = (train_in_worker, (one,))
-        bar = Bar(len(folders) * options.steps, sum(_steps_done(folder, options.steps) for folder in folders))
+            for entrant in entrants:
+                folder = options.out / "runs" / entrant.name / f"seed{seed}"
+                one = dataclasses.replace(options.train_options(entrant.label, entrant.name, seed, folder), resume=True)
+                tasks[f"{entrant.name}, seed {seed}"] = (train_in_worker, (one,))
+                done += _steps_done(folder, entrant)
+        bar = Bar(len(options.seeds) * sum(entrant.steps for entrant in entrants), done)
         try:
             records = run_all(tasks, options.parallel_jobs(options.device), bar)
         finally:
@@ -76,37 +78,58 @@ def run(options: CompareOptions) -> dict[str, Any]:
         return results
 
 
-def _resolve(options: CompareOptions) -> tuple[CompareOptions, dict[str, str]]:
+@dataclasses.dataclass(frozen=True)
+class Entrant:
+    """An agent of a comparison.
+
+    Attributes:
+        label: what it is called in the options.
+        name: what it is called in folders and results.
+        steps: how many steps a run of it reports.
+        speaks: whether it is a language model, and not a baseline.
+
+    """
+
+    label: str
+    name: str
+    steps: int
+    speaks: bool
+
+
+def _resolve(options: CompareOptions) -> tuple[CompareOptions, list[Entrant]]:
     """Write every default into the options, and name each agent for folders and results.
 
     Raises:
         ConfigurationError: an agent is unknown, or a name is no folder name or stands for two agents.
 
     """
-    from agents.algorithms import hyperparameters, make
+    from agents.baselines import Baseline
+    from agents.experiment import hyperparameters, make_method
     from agents.policy.loading import find_policy
 
-    names: dict[str, str] = {}
+    entrants: dict[str, Entrant] = {}
     kwargs: dict[str, Any] = {}
     for label, spec in options.specs():
-        algorithm = make(spec, options.kwargs_of(label))
-        name = algorithm.name if label == spec else label
+        method = make_method(spec, options.kwargs_of(label))
+        name = method.name if label == spec else label
         if not re.fullmatch(r"\w[\w+.-]*", name) or name == "untrained":
             raise ConfigurationError(f"agent name {name!r}: letters, digits, _ + . - only, and not 'untrained'")
-        if name in names.values():
+        if name in entrants:
             raise ConfigurationError(f"two agents are called {name!r}; give one a label: LABEL={spec}")
-        names[label] = name
-        kwargs |= {f"{label}.{key}": value for key, value in hyperparameters(algorithm).items()}
+        speaks = not isinstance(method, Baseline)
+        steps = method.updates if isinstance(method, Baseline) else options.steps
+        entrants[name] = Entrant(label, name, steps, speaks)
+        kwargs |= {f"{label}.{key}": value for key, value in hyperparameters(method).items()}
     device = find_policy(options.policy, options.device)[1]
-    return dataclasses.replace(options, agent_kwargs=kwargs, device=device), names
+    return dataclasses.replace(options, agent_kwargs=kwargs, device=device), list(entrants.values())
 
 
-def _steps_done(folder: Path, steps: int) -> int:
-    """Count the steps that a resumed run need not do again."""
+def _steps_done(folder: Path, entrant: Entrant) -> int:
+    """Count the steps that a resumed run need not do again; an interrupted baseline does all."""
     if (folder / "result.json").exists():
-        return steps
+        return entrant.steps
     metrics = folder / "metrics.csv"
-    return max(0, len(metrics.read_text("utf-8").splitlines()) - 1) if metrics.exists() else 0
+    return max(0, len(metrics.read_text("utf-8").splitlines()) - 1) if entrant.speaks and metrics.exists() else 0
 
 
 def main(argv: Sequence[str]) -> None:

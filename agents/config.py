@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib.util
 import os
 import tomllib
 from collections.abc import Mapping
@@ -59,6 +60,9 @@ def _write_pairs(values: Any) -> list[str]:
     return [f"{key}={value}" for key, value in values.items()]
 
 
+LOG_FORMATS = ("csv", "json", "stdout", "tensorboard")
+"""Where metrics can go; see `agents.logging`."""
+
 Names = Annotated[tuple[str, ...], _spec("A,B,..", _read_names, tuple, _write_list)]
 Numbers = Annotated[tuple[int, ...], _spec("0,1,..", _read_numbers, tuple, _write_list)]
 Pairs = Annotated[dict[str, Any], _spec("KEY=VALUE", _read_pairs, dict, _write_pairs)]
@@ -70,9 +74,10 @@ class EnvironmentOptions:
 
     env: str = "rlsd/ShapeCount-v0"
     """Environment id: rlsd/ShapeCount-v0, rlsd/BarChart-v0, rlsd/DotSum-v0, rlsd/MathVision-testmini-v0, or one
-    that you registered, written module:namespace/Name-v0."""
+    that you registered, written module:namespace/Name-v0. A numeric view such as rlsd/DotSumTokens-v0 stands for its
+    text environment, except for ppo."""
     env_kwargs: Pairs = field(default_factory=dict)
-    """Arguments of the environment, e.g. difficulty=3 or data_dir=FOLDER."""
+    """Arguments of the environment, e.g. difficulty=3 or path=FOLDER."""
     policy: str = "tiny"
     """tiny (the bundled Qwen3-VL of 1.5M parameters), a checkpoint folder, or a hub id such as
     Qwen/Qwen3-VL-2B-Instruct."""
@@ -124,10 +129,13 @@ class TrainingOptions(EvaluationOptions, EnvironmentOptions):
     """Tokens that are run at once; lowers memory, changes no result."""
     checkpoint_every: int = 10
     """Steps between checkpoints."""
+    log: Names = ("csv",)
+    """Where metrics go: csv (metrics.csv, always needed), json (metrics.jsonl), stdout, tensorboard."""
     resume: bool = False
     """Continue what --out holds; the other options must be the stored ones."""
 
     def __post_init__(self) -> None:
+        _check_log(self.log)
         for name in ("steps", "prompts_per_step", "checkpoint_every", "eval_tasks", "eval_samples"):
             _at_least(name, getattr(self, name), 1)
         for name in ("threads", "max_tokens"):
@@ -142,7 +150,7 @@ class TrainOptions(TrainingOptions):
     """Options of `python -m agents.train`."""
 
     agent: str = "rlsd"
-    """grpo, opsd, sdpo, grpo+opsd, rlsd, or module:Class of your own."""
+    """grpo, opsd, sdpo, grpo+opsd, rlsd, ppo (a small network on a numeric view), or module:Class of your own."""
     label: str = ""
     """What the run is called in results; empty: the agent's own name."""
     agent_kwargs: Pairs = field(default_factory=dict)
@@ -162,10 +170,11 @@ class CompareOptions(TrainingOptions):
     """Options of `python -m agents.compare`."""
 
     agents: Names = ("grpo", "opsd", "sdpo", "grpo+opsd", "rlsd")
-    """Agents to compare: grpo, opsd, sdpo, grpo+opsd, rlsd, or module:Class of your own. LABEL=AGENT gives one
-    another name, so that a method can be compared with itself: rlsd,tight=rlsd."""
+    """Agents to compare: grpo, opsd, sdpo, grpo+opsd, rlsd, ppo (a small network on a numeric view, with a budget of
+    its own), or module:Class of your own. LABEL=AGENT gives one another name, so that a method can be compared with
+    itself: rlsd,tight=rlsd."""
     agent_kwargs: Pairs = field(default_factory=dict)
-    """Hyperparameters by agent or label, e.g. tight.epsilon=0.1 opsd.beta=0.0."""
+    """Hyperparameters by agent or label, e.g. tight.epsilon=0.1 opsd.beta=0.0 ppo.total_steps=25000."""
     seeds: Numbers = (0, 1, 2)
     """Seeds; every agent is trained once with each."""
     jobs: int = 0
@@ -236,6 +245,16 @@ class EvaluateOptions(EnvironmentOptions):
             raise ConfigurationError("env_kwargs has fold; give it as --fold")
 
 
+def _check_log(formats: tuple[str, ...]) -> None:
+    for name in formats:
+        if name not in LOG_FORMATS:
+            raise ConfigurationError(one_of("log format", name, LOG_FORMATS))
+    if "csv" not in formats:
+        raise ConfigurationError(f"log is {','.join(formats)!r}; csv must be one of them, curves are drawn from it")
+    if "tensorboard" in formats and importlib.util.find_spec("tensorboard") is None:
+        raise ConfigurationError("log has tensorboard, which is not installed; pip install tensorboard")
+
+
 def _at_least(name: str, value: float, minimum: float) -> None:
     if not value >= minimum:
         raise ConfigurationError(f"{name} is {value}; it must be at least {minimum}")
@@ -290,7 +309,7 @@ def _flatten(table: Mapping[str, Any]) -> dict[str, Any]:
     return flat
 
 
-VOLATILE = ("resume", "config", "out", "jobs")
+VOLATILE = ("resume", "config", "out", "jobs", "log")
 """Options that do not change a result."""
 
 

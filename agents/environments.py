@@ -6,17 +6,20 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import gymnasium
+from gymnasium.envs.registration import EnvSpec
 
 import rlsd_env
 from rlsd_env.errors import ConfigurationError, one_of
 from rlsd_env.plugins import import_module
+from rlsd_env.views.ids import VIEWS, views_of
 
 
 def make_group_env(env: str, env_kwargs: Mapping[str, Any], groups: int, group_size: int) -> rlsd_env.GroupVectorEnv:
     """Make the group vector environment of a registered id, with references exposed to the trainer.
 
     Args:
-        env: "namespace/Name-v0", or "module:namespace/Name-v0" to import what registers it.
+        env: "namespace/Name-v0", or "module:namespace/Name-v0" to import what registers it. A numeric view stands for
+            the text environment that it shows.
         env_kwargs: arguments of the environment.
         groups: tasks at a time.
         group_size: attempts per task.
@@ -26,13 +29,9 @@ def make_group_env(env: str, env_kwargs: Mapping[str, Any], groups: int, group_s
             `rlsd_env.register`, or refuses an argument.
 
     """
-    module, colon, name = env.rpartition(":")
-    if colon:
-        import_module(module, env)
-    spec = gymnasium.registry.get(name)
-    if spec is None:
-        ours = [id for id, s in gymnasium.registry.items() if s.vector_entry_point == rlsd_env.registration.VECTOR]
-        raise ConfigurationError(one_of("environment", name, ours))
+    spec = _find(env)
+    spec = _find(spec.kwargs.get("text_env", spec.id))
+    name = spec.id
     if spec.vector_entry_point != rlsd_env.registration.VECTOR:
         raise ConfigurationError(
             f"environment {name!r} is not a reasoning environment; register its tasks with rlsd_env.register"
@@ -45,6 +44,45 @@ def make_group_env(env: str, env_kwargs: Mapping[str, Any], groups: int, group_s
     )
     assert isinstance(made, rlsd_env.GroupVectorEnv)
     return made
+
+
+def _find(env: str) -> EnvSpec:
+    module, colon, name = env.rpartition(":")
+    if colon:
+        import_module(module, env)
+    if name not in gymnasium.registry:
+        ours = [id for id, s in gymnasium.registry.items() if s.vector_entry_point == rlsd_env.registration.VECTOR]
+        raise ConfigurationError(one_of("environment", name, [*ours, *VIEWS]))
+    return gymnasium.registry[name]
+
+
+def find_view(env: str, level: str = "auto") -> str:
+    """Return the id of a numeric view of an environment.
+
+    Args:
+        env: a text environment or a view of one, as for `make_group_env`.
+        level: a key of `rlsd_env.views.ids.LEVELS`; "auto": `env` itself where it is a view, else the first there is.
+
+    Raises:
+        ConfigurationError: the id is unknown, or there is no such view.
+
+    """
+    spec = _find(env)
+    text_env = spec.kwargs.get("text_env")
+    if text_env is not None and level == "auto":
+        return spec.id
+    views = views_of(text_env or spec.id)
+    if not views:
+        shown = sorted({kwargs["text_env"] for kwargs in VIEWS.values()})
+        raise ConfigurationError(
+            f"environment {spec.id!r} has no numeric view for agents that are no language models; these have: "
+            f"{', '.join(shown)}; see rlsd_env.views.ids.register_view"
+        )
+    if level == "auto":
+        return next(iter(views.values()))
+    if level not in views:
+        raise ConfigurationError(one_of(f"view of {spec.id}", level, views))
+    return views[level]
 
 
 def folds(env_kwargs: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -2,27 +2,29 @@
 
 A run's folder holds config.toml (the resolved options), metrics.csv (one row per training step), timing.csv
 (seconds, kept apart because they differ from run to run), checkpoint.pt and, when it is done, result.json and
-the trained model in model/.
+the trained model in model/. A baseline has no checkpoint.pt: interrupted, it starts again.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
+from agents import algorithms, baselines
 from agents.agent import Agent
-from agents.algorithms import Algorithm, hyperparameters
-from agents.algorithms import make as make_algorithm
+from agents.algorithms import Algorithm
+from agents.baselines import Baseline
 from agents.config import EnvironmentOptions, TrainingOptions, TrainOptions
 from agents.environments import folds, make_group_env, require_trainable
 from agents.evaluation import Evaluation, evaluate
 from agents.learner import LearnerConfig
+from agents.logging import RunLog
 from agents.metrics import batch_metrics
 from agents.policy.base import Policy, Sampling
 from agents.policy.loading import find_policy, load_policy
@@ -30,12 +32,33 @@ from agents.policy.transformers_policy import TransformersPolicy
 from agents.progress import Progress
 from agents.rollout import TaskStream, collect, completion_seeds
 from agents.storage import claimed, load_checkpoint, read_json, save_checkpoint, write_csv, write_json
+from rlsd_env.errors import ConfigurationError, one_of
 
 STREAM_TRAINING = 1
 HELDOUT_SEED = 3
 
 
 Report = Callable[[Progress], None]
+Method = Algorithm | Baseline
+
+
+def make_method(spec: str, options: Mapping[str, Any] | None = None) -> Method:
+    """Make what an agent's name stands for: a language model's algorithm, or a baseline that trains by itself.
+
+    Raises:
+        ConfigurationError: there is none of that name, or an option does not fit it.
+
+    """
+    if ":" not in spec and spec not in (known := (*algorithms.names(), *baselines.names())):
+        raise ConfigurationError(one_of("agent", spec, known) + ", or module:Class of your own")
+    return baselines.make(spec, options) if baselines.is_baseline(spec) else algorithms.make(spec, options)
+
+
+def hyperparameters(method: Method) -> dict[str, Any]:
+    """Return all hyperparameters of a method with their values; `make_method` takes them back."""
+    if isinstance(method, Baseline):
+        return baselines.hyperparameters(method)
+    return algorithms.hyperparameters(method)
 
 
 def prepare(options: EnvironmentOptions) -> TransformersPolicy:
@@ -51,8 +74,7 @@ def check(options: TrainingOptions, agents: Sequence[tuple[str, dict[str, Any]]]
         ConfigurationError: an agent, an option of it, the environment or the learner's options are unusable.
 
     """
-    for agent, kwargs in agents:
-        make_algorithm(agent, kwargs)
+    methods = [make_method(agent, kwargs) for agent, kwargs in agents]
     learner_config(options)
     find_policy(options.policy, options.device)
     training, heldout = folds(options.env_kwargs)
@@ -60,6 +82,9 @@ def check(options: TrainingOptions, agents: Sequence[tuple[str, dict[str, Any]]]
     env.reset(options={"task_index": [env.desk.indices[0]] * env.num_groups})  # a broken picture shows here
     require_trainable(env.items)
     make_group_env(options.env, heldout, 1, 1)
+    for method in methods:
+        if isinstance(method, Baseline):
+            method.check(options)
 
 
 def learner_config(options: TrainingOptions) -> LearnerConfig:
@@ -82,17 +107,29 @@ def train(options: TrainOptions, report: Report) -> dict[str, Any]:
         The contents of result.json.
 
     """
-    algorithm = make_algorithm(options.agent, options.agent_kwargs)
+    method = make_method(options.agent, options.agent_kwargs)
     options = dataclasses.replace(
         options,
-        label=options.label or algorithm.name,
-        agent_kwargs=hyperparameters(algorithm),
+        label=options.label or method.name,
+        agent_kwargs=hyperparameters(method),
         device=find_policy(options.policy, options.device)[1],
     )
     with claimed(options.out, options, options.resume):
         if (options.out / "result.json").exists():
             return read_json(options.out / "result.json")
-        return _train(options, algorithm, report)
+        if isinstance(method, Baseline):
+            outcome = dataclasses.asdict(method.train(options, report))
+        else:
+            outcome = _train(options, method, report)
+        result = {
+            "agent": options.label,
+            "algorithm": method.name,
+            "hyperparameters": options.agent_kwargs,
+            "seed": options.seed,
+            **outcome,
+        }
+        write_json(options.out / "result.json", result)
+        return result
 
 
 def _train(options: TrainOptions, algorithm: Algorithm, report: Report) -> dict[str, Any]:
@@ -104,32 +141,34 @@ def _train(options: TrainOptions, algorithm: Algorithm, report: Report) -> dict[
     env = make_group_env(options.env, env_kwargs, options.prompts_per_step, options.group_size)
     stream = TaskStream(env.desk.indices, options.prompts_per_step, options.seed)
     rows, timing, start = _restore(agent, out / "checkpoint.pt")
-    for step in range(start, options.steps):
-        began = time.perf_counter()
-        seeds = completion_seeds(options.seed, (STREAM_TRAINING, step), env.num_envs)
-        batch = collect(env, policy, stream(step), sampling, seeds, step)
-        require_trainable(env.items)
-        rolled = time.perf_counter()
-        rows.append({"step": step, **batch_metrics(batch), **agent.update(batch)})
-        timing.append({"step": step, "seconds_rollout": rolled - began, "seconds_update": time.perf_counter() - rolled})
-        if (step + 1) % options.checkpoint_every == 0 or step + 1 == options.steps:
-            state = {"agent": agent.state_dict(), "rows": rows, "timing": timing, "step": step + 1}
-            save_checkpoint(out / "checkpoint.pt", state)
-            _write_tables(out, rows, timing)
-        report(Progress(options.label, options.seed, step + 1, options.steps, rows[-1].get("reward", float("nan"))))
-    _write_tables(out, rows, timing)  # a kill may have come between the last checkpoint and its tables
-    result = {
-        "agent": options.label,
-        "algorithm": algorithm.name,
-        "hyperparameters": options.agent_kwargs,
-        "seed": options.seed,
+    with RunLog(out, options.log, f"{options.label}, seed {options.seed}", rows) as log:
+        for step in range(start, options.steps):
+            began = time.perf_counter()
+            seeds = completion_seeds(options.seed, (STREAM_TRAINING, step), env.num_envs)
+            batch = collect(env, policy, stream(step), sampling, seeds, step)
+            require_trainable(env.items)
+            if step + 1 < options.steps:
+                env.desk.source.prefetch(stream(step + 1))  # the next pictures are decoded while the weights move
+            rolled = time.perf_counter()
+            row = {"step": step, **batch_metrics(batch), **agent.update(batch)}
+            log.append(row)
+            updated = time.perf_counter()
+            timing.append({"step": step, "seconds_rollout": rolled - began, "seconds_update": updated - rolled})
+            if (step + 1) % options.checkpoint_every == 0 or step + 1 == options.steps:
+                state = {"agent": agent.state_dict(), "rows": log.rows, "timing": timing, "step": step + 1}
+                save_checkpoint(out / "checkpoint.pt", state)
+                log.save()
+                write_csv(out / "timing.csv", timing)
+            report(Progress(options.label, options.seed, step + 1, options.steps, row.get("reward", float("nan"))))
+    log.save()  # a kill may have come between the last checkpoint and its tables
+    write_csv(out / "timing.csv", timing)
+    outcome = {
         "evaluation": evaluation_record(evaluate_heldout(policy, options, options.seed)),
-        "training": _training_record(rows),
+        "training": training_record(log.rows),
         "seconds": {name: sum(row[f"seconds_{name}"] for row in timing) for name in ("rollout", "update")},
     }
     policy.save(out / "model")
-    write_json(out / "result.json", result)
-    return result
+    return outcome
 
 
 def _restore(agent: Agent, checkpoint: Path) -> tuple[list[dict[str, float]], list[dict[str, float]], int]:
@@ -140,15 +179,10 @@ def _restore(agent: Agent, checkpoint: Path) -> tuple[list[dict[str, float]], li
     return state["rows"], state["timing"], state["step"]
 
 
-def _write_tables(out: Path, rows: Sequence[dict[str, float]], timing: Sequence[dict[str, float]]) -> None:
-    write_csv(out / "metrics.csv", rows)
-    write_csv(out / "timing.csv", timing)
-
-
-def _training_record(rows: Sequence[dict[str, float]]) -> dict[str, float]:
+def training_record(rows: Sequence[Mapping[str, float]]) -> dict[str, float]:
     """Mean of each metric over the steps that have it, and totals of counts."""
     record = {}
-    for name in sorted({name for row in rows for name in row} - {"step"}):
+    for name in sorted({name for row in rows for name in row} - {"step", "environment_steps"}):
         values = [row[name] for row in rows if name in row]
         record[name] = sum(values) if name.startswith("teacher_tokens") else sum(values) / len(values)
     return record

@@ -21,13 +21,20 @@ WINDOW = 5
 
 
 def read_curves(folder: Path, metric: str) -> dict[str, list[list[float]]]:
-    """Read a metric's values by agent, one list per seed; agents that do not log it are left out."""
+    """Read a metric's values by agent, one list per seed; agents that do not log it are left out.
+
+    The name of an agent whose steps are environment steps says how many there are in one of the others' steps.
+    """
     curves: dict[str, list[list[float]]] = {}
     for path in sorted(folder.glob("runs/*/seed*/metrics.csv")):
         with path.open(newline="", encoding="utf-8") as file:
-            values = [float(row[metric]) if row.get(metric) else np.nan for row in csv.DictReader(file)]
+            rows = list(csv.DictReader(file))
+        values = [float(row[metric]) if row.get(metric) else np.nan for row in rows]
         if not np.all(np.isnan(values)):
-            curves.setdefault(path.parent.parent.name, []).append(values)
+            name = path.parent.parent.name
+            if "environment_steps" in rows[0]:
+                name += f" ({int(float(rows[0]['environment_steps'])):,} environment steps each)"
+            curves.setdefault(name, []).append(values)
     return curves
 
 

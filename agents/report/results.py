@@ -17,6 +17,7 @@ from agents.config import CompareOptions, resolved
 from agents.statistics import Interval, crossed_interval
 
 SCHEMA = "rlsd-results-1"
+KINDS = ("sampled", "greedy")
 
 
 def summarise(records: Iterable[Mapping[str, Any]], options: CompareOptions) -> dict[str, Any]:
@@ -26,17 +27,17 @@ def summarise(records: Iterable[Mapping[str, Any]], options: CompareOptions) -> 
         by_agent.setdefault(record["agent"], []).append(record)
     for runs in by_agent.values():
         runs.sort(key=lambda record: list(options.seeds).index(record["seed"]))
-    untrained = by_agent.pop("untrained")
-    base = {kind: _values(untrained, kind) for kind in ("sampled", "greedy")}
+    untrained = [record["evaluation"] for record in by_agent.pop("untrained", [])]
     return {
         "schema": SCHEMA,
-        "untrained": {
-            **{f"{kind}_accuracy": _interval(crossed_interval(base[kind]), 0.0) for kind in base},
-            "metrics": _means([record["evaluation"]["metrics"] for record in untrained]),
+        "untrained": _untrained(untrained) if untrained else None,
+        "agents": {
+            # a baseline has a network of its own, and gains over that one
+            name: _agent(runs, [run["untrained"] for run in runs] if "untrained" in runs[0] else untrained)
+            for name, runs in by_agent.items()
         },
-        "agents": {name: _agent(runs, base) for name, runs in by_agent.items()},
         "seeds": list(options.seeds),
-        "heldout_tasks": int(base["sampled"].shape[1]),
+        "heldout_tasks": len(next(iter(by_agent.values()))[0]["evaluation"]["sampled"]),
         "rollouts_per_agent_and_seed": options.steps * options.prompts_per_step * options.group_size,
         "options": resolved(options),
         "versions": {
@@ -54,29 +55,37 @@ def summarise(records: Iterable[Mapping[str, Any]], options: CompareOptions) -> 
     }
 
 
-def _agent(runs: Sequence[Mapping[str, Any]], base: Mapping[str, NDArray[np.float64]]) -> dict[str, Any]:
-    summary: dict[str, Any] = {"algorithm": runs[0]["algorithm"], "hyperparameters": runs[0]["hyperparameters"]}
-    for kind, untrained_ST in base.items():
-        values_ST = _values(runs, kind)
+def _untrained(evaluations: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    return {
+        **{f"{kind}_accuracy": _interval(crossed_interval(_values(evaluations, kind)), 0.0) for kind in KINDS},
+        "metrics": _means([evaluation["metrics"] for evaluation in evaluations]),
+    }
+
+
+def _agent(runs: Sequence[Mapping[str, Any]], untrained: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    shared = ("algorithm", "hyperparameters", "environment", "environment_steps")
+    summary: dict[str, Any] = {key: runs[0][key] for key in shared if key in runs[0]}
+    evaluations = [run["evaluation"] for run in runs]
+    for kind in KINDS:
+        values_ST = _values(evaluations, kind)
         summary[f"{kind}_accuracy"] = _interval(crossed_interval(values_ST), 0.0)
-        summary[f"{kind}_gain"] = _interval(crossed_interval(values_ST - untrained_ST), -1.0)
-    summary["heldout_metrics"] = _means([run["evaluation"]["metrics"] for run in runs])
+        summary[f"{kind}_gain"] = _interval(crossed_interval(values_ST - _values(untrained, kind)), -1.0)
+    summary["heldout_metrics"] = _means([evaluation["metrics"] for evaluation in evaluations])
     summary["training_metrics"] = _means([run["training"] for run in runs])
     summary["runs"] = [
         {
             "seed": run["seed"],
-            "sampled_accuracy": _number(np.nanmean(_values([run], "sampled"))),
-            "greedy_accuracy": _number(np.nanmean(_values([run], "greedy"))),
+            **{f"{kind}_accuracy": _number(np.nanmean(_values([run["evaluation"]], kind))) for kind in KINDS},
         }
         for run in runs
     ]
     return summary
 
 
-def _values(runs: Sequence[Mapping[str, Any]], kind: str) -> NDArray[np.float64]:
+def _values(evaluations: Sequence[Mapping[str, Any]], kind: str) -> NDArray[np.float64]:
     """Read one value per seed and task; null becomes NaN."""
     return np.array(
-        [[math.nan if value is None else value for value in run["evaluation"][kind]] for run in runs],
+        [[math.nan if value is None else value for value in evaluation[kind]] for evaluation in evaluations],
         dtype=np.float64,
     )
 

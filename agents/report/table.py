@@ -33,7 +33,8 @@ def print_table(results: Mapping[str, Any], console: Console | None = None) -> N
     for column in ("agent", "sampled", "gain over untrained", "greedy", "gain over untrained"):
         accuracy.add_column(column, justify="left" if column == "agent" else "right", no_wrap=True)
     base = results["untrained"]
-    accuracy.add_row("untrained", _interval(base["sampled_accuracy"]), "", _interval(base["greedy_accuracy"]), "")
+    if base is not None:
+        accuracy.add_row("untrained", _interval(base["sampled_accuracy"]), "", _interval(base["greedy_accuracy"]), "")
     for name, agent in results["agents"].items():
         accuracy.add_row(
             name,
@@ -43,6 +44,13 @@ def print_table(results: Mapping[str, Any], console: Console | None = None) -> N
             _interval(agent["greedy_gain"], signed=True),
         )
     console.print(accuracy)
+    for name, agent in results["agents"].items():
+        if "environment_steps" in agent:
+            console.print(
+                f"{name} took {agent['environment_steps']:,} environment steps of {agent['environment']}, no rollouts "
+                "of the model; its gains are over its own network before training.",
+                highlight=False,
+            )
 
     behaviour = Table(title="Behaviour: on held-out tasks, and means over training", title_justify="left")
     columns = (
@@ -51,9 +59,9 @@ def print_table(results: Mapping[str, Any], console: Console | None = None) -> N
     )  # fmt: skip
     for column in columns:
         behaviour.add_column(column, justify="left" if column == "agent" else "right")
-    rows: dict[str, tuple[Mapping[str, float], Mapping[str, float], float | None]] = {
-        "untrained": (base["metrics"], {}, None)
-    }
+    rows: dict[str, tuple[Mapping[str, float], Mapping[str, float], float | None]] = {}
+    if base is not None:
+        rows["untrained"] = (base["metrics"], {}, None)
     for name, agent in results["agents"].items():
         seconds = results["timing"]["seconds_by_agent"][name]
         rows[name] = (agent["heldout_metrics"], agent["training_metrics"], sum(seconds.values()))

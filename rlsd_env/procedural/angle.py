@@ -205,18 +205,19 @@ def between_parallels(rng: np.random.Generator) -> Problem:
     far = 8.0
     for point in (above, below):
         figure.lines += [((min(above[0], below[0]) - 2, point[1]), (far, point[1])), (point, bend)]
-    figure.angles += [
-        (above, bend, (far, 3.5), _degrees(upper)),
-        (below, (far, -3.5), bend, _degrees(lower)),
-    ]
+    total = upper + lower
     if rng.integers(2):
-        figure.angles.append((bend, above, below, "x"))
-        steps = (Step(f"{upper} + {lower}", str(upper + lower)),)
+        texts = (_degrees(upper), _degrees(lower), "x")
+        step = Step(f"{upper} + {lower}", str(total))
     else:
-        figure.angles[0] = (above, bend, (far, 3.5), "x")
-        figure.angles.append((bend, above, below, _degrees(upper + lower)))
-        steps = (Step(f"{upper + lower} - {lower}", str(upper)),)
-    return Problem(figure, f"The two horizontal lines are parallel. {ANGLE_QUESTION}", steps)
+        texts = ("x", _degrees(lower), _degrees(total))
+        step = Step(f"{total} - {lower}", str(upper))
+    figure.angles += [
+        (above, bend, (far, 3.5), texts[0]),
+        (below, (far, -3.5), bend, texts[1]),
+        (bend, above, below, texts[2]),
+    ]
+    return Problem(figure, f"The two horizontal lines are parallel. {ANGLE_QUESTION}", (step,))
 
 
 def similar_triangles(rng: np.random.Generator) -> Problem:

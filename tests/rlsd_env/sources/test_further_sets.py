@@ -239,7 +239,7 @@ def test_versions_of_mathverse(tmp_path):
     with pytest.raises(ConfigurationError, match="did you mean 'Vision Only'"):
         load_source(spec, {"path": path, "version": "vision only"})
     with pytest.raises(ConfigurationError, match="did you mean 'query_wo'"):
-        load_source(spec, {"path": path, "prompt": "cot_query"})
+        load_source(spec, {"path": path, "asked": "cot_query"})
 
 
 def test_mathverse_without_pictures(tmp_path):
