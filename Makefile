@@ -24,8 +24,8 @@ setup: .venv/.ready ## set up .venv
 compare: setup ## five agents, three seeds, on the bundled model (minutes); OUT=FOLDER, ARGS="--agents grpo,rlsd"
 	$(BIN)/python -m agents.compare --out $(OUT) $(ARGS)
 
-test: setup ## all tests
-	$(BIN)/python -m pytest $(ARGS)
+test: setup ## all tests, in as many processes as there are cores
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile $(ARGS)
 
 check: setup ## format, lint, types, tests
 	$(BIN)/ruff format .
