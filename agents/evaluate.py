@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -25,13 +26,14 @@ def run(options: EvaluateOptions) -> dict[str, float]:
     from agents.evaluation import Evaluation, evaluate
     from agents.experiment import prepare
     from agents.policy.base import Sampling
-    from agents.statistics import crossed_interval
+    from agents.statistics import accuracy_interval
 
     if options.out is not None and options.out.exists():
         raise ConfigurationError(f"out {str(options.out)!r} exists already; give another file")
     env_kwargs = {**options.env_kwargs, "fold": options.fold}
     desk = make_group_env(options.env, env_kwargs, 1, 1).desk
     tasks = [int(desk.indices[k]) for k in range(min(options.limit, len(desk.indices)))]
+    print(f"loading {options.policy} ..", file=sys.stderr)
     policy = prepare(options)
     sampling = Sampling(options.temperature, options.max_tokens)
     evaluation: Evaluation = evaluate(policy, options.env, env_kwargs, tasks, options.samples, sampling, options.seed)
@@ -42,7 +44,7 @@ def run(options: EvaluateOptions) -> dict[str, float]:
     table.add_column("value", justify="right")
     results: dict[str, float] = {}
     for kind, values in (("sampled", evaluation.sampled_K), ("greedy", evaluation.greedy_K)):
-        interval = crossed_interval(values[None])
+        interval = accuracy_interval(values)
         results[f"{kind}_accuracy"] = interval.mean
         table.add_row(f"{kind} accuracy", f"{interval.mean:.3f} [{interval.low:.3f}, {interval.high:.3f}]")
     for name, value in sorted(evaluation.metrics.items()):
@@ -58,15 +60,18 @@ def run(options: EvaluateOptions) -> dict[str, float]:
         own.add_column("value", justify="right")
         for name, value in numbers.items():
             results[f"benchmark/{name}"] = value
-            own.add_row(name, f"{value:.3f}")
+            counts = name in ("count", "failed", "groups") or name.endswith("_count")
+            own.add_row(name, f"{value:.0f}" if counts else f"{value:.3f}")
         Console().print(own)
+        if len(tasks) < len(desk.source):
+            print(f"{len(tasks)} of {len(desk.source)} tasks: not the benchmark's number; for it, --fold all --limit N")
     if options.out is not None:
-        _write(options.out, evaluation)
+        _write(options.out, evaluation, options, f"{desk.verifier.name} {desk.verifier.version}")
         print(f"completions: {options.out}")
     return results
 
 
-def _write(path: Path, evaluation: object) -> None:
+def _write(path: Path, evaluation: object, options: EvaluateOptions, verifier: str) -> None:
     from agents.evaluation import Evaluation
     from agents.messages import transcript
 
@@ -75,10 +80,15 @@ def _write(path: Path, evaluation: object) -> None:
     with path.open("x", encoding="utf-8") as file:
         played = [(False, batch) for batch in evaluation.sampled] + [(True, batch) for batch in evaluation.greedy]
         for greedy, batch in played:
-            for group, _, episode in batch:
+            for group, number, episode in batch:
                 row = {
+                    "env": options.env,
                     "task_id": group.item.task.id,
                     "greedy": greedy,
+                    "sample": number,
+                    "seed": options.seed,
+                    "policy": options.policy,
+                    "verifier": verifier,
                     "response": episode.response,
                     "extracted": episode.verdict.extracted,
                     "status": str(episode.verdict.status),

@@ -70,3 +70,29 @@ def crossed_interval(values_ST: NDArray[np.float64], confidence: float = 0.95) -
         return Interval(mean, mean, mean)
     half = float(stats.t.ppf(0.5 + confidence / 2, freedom) * math.sqrt(variance))
     return Interval(mean, mean - half, mean + half)
+
+
+def accuracy_interval(values_K: NDArray[np.float64], confidence: float = 0.95) -> Interval:
+    """Give the interval of an accuracy over K tasks.
+
+    Values that are all 0 or 1, or all equal, get Wilson's score interval, which neither leaves [0, 1] nor vanishes
+    where every task came out the same; others `crossed_interval`, cut at 0 and 1.
+
+    Source: Wilson 1927.
+
+    Args:
+        values_K: share of correct attempts at each task; NaN is left out.
+        confidence: e.g. 0.95.
+
+    """
+    values_K = values_K[~np.isnan(values_K)]
+    if not len(values_K):
+        return Interval(math.nan, math.nan, math.nan)
+    mean, count = float(values_K.mean()), len(values_K)
+    if np.isin(values_K, (0.0, 1.0)).all() or np.ptp(values_K) == 0:
+        z = float(stats.norm.ppf(0.5 + confidence / 2))
+        centre = (mean + z**2 / (2 * count)) / (1 + z**2 / count)
+        half = z / (1 + z**2 / count) * math.sqrt(mean * (1 - mean) / count + z**2 / (4 * count**2))
+        return Interval(mean, max(0.0, centre - half), min(1.0, centre + half))
+    interval = crossed_interval(values_K[None], confidence)
+    return Interval(mean, max(0.0, interval.low), min(1.0, interval.high))

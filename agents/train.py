@@ -26,6 +26,8 @@ def main(argv: Sequence[str]) -> None:
     for kind in ("sampled", "greedy"):
         values = np.array([np.nan if value is None else value for value in evaluation[kind]])
         print(f"{kind} accuracy on {len(values)} held-out tasks: {np.nanmean(values):.3f}")
+    if result["training"].get("active_share") == 0:
+        print("warning: nothing was learned: in no step did a group's attempts differ in reward")
     print(f"metrics, checkpoint and model: {options.out}")
 
 

@@ -2,7 +2,8 @@
 
 An action is a tool call if it ends with one, else an answer. An answer ends the attempt if it is right, if the
 verifier failed, if the environment gives no feedback, or if it was made in the last turn. What ends without having
-ended so, for want of turns or tokens, is truncated; its reward is that of its last answer, and of "" if it has none.
+ended so, for want of turns or tokens, is truncated; its reward is that of its last answer, and 0 if it has none. An
+action that goes beyond the token budget is neither run nor graded.
 """
 
 from __future__ import annotations
@@ -13,8 +14,8 @@ from gymnasium.error import ResetNeeded
 
 from rlsd_env.actions import count_tokens
 from rlsd_env.core import FEEDBACK, Desk, Observation
-from rlsd_env.task import IMAGE_PLACEHOLDER, VIDEO_PLACEHOLDER, Image, Item
-from verifiers import Verdict
+from rlsd_env.task import Image, Item, without_placeholders
+from verifiers import Status, Verdict
 
 
 class Attempt:
@@ -36,6 +37,7 @@ class Attempt:
         """What the environment said after each action; "" where that was the end."""
         self.verdict: Verdict | None = None
         """Of the latest answer."""
+        self.answers = 0
         self.tokens = 0
         self.tool_calls = 0
         self.terminated = self.truncated = False
@@ -51,13 +53,15 @@ class Attempt:
     @property
     def reward(self) -> float:
         """The reward of the latest action: 0.0 until the end."""
-        return float(self.verdict.reward) if self.over and self.verdict is not None else 0.0
+        if not self.over or self.verdict is None:
+            return 0.0
+        return float(self.verdict.reward) * self.desk.config.retry_discount ** (self.answers - 1)
 
     def act(self, action: str) -> str | None:
         """Take an action; what it returns must be graded and handed to `judge` before anything else.
 
         Returns:
-            The answer to grade, or None where the action called tools.
+            The answer to grade, or None where there is none: tools were called, or the tokens are used up.
 
         Raises:
             ResetNeeded: the attempt has ended.
@@ -70,14 +74,17 @@ class Attempt:
             raise TypeError(f"the action is a {type(action).__name__}; it must be the completion's text")
         self.actions.append(action)
         self.tokens += count_tokens(action)
+        budget = self.desk.config.token_budget
+        if budget is not None and self.tokens > budget:
+            self._truncate()
+            return None
         calls = self.desk.tools.calls(action)
         if not calls:
             return action
         self.tool_calls += len(calls)
         if self._exhausted():
-            self.truncated = True
-            self._tell("")
-            return "" if self.verdict is None else None
+            self._truncate()
+            return None
         result = self.desk.tools.run(calls, self.seen)
         for image in result.images:
             image.flags.writeable = False
@@ -88,26 +95,28 @@ class Attempt:
     def judge(self, answer: str, verdict: Verdict) -> None:
         """Take the verdict on what `act` returned."""
         self.verdict = verdict
-        if self.truncated:
-            return
+        self.answers += 1
         level = FEEDBACK[self.desk.config.feedback]
         last = len(self.actions) == self.desk.config.max_turns
         if verdict.correct or verdict.status.failed or level is None or last:
             self.terminated = True
-        elif self._exhausted():
-            self.truncated = True
-        if self.over:
             self._tell("")
-            return
-        assert level is not None
-        text = self.desk.verifier.feedback(answer, self.item.privileged.reference, verdict, level=level)
-        for placeholder in (IMAGE_PLACEHOLDER, VIDEO_PLACEHOLDER):  # feedback may quote the answer
-            text = text.replace(placeholder, f"[{placeholder[1:-1]}]")
-        self._tell(text)
+        elif self._exhausted():
+            self._truncate()
+        else:
+            text = self.desk.verifier.feedback(answer, self.item.privileged.reference, verdict, level=level)
+            self._tell(without_placeholders(text))  # it may quote the answer
 
     def _exhausted(self) -> bool:
         budget = self.desk.config.token_budget
         return len(self.actions) == self.desk.config.max_turns or (budget is not None and self.tokens >= budget)
+
+    def _truncate(self) -> None:
+        self.truncated = True
+        if self.verdict is None:
+            self.verdict = Verdict(0.0, False, None, Status.NO_ANSWER)
+            self.answers = 1
+        self._tell("")
 
     def _tell(self, feedback: str, images: tuple[Image, ...] = ()) -> None:
         self.feedbacks.append(feedback)

@@ -12,7 +12,7 @@ from gymnasium import spaces
 import verifiers
 from rlsd_env import hints
 from rlsd_env.errors import ConfigurationError, one_of
-from rlsd_env.prompts import FORMATS, compiled, render
+from rlsd_env.prompts import FORMATS, compiled, render, template_of
 from rlsd_env.sources import TaskSource, load_source
 from rlsd_env.sources.dataset import DataSource
 from rlsd_env.spaces import RGBImage, UnicodeText, VideoClip
@@ -39,13 +39,15 @@ class EnvConfig:
         verifier: a registered name, "package.module:Name" or a `Verifier`; None: the source's own.
         verifier_kwargs: arguments for a verifier given by name; None: the source's own where its verifier is used.
         answer_format: a key of `rlsd_env.prompts.FORMATS`; None: the source's own.
-        prompt: a Jinja template, see `rlsd_env.prompts`; None: the source's own.
+        prompt: a Jinja template, see `rlsd_env.prompts`, or a file with one; None: the source's own.
         fold: "all", "train" or "heldout"; the last two are disjoint.
         max_turns: actions per episode; from the second on they follow feedback or the result of a tool.
         feedback: "none": the first answer ends the episode; "outcome" or "verifier": a wrong one is told so, and
             may be mended while there are turns. See `FEEDBACK`.
         tools: names of tools (`rlsd_env.tools`) that a student may call, each call taking a turn.
-        token_budget: tokens of all actions of an episode after which it is truncated; None: no limit.
+        token_budget: tokens of all actions of an episode; what goes beyond is not graded. None: no limit.
+        retry_discount: what the reward is multiplied by for each answer before the last one, above 0. With
+            feedback a multiple-choice task can be solved by trying its options in turn: below 1 that pays less.
         grading_workers: processes that verify; 0: this one.
         hints: what teachers are shown: "right", or as controls "wrong" or "blank"; see `rlsd_env.hints`.
         expose_privileged: whether `privileged` and the verdicts' feedback may be read.
@@ -64,6 +66,7 @@ class EnvConfig:
     feedback: str = "none"
     tools: Sequence[str] = ()
     token_budget: int | None = None
+    retry_discount: float = 1.0
     grading_workers: int = 0
     hints: str = "right"
     expose_privileged: bool = False
@@ -75,18 +78,22 @@ class EnvConfig:
             raise ConfigurationError(one_of("feedback", self.feedback, FEEDBACK))
         if self.hints not in hints.VARIANTS:
             raise ConfigurationError(one_of("hints", self.hints, hints.VARIANTS))
-        if isinstance(self.tools, str):
-            raise ConfigurationError(f"tools is {self.tools!r}; it must be a list, e.g. [{self.tools!r}]")
+        if not isinstance(self.tools, (list, tuple)):
+            raise ConfigurationError(f"tools is {self.tools!r}; it must be a list such as ['crop']")
+        if type(self.expose_privileged) is not bool:
+            raise ConfigurationError(f"expose_privileged is {self.expose_privileged!r}; it must be True or False")
+        if isinstance(self.retry_discount, bool) or not 0 < self.retry_discount <= 1:
+            raise ConfigurationError(f"retry_discount is {self.retry_discount!r}; it must be above 0 and at most 1")
         for name, least in (("max_turns", 1), ("token_budget", 1), ("grading_workers", 0)):
             value = getattr(self, name)
-            if value is not None and (not isinstance(value, int) or value < least):
+            if value is not None and (type(value) is not int or value < least):
                 raise ConfigurationError(f"{name} is {value!r}; it must be a whole number, {least} or more")
         if self.max_turns == 1 and (self.tools or self.feedback != "none"):
             raise ConfigurationError("max_turns is 1: tools and feedback need at least 2 turns to be of use")
         if self.max_turns > 1 and not self.tools and self.feedback == "none":
             raise ConfigurationError(f"max_turns is {self.max_turns}: further turns need feedback or tools")
         if self.prompt is not None:
-            compiled(self.prompt)
+            compiled(template_of(self.prompt))
 
 
 def split_options(options: Mapping[str, Any]) -> tuple[EnvConfig, dict[str, Any]]:
@@ -142,7 +149,7 @@ class Desk:
             self.source = load_source(source, source_kwargs)
         self.verifier = self._make_verifier()
         self.answer_format = config.answer_format or self.source.answer_format
-        self.template = self.source.template if config.prompt is None else config.prompt
+        self.template = self.source.template if config.prompt is None else template_of(config.prompt)
         self.tools = ToolBox(config.tools)
         self.indices = self.source.fold(config.fold)
         if not self.indices:
@@ -171,11 +178,15 @@ class Desk:
         """Draw a task number of the fold."""
         return int(self.indices[int(rng.integers(len(self.indices)))])
 
-    def chosen(self, options: Mapping[str, Any] | None) -> Any:
-        """Read the task numbers that reset options ask for; None where they ask for none.
+    def chosen(self, options: Mapping[str, Any] | None, count: int | None = None) -> list[int] | None:
+        """Read the task numbers that reset options ask for, of any fold; None where they ask for none.
+
+        Args:
+            options: the options.
+            count: how many tasks a list must name; None: one task, and no list.
 
         Raises:
-            ConfigurationError: an option is unknown, both are given, or a number is out of range.
+            ConfigurationError: an option is unknown, both are given, or a value is not of its form or range.
 
         """
         options = dict(options or {})
@@ -184,20 +195,29 @@ class Desk:
                 raise ConfigurationError(one_of("reset option", name, RESET_OPTIONS))
         if len(options) > 1:
             raise ConfigurationError("reset options task_id and task_index are both given; give one")
-        if "task_id" in options:
-            value = options["task_id"]
-            if isinstance(value, str):
-                return self.source.index_of(value)
-            return [self.source.index_of(task_id) for task_id in value]
-        if "task_index" in options:
-            value = options["task_index"]
-            single = isinstance(value, (int, np.integer))
-            numbers = [int(number) for number in ([value] if single else value)]
-            for number in numbers:
-                if not 0 <= number < len(self.source):
-                    raise ConfigurationError(f"task_index {number}: it must be 0 to {len(self.source) - 1}")
-            return numbers[0] if single else numbers
-        return None
+        if not options:
+            return None
+        ((name, value),) = options.items()
+        if count is None:
+            values = [value]
+        elif isinstance(value, (list, tuple, np.ndarray)) and len(value) == count:
+            values = list(value)
+        else:
+            raise ConfigurationError(
+                f"reset option {name} is {value!r}; there are {count} groups: give a list of {count}"
+            )
+        return [self._number(name, value) for value in values]
+
+    def _number(self, name: str, value: Any) -> int:
+        if name == "task_id":
+            if not isinstance(value, str):
+                raise ConfigurationError(f"task_id {value!r}: an id is a text; write {str(value)!r}")
+            return self.source.index_of(value)
+        if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or not 0 <= value < len(self.source):
+            raise ConfigurationError(
+                f"task_index {value!r}: it must be a whole number from 0 to {len(self.source) - 1}"
+            )
+        return int(value)
 
     def grade(self, responses: Sequence[str], references: Sequence[Reference]) -> list[Verdict]:
         """Judge responses."""
@@ -224,8 +244,10 @@ class Desk:
 
         Raises:
             ConfigurationError: a wrong hint is asked for and there is none.
+            PermissionError: the environment was made without `expose_privileged=True`.
 
         """
+        self.reveal([item])
         if self.config.hints == "blank":
             return hints.blank()
         if self.config.hints == "wrong":

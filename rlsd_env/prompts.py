@@ -24,6 +24,7 @@ Think step by step, then put the final answer in \\boxed{}.
 from __future__ import annotations
 
 import functools
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rlsd_env.errors import ConfigurationError, one_of
@@ -84,6 +85,23 @@ def _compile(template: str) -> Template:
     return environment.from_string(template)
 
 
+def template_of(prompt: str) -> str:
+    """Return a template: the text itself, or that of the file that it names.
+
+    Raises:
+        ConfigurationError: it is neither a template nor a file.
+
+    """
+    if "{" in prompt or "\n" in prompt:
+        return prompt
+    try:
+        return Path(prompt).read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(
+            f"prompt {prompt!r} is neither a template, which writes {{{{ question }}}}, nor a readable file ({error})"
+        ) from error
+
+
 def render(task: Task, answer_format: str = "tags", template: str = PLAIN, tools: str = "") -> str:
     """Write the prompt of a task.
 
@@ -115,7 +133,8 @@ def render(task: Task, answer_format: str = "tags", template: str = PLAIN, tools
             tools=tools,
         )
     except TemplateError as error:
-        raise ConfigurationError(f"prompt template, task {task.id!r}: {error}") from error
+        names = "question, choices, drawn_choices, kind, metadata, instruction, tools"
+        raise ConfigurationError(f"prompt template, task {task.id!r}: {error}; it may use {names}") from error
     for placeholder in (IMAGE_PLACEHOLDER, VIDEO_PLACEHOLDER):
         if (written := text.count(placeholder)) != (wanted := task.placeholders(placeholder)):
             raise ConfigurationError(

@@ -15,6 +15,7 @@ COLUMNS = 72
 LINE_HEIGHT = 18
 MARGIN = 12
 SMALLEST_SIDE, LARGEST_SIDE = 256, 1024
+MOST_LINES = 200
 FRAMES = 6
 """Frames of a video that are shown."""
 
@@ -41,7 +42,10 @@ def as_picture(attempt: Attempt) -> Image:
     """
     videos = [_film_strip(video) for video in attempt.item.task.videos]
     pictures = [_fitted(array) for array in (*videos, *attempt.seen)]
-    lines = [piece for line in as_text(attempt).splitlines() for piece in (textwrap.wrap(line, COLUMNS) or [""])]
+    text = as_text(attempt)[: COLUMNS * MOST_LINES]  # before anything is wrapped
+    lines = [piece for line in text.splitlines() for piece in (textwrap.wrap(line, COLUMNS) or [""])]
+    if len(lines) > MOST_LINES:
+        lines = [*lines[:MOST_LINES], f".. and {len(lines) - MOST_LINES} lines more"]
     font = ImageFont.load_default(size=14)
     text_width = max((round(font.getlength(line)) for line in lines), default=0)
     width = max([text_width, *(picture.width for picture in pictures)]) + 2 * MARGIN

@@ -13,9 +13,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from verifiers import AnswerKind, Reference
+from verifiers.types import FrozenDict
 
 IMAGE_PLACEHOLDER = "<image>"
 VIDEO_PLACEHOLDER = "<video>"
+
+
+def without_placeholders(text: str) -> str:
+    """Write `<image>` and `<video>` as [image] and [video], so that a quoted text announces no picture.
+
+    >>> without_placeholders("no tool <image>")
+    'no tool [image]'
+    """
+    for placeholder in (IMAGE_PLACEHOLDER, VIDEO_PLACEHOLDER):
+        text = text.replace(placeholder, f"[{placeholder[1:-1]}]")
+    return text
+
 
 Image = NDArray[np.uint8]
 """A picture as everything here passes it: uint8, height x width x 3, RGB."""
@@ -69,7 +82,7 @@ class Task:
         videos: clips, in the order of their placeholders.
         choices: the options of a multiple-choice question, in order; empty for an open one.
         kind: what sort of answer is asked for, where that may be known to the student.
-        metadata: public facts such as subject or level.
+        metadata: public facts such as subject or level; cannot be changed.
         licence: the licence of question and images.
         train_allowed: False where the data's terms forbid training on it.
 
@@ -89,6 +102,7 @@ class Task:
     videos: tuple[Video, ...] = ()
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "metadata", FrozenDict(self.metadata))
         for placeholder, found, what in (
             (IMAGE_PLACEHOLDER, len(self.images), "image"),
             (VIDEO_PLACEHOLDER, len(self.videos), "video"),

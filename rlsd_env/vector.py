@@ -27,8 +27,9 @@ class GroupVectorEnv(VectorEnv[Observation, Sequence[str | None], NDArray[Any]])
     Environment number `b * group_size + g` is attempt g at task b. Members of a group see the same bytes:
     the very same strings and pixels, held once. Grading is one `verify_batch` over all answers of a step.
 
-    There is no autoreset: call `reset` for the next batch. With several turns, attempts end at different steps; the
-    action of one that has ended is None, its reward 0.0, and its other entries stay as they are. With an integer
+    There is no autoreset: call `reset` for the next batch. With several turns, attempts end at different steps: `over`
+    tells which have. In later steps the action of one that has ended is None, its reward 0.0, terminated and truncated
+    are False, and its other entries stay as they are. With an integer
     seed, group b has the task that `ReasoningEnv.reset(seed=seed + b)` has; a list of seeds gives one per group, or
     one per environment with equal seeds within a group.
 
@@ -36,6 +37,7 @@ class GroupVectorEnv(VectorEnv[Observation, Sequence[str | None], NDArray[Any]])
         num_envs: a multiple of `group_size`.
         source: as for `ReasoningEnv`.
         group_size: attempts per task.
+        render_mode: None; groups are not rendered.
         options: as for `ReasoningEnv`.
 
     Raises:
@@ -47,8 +49,18 @@ class GroupVectorEnv(VectorEnv[Observation, Sequence[str | None], NDArray[Any]])
         "autoreset_mode": AutoresetMode.DISABLED
     }
 
-    def __init__(self, num_envs: int, source: str | TaskSource, *, group_size: int = 1, **options: Any) -> None:
-        if group_size < 1 or num_envs < 1 or num_envs % group_size:
+    def __init__(
+        self,
+        num_envs: int,
+        source: str | TaskSource,
+        *,
+        group_size: int = 1,
+        render_mode: str | None = None,
+        **options: Any,
+    ) -> None:
+        if render_mode is not None:
+            raise ConfigurationError(f"render_mode {render_mode!r}: groups are not rendered; make a single environment")
+        if type(group_size) is not int or group_size < 1 or num_envs < 1 or num_envs % group_size:
             raise ConfigurationError(
                 f"num_envs {num_envs} with group_size {group_size}: num_envs must be a positive multiple of it"
             )
@@ -87,12 +99,9 @@ class GroupVectorEnv(VectorEnv[Observation, Sequence[str | None], NDArray[Any]])
             for group, value in enumerate(seeds):
                 if value is not None:
                     self._rngs[group] = seeding.np_random(value)[0]
-        chosen = self.desk.chosen(options)
+        chosen = self.desk.chosen(options, self.num_groups)
         if chosen is None:
             chosen = [self.desk.draw(rng) for rng in self._rngs]
-        elif isinstance(chosen, int) or len(chosen) != self.num_groups:
-            count = 1 if isinstance(chosen, int) else len(chosen)
-            raise ConfigurationError(f"the reset options name {count} tasks; there are {self.num_groups} groups")
         self._items, self._attempts = [], []  # the last batch's pictures may go before this one's come
         self.desk.source.prefetch(chosen)
         self._items = [self.desk.source.item(index) for index in chosen]
@@ -142,6 +151,7 @@ class GroupVectorEnv(VectorEnv[Observation, Sequence[str | None], NDArray[Any]])
             if not attempt.over and not isinstance(action, str):
                 raise TypeError(f"action {number} is a {type(action).__name__}; it must be the completion's text")
         rewards = np.zeros(self.num_envs, dtype=np.float64)
+        terminated, truncated = np.zeros((2, self.num_envs), dtype=np.bool_)
         running = [number for number, attempt in enumerate(self._attempts) if not attempt.over]
         answers = [(number, self._attempts[number].act(actions[number])) for number in running]  # type: ignore[arg-type]
         graded = [(self._attempts[number], answer) for number, answer in answers if answer is not None]
@@ -151,9 +161,9 @@ class GroupVectorEnv(VectorEnv[Observation, Sequence[str | None], NDArray[Any]])
         for (attempt, answer), verdict in zip(graded, verdicts):
             attempt.judge(answer, verdict)
         for number in running:
-            rewards[number] = self._attempts[number].reward
-        terminated = np.array([attempt.terminated for attempt in self._attempts], dtype=np.bool_)
-        truncated = np.array([attempt.truncated for attempt in self._attempts], dtype=np.bool_)
+            attempt = self._attempts[number]
+            rewards[number] = attempt.reward
+            terminated[number], truncated[number] = attempt.terminated, attempt.truncated
         return self._observations(), rewards, terminated, truncated, self._infos()
 
     def _observations(self) -> Observation:
@@ -176,6 +186,11 @@ class GroupVectorEnv(VectorEnv[Observation, Sequence[str | None], NDArray[Any]])
                 infos[key][number] = value
                 infos[f"_{key}"][number] = True
         return infos
+
+    @property
+    def over(self) -> NDArray[np.bool_]:
+        """Which attempts have ended, [num_envs]."""
+        return np.array([attempt.over for attempt in self._attempts], dtype=np.bool_)
 
     @property
     def items(self) -> tuple[Item, ...]:

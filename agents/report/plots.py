@@ -11,6 +11,7 @@ import numpy as np
 
 mpl.use("Agg")
 import matplotlib.pyplot as plt
+from matplotlib.ticker import MaxNLocator
 
 CURVES: dict[str, tuple[str, str]] = {
     "reward": ("Mean reward of the training rollouts", "learning_curve_reward.png"),
@@ -50,10 +51,11 @@ def draw(curves: Mapping[str, Sequence[Sequence[float]]], label: str, path: Path
         shortest = min(len(run) for run in runs)
         smoothed = np.array([smooth(run[:shortest]) for run in runs])
         steps = np.arange(1, shortest + 1)
-        (line,) = axes.plot(steps, smoothed.mean(axis=0), label=name)
+        (line,) = axes.plot(steps, smoothed.mean(axis=0), label=name, marker="o" if shortest <= WINDOW else "")
         if len(runs) > 1:
             axes.fill_between(steps, smoothed.min(axis=0), smoothed.max(axis=0), color=line.get_color(), alpha=0.12)
-    axes.set_xlabel(f"training step (running mean of {WINDOW})")
+    axes.set_xlabel(f"training step (running mean of up to {WINDOW})")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_ylabel(label)
     axes.grid(alpha=0.3)
     axes.legend(frameon=False)

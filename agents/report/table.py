@@ -36,19 +36,20 @@ def print_table(results: Mapping[str, Any], console: Console | None = None) -> N
     if base is not None:
         accuracy.add_row("untrained", _interval(base["sampled_accuracy"]), "", _interval(base["greedy_accuracy"]), "")
     for name, agent in results["agents"].items():
+        mark = " *" if "environment_steps" in agent else ""
         accuracy.add_row(
             name,
             _interval(agent["sampled_accuracy"]),
-            _interval(agent["sampled_gain"], signed=True),
+            _interval(agent["sampled_gain"], signed=True) + mark,
             _interval(agent["greedy_accuracy"]),
-            _interval(agent["greedy_gain"], signed=True),
+            _interval(agent["greedy_gain"], signed=True) + mark,
         )
     console.print(accuracy)
     for name, agent in results["agents"].items():
         if "environment_steps" in agent:
             console.print(
-                f"{name} took {agent['environment_steps']:,} environment steps of {agent['environment']}, no rollouts "
-                "of the model; its gains are over its own network before training.",
+                f"* {name} took {agent['environment_steps']:,} environment steps of {agent['environment']}, no "
+                "rollouts of the model; its gains are over its own network before training.",
                 highlight=False,
             )
 

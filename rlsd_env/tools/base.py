@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from rlsd_env.task import IMAGE_PLACEHOLDER, Image
+from rlsd_env.task import IMAGE_PLACEHOLDER, VIDEO_PLACEHOLDER, Image
 
 
 class ToolError(ValueError):
@@ -43,6 +43,8 @@ class ToolResult:
     images: tuple[Image, ...] = ()
 
     def __post_init__(self) -> None:
+        if VIDEO_PLACEHOLDER in self.text:
+            raise ValueError(f"a tool's text has {VIDEO_PLACEHOLDER}; tools return pictures only")
         if self.text.count(IMAGE_PLACEHOLDER) != len(self.images):
             raise ValueError(
                 f"a tool's text has {self.text.count(IMAGE_PLACEHOLDER)} {IMAGE_PLACEHOLDER} placeholders for "

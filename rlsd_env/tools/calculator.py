@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from fractions import Fraction
 from typing import Any, ClassVar
 
+from rlsd_env.task import without_placeholders
 from rlsd_env.tools.base import Seen, Tool, ToolError, ToolResult, required
 from verifiers.expressions.approximate import Approximation, context, is_real
 from verifiers.expressions.errors import NoValueError, ParseError, TooLargeError, UndecidedError
@@ -41,7 +42,7 @@ class Calculator(Tool):
             if names := sorted(free_symbols(tree)):
                 raise ToolError(f"{expression}: {', '.join(names)} has no value; only numbers can be computed")
             with limited():
-                return ToolResult(f"{expression} {_value(tree)}")
+                return ToolResult(f"{without_placeholders(expression)} {_value(tree)}")
         except ParseError as error:
             raise ToolError(f"{expression}: cannot be read ({error})") from error
         except UndecidedError as error:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from rlsd_env.errors import ConfigurationError
-from rlsd_env.task import IMAGE_PLACEHOLDER, Image
+from rlsd_env.task import Image, without_placeholders
 from rlsd_env.tools.base import Seen, Tool, ToolError, ToolResult
 from rlsd_env.tools.registry import find
 
@@ -80,8 +80,7 @@ class ToolBox:
                 tool, arguments = self._read(call)
                 result = tool(arguments, Seen((*seen, *images)))
             except ToolError as error:
-                # A message may quote the student: it must not bring a placeholder along.
-                texts.append(f"Error: {error}".replace(IMAGE_PLACEHOLDER, "[image]"))
+                texts.append(f"Error: {without_placeholders(str(error))}")  # it may quote the student
                 if number >= MOST_CALLS:
                     break
             else:

@@ -65,7 +65,10 @@ def test_seed_and_options_choose_the_task():
     ("options", "message"),
     [
         ({"task": 3}, "unknown reset option 'task'; did you mean 'task_id'"),
-        ({"task_index": -1}, "must be 0 to"),
+        ({"task_index": -1}, "a whole number from 0 to"),
+        ({"task_index": [0]}, "a whole number from 0 to"),
+        ({"task_index": True}, "a whole number from 0 to"),
+        ({"task_id": 5}, "an id is a text; write '5'"),
         ({"task_id": "shape_count-d3-1"}, "ids here are shape_count-d2-N"),
         ({"task_id": "shape_count-d2-1", "task_index": 1}, "give one"),
     ],

@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rlsd_env import Action, ConfigurationError
+from verifiers import Status, Verdict, Verifier
 
 ID = "rlsd/ShapeCount-v0"
 WRONG = "<answer> 99 </answer>"
@@ -116,13 +117,43 @@ def test_the_token_budget_truncates():
     assert (reward, terminated, truncated) == (0.0, False, True)
     env.reset(seed=5)
     env.step(Action(WRONG, tokens=9))
-    _, reward, terminated, truncated, _ = env.step(Action(right, tokens=40))  # it is there, so it counts
+    _, reward, terminated, truncated, _ = env.step(Action(right, tokens=1))  # within the budget, so it counts
     assert (reward, terminated, truncated) == (1.0, True, False)
 
 
-def test_a_plain_string_is_counted_in_words_and_marks():
-    env, _ = made(max_turns=5, feedback="outcome", token_budget=15)
-    assert env.step(WRONG)[3] is False  # < answer > 99 < / answer >: 8
+@pytest.mark.parametrize("options", [{}, {"max_turns": 4, "feedback": "outcome"}])
+def test_what_goes_beyond_the_budget_is_not_graded(options):
+    env, right = made(token_budget=10, **options)
+    _, reward, terminated, truncated, info = env.step(Action(right, tokens=11))
+    assert (reward, terminated, truncated) == (0.0, False, True)
+    assert info["verdict"].status == "no_answer"
+
+
+def test_tool_calls_earn_nothing_even_where_the_verifier_pays_for_nothing():
+    env, _ = made(max_turns=2, tools=["crop"], verifier=f"{__name__}:Generous")
+    env.step(CROP)
+    assert env.step(CROP)[1:4] == (0.0, False, True)
+
+
+class Generous(Verifier):
+    """Pays for everything, as official rules pay some empty responses."""
+
+    def verify(self, response, reference):
+        return Verdict(1.0, True, response, Status.OK)
+
+
+def test_a_retry_may_pay_less():
+    env, right = made(max_turns=4, feedback="outcome", retry_discount=0.5)
+    env.step(WRONG)
+    env.step(WRONG)
+    assert env.step(right)[1] == 0.25
+    env.reset(seed=5)
+    assert env.step(right)[1] == 1.0
+
+
+def test_the_tokens_of_a_plain_string_are_estimated():
+    env, _ = made(max_turns=5, feedback="outcome", token_budget=20)
+    assert env.step(WRONG)[3] is False  # < answ er > 99 < / answ er >: 10
     assert env.step(WRONG)[3] is True
 
 
@@ -138,10 +169,11 @@ def test_members_of_a_group_end_at_different_steps():
         venv.step([WRONG] * 4)
     _, rewards, terminated, _, infos = venv.step([None, rights[1], WRONG, None])
     assert rewards.tolist() == [0, 1, 0, 0]
-    assert terminated.tolist() == [True, True, False, True]
+    assert terminated.tolist() == [False, True, False, False]
+    assert venv.over.tolist() == [True, True, False, True]
     assert infos["_verdict"].all()
     observations, rewards, terminated, truncated, _ = venv.step([None, None, WRONG, None])
-    assert terminated.all()
+    assert venv.over.all()
     assert not truncated.any()
     assert observations["turn"].tolist() == [1, 2, 3, 1]
     with pytest.raises(ResetNeeded):
@@ -184,12 +216,16 @@ def test_a_group_is_the_same_as_single_environments(actions, max_turns, feedback
         ({"max_turns": 0}, "max_turns is 0"),
         ({"max_turns": 3}, "further turns need feedback or tools"),
         ({"feedback": "outcome"}, "need at least 2 turns"),
-        ({"tools": "crop", "max_turns": 2}, r"it must be a list, e.g. \['crop'\]"),
+        ({"tools": "crop", "max_turns": 2}, r"it must be a list such as \['crop'\]"),
         ({"tools": ["corp"], "max_turns": 2}, "did you mean 'crop'"),
         ({"feedback": "outcomes", "max_turns": 2}, "did you mean 'outcome'"),
         ({"token_budget": 1.5}, "token_budget is 1.5"),
         ({"prompt": "{{ question"}, "prompt template, line 1"),
         ({"grading_workers": -1}, "grading_workers is -1"),
+        ({"max_turns": True}, "max_turns is True"),
+        ({"tools": None}, "tools is None"),
+        ({"expose_privileged": "no"}, "expose_privileged is 'no'"),
+        ({"retry_discount": 0}, "retry_discount is 0"),
     ],
 )
 def test_unusable_options_are_refused(options, part):
@@ -203,6 +239,40 @@ def test_gymnasiums_checker_accepts_several_turns(render_mode):
         warnings.simplefilter("error")
         options = {"max_turns": 3, "feedback": "verifier", "tools": ["crop"], "render_mode": render_mode}
         check_env(gymnasium.make(ID, **options).unwrapped)
+
+
+def test_a_wrapper_counts_each_attempt_once():
+    venv = gymnasium.make_vec(ID, num_envs=2, group_size=2, max_turns=3, feedback="outcome", expose_privileged=True)
+    wrapped = gymnasium.wrappers.vector.RecordEpisodeStatistics(venv)
+    wrapped.reset(seed=3)
+    right = f"<answer> {venv.privileged[0].reference.answer} </answer>"
+    wrapped.step([right, WRONG])
+    wrapped.step([None, right])
+    assert wrapped.episode_count == 2
+    assert list(wrapped.return_queue) == [1, 1]
+
+
+def test_a_hostile_completion_makes_no_endless_picture():
+    env, _ = made(render_mode="rgb_array")
+    env.step("\n" * 20_000 + "x" * 100_000)
+    assert env.render().shape[0] < 8_000
+
+
+def test_a_quoted_placeholder_announces_no_picture():
+    env, _ = made(max_turns=3, tools=["crop", "calculator"])
+    for name in ("<video>", "<image>"):
+        observation, *_ = env.step(call(name))
+        assert "<" not in observation["feedback"]
+        env.reset(seed=5)
+        observation, *_ = env.step(call("crop", image=1, box=name))
+        assert "<" not in observation["feedback"]
+        env.reset(seed=5)
+
+
+def test_public_facts_cannot_be_changed():
+    env, _ = made()
+    with pytest.raises(TypeError, match="cannot be changed"):
+        env.reset(seed=5)[1]["task"].metadata["difficulty"] = 9
 
 
 def test_rendering_shows_the_turns():

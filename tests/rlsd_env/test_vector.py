@@ -74,7 +74,7 @@ def test_sizes_that_do_not_fit_are_named():
     env.reset(seed=0)
     with pytest.raises(ValueError, match="5 actions for 6 environments"):
         env.step(["x"] * 5)
-    with pytest.raises(ConfigurationError, match="name 3 tasks; there are 2 groups"):
+    with pytest.raises(ConfigurationError, match="there are 2 groups: give a list of 2"):
         env.reset(options={"task_index": [1, 2, 3]})
 
 
