@@ -96,6 +96,10 @@ class EnvConfig:
             compiled(template_of(self.prompt))
 
 
+OPTIONS = (*(field.name for field in dataclasses.fields(EnvConfig)), "render_mode", "group_size")
+"""Every argument of an environment that is not its source's."""
+
+
 def split_options(options: Mapping[str, Any]) -> tuple[EnvConfig, dict[str, Any]]:
     """Split keyword arguments into the environment's own and those of its source."""
     own = {field.name for field in dataclasses.fields(EnvConfig)}
@@ -146,7 +150,7 @@ class Desk:
                 raise ConfigurationError(f"{sorted(source_kwargs)}: a source that is made already takes no options")
             self.source = source
         else:
-            self.source = load_source(source, source_kwargs)
+            self.source = load_source(source, source_kwargs, also=OPTIONS)
         self.verifier = self._make_verifier()
         self.answer_format = config.answer_format or self.source.answer_format
         self.template = self.source.template if config.prompt is None else template_of(config.prompt)

@@ -6,14 +6,17 @@ import abc
 import functools
 import inspect
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, ClassVar
 
 from rlsd_env.errors import ConfigurationError, one_of
 from rlsd_env.plugins import resolve
 from rlsd_env.prompts import PLAIN
+from rlsd_env.sources.files import state
 from rlsd_env.task import Item, Privileged
 
 FOLDS = ("all", "train", "heldout")
+_LOCAL = ("path", "mapping")  # arguments that name a file or a folder of the user's
 
 
 class TaskSource(abc.ABC):
@@ -92,12 +95,15 @@ def _load(spec: str, frozen: tuple[tuple[str, Any], ...], _key: Any) -> TaskSour
     return resolve(spec)(**dict(frozen))
 
 
-def load_source(spec: str, kwargs: Mapping[str, Any]) -> TaskSource:
+def load_source(spec: str, kwargs: Mapping[str, Any], also: Sequence[str] = ()) -> TaskSource:
     """Return the source that `spec` names, made with `kwargs`; each is made once per process.
+
+    One is made anew when the files that its `path` or `mapping` names have changed.
 
     Args:
         spec: "package.module:Name" of a `TaskSource`.
         kwargs: the source's own arguments.
+        also: what else may be given where these arguments came from, for the message on an unknown one.
 
     Raises:
         ConfigurationError: an argument is unknown to the source (the message lists the known ones), or the
@@ -107,9 +113,10 @@ def load_source(spec: str, kwargs: Mapping[str, Any]) -> TaskSource:
     known = parameters(spec)
     for name in kwargs:
         if name not in known:
-            raise ConfigurationError(one_of(f"option of {spec.rpartition(':')[2]}", name, known))
+            raise ConfigurationError(one_of(f"option of {spec.rpartition(':')[2]}", name, (*known, *also)))
     frozen = _freeze(kwargs)
-    source = _load(spec, frozen, tuple(type(value) for _, value in frozen))
+    local = tuple(state(Path(kwargs[name])) for name in _LOCAL if isinstance(kwargs.get(name), str))
+    source = _load(spec, frozen, (*(type(value) for _, value in frozen), local))
     if not isinstance(source, TaskSource):
         raise ConfigurationError(f"{spec!r} made a {type(source).__name__}; it must be a TaskSource")
     return source

@@ -6,7 +6,7 @@ import abc
 import dataclasses
 import warnings
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -16,6 +16,7 @@ from rlsd_env.sources.cache import ItemCache
 from rlsd_env.sources.opening import Origin, open_tables
 from rlsd_env.sources.pictures import Picture
 from rlsd_env.sources.record import Record
+from rlsd_env.sources.tables import MissingColumnError
 from rlsd_env.sources.task_index import TaskIndex
 from rlsd_env.task import IMAGE_PLACEHOLDER, Item, Privileged, Task
 
@@ -35,8 +36,9 @@ class DataSource(TaskSource):
             None: the hub, through the library `datasets` and its cache.
         split: one of `splits`; None: the first.
         revision: a branch, tag or commit on the hub; None: the latest.
-        skip_broken: leave rows out that cannot be converted or whose pictures cannot be opened. All rows are
-            looked through at once; a warning counts them, `skipped` tells why.
+        skip_broken: leave rows out that cannot be read (such as a line that is not JSON) or converted, or whose
+            pictures cannot be opened. All rows are looked through at once; a warning counts them, `skipped` tells
+            why. Two rows of one id and a row without one are refused all the same.
         max_pixels: larger pictures are scaled down to so many pixels.
         images: "required", or "absent" for a copy without pictures, to check texts and golds only: each picture is
             then written as "[image]".
@@ -52,11 +54,13 @@ class DataSource(TaskSource):
         group_columns: columns in which rows that belong together agree; a fold keeps such a group whole. Empty:
             rows are independent.
         filter_columns: further columns that `leave_out` reads.
+        column_advice: what to do about a column that is not there, for messages.
         licence: the licence of the data.
         train_allowed: whether the data's terms allow training.
         gated: whether the hub asks to accept terms before it hands the data out.
         revision: of an instance, the exact content: a commit of the hub or a fingerprint of the files.
-        skipped: the ids of broken rows that were skipped, with what is wrong.
+        skipped: the ids of broken rows that were skipped, with what is wrong; of a row that cannot be read, its
+            place instead, e.g. "train.jsonl, line 3".
         left_out: how many rows `leave_out` refused, by reason.
 
     Raises:
@@ -73,6 +77,7 @@ class DataSource(TaskSource):
     id_column: ClassVar[str | tuple[str, ...]] = "id"
     group_columns: ClassVar[tuple[str, ...]] = ()
     filter_columns: ClassVar[tuple[str, ...]] = ()
+    column_advice: ClassVar[str] = "Rename its columns to the data set's own, or download it again"
     licence: ClassVar[str]
     train_allowed: ClassVar[bool] = True
     gated: ClassVar[bool] = False
@@ -103,11 +108,12 @@ class DataSource(TaskSource):
         self.skipped: dict[str, str] = {}
         self.left_out: Counter[str] = Counter()
         self._cache = ItemCache(self._load)
-        self._index = self._scan()
+        self._index = self._scan(skip_broken)
         if skip_broken:
             self._skip_broken()
         if not self._index:
-            raise DataError(f"{self._table.label} holds no usable rows; {self._origin_hint()}")
+            reason = next(iter(self.skipped.values()), self._origin_hint())
+            raise DataError(f"{self._table.label} holds no usable rows; {reason}")
 
     # what a subclass defines
 
@@ -202,7 +208,7 @@ class DataSource(TaskSource):
         return split
 
     def _origin_hint(self) -> str:
-        return Origin(self.hub_id, self.config, self.split, None, None, self.gated).download
+        return Origin(self.hub_id, self.config, self.split, None, None, self.gated).download or "write some into it"
 
     @property
     def _id_columns(self) -> tuple[str, ...]:
@@ -213,13 +219,18 @@ class DataSource(TaskSource):
             return f"{self.split}-{number}"
         return "/".join(str(cells[column]) for column in self._id_columns)
 
-    def _scan(self) -> TaskIndex:
+    def _scan(self, skip_broken: bool) -> TaskIndex:
         """Read ids and groups of all rows, once, and nothing of their images."""
         id_columns = tuple(filter(None, self._id_columns))
         wanted = {*id_columns, *self.group_columns, *self.filter_columns}
         required = tuple(dict.fromkeys((*id_columns, *self.group_columns, *self.columns)))
         index, seen = TaskIndex(), dict[str, int]()
-        for number, cells in enumerate(self._table.cells(tuple(wanted), required)):
+        for number, cells in enumerate(self._cells(tuple(wanted), required)):
+            if isinstance(cells, DataError):
+                if not skip_broken:
+                    raise cells
+                self.skipped[self._table.where(number)] = str(cells)
+                continue
             if any(cells[column] in (None, "") for column in id_columns):
                 raise DataError(f"{self._table.where(number)}: column {self.id_column!r} is empty; give the row an id")
             if (task_id := self._id(cells, number)) in seen:
@@ -234,7 +245,19 @@ class DataSource(TaskSource):
                 index.add(number, task_id, "/".join(str(cells[column]) for column in self.group_columns) or task_id)
         return index
 
+    def _cells(self, columns: Sequence[str], required: Sequence[str]) -> Iterator[dict[str, Any] | DataError]:
+        """Read columns of all rows; where one is missing the error says what to do."""
+        try:
+            for cells in self._table.cells(columns, required):
+                yield self._advised(cells) if isinstance(cells, MissingColumnError) else cells
+        except MissingColumnError as error:
+            raise self._advised(error) from error
+
+    def _advised(self, error: MissingColumnError) -> DataError:
+        return DataError(f"{error}. {self.column_advice}")
+
     def _skip_broken(self) -> None:
+        total = len(self._index) + len(self.skipped)
         for number, task_id in enumerate(self._index.ids):
             try:
                 for picture in self.record(number).pictures:
@@ -243,7 +266,7 @@ class DataSource(TaskSource):
                 self.skipped[task_id] = str(error)
         if self.skipped:
             warnings.warn(
-                f"{self._table.label}: {len(self.skipped)} of {len(self)} rows are broken and skipped, e.g. "
+                f"{self._table.label}: {len(self.skipped)} of {total} rows are broken and skipped, e.g. "
                 f"{', '.join(list(self.skipped)[:5])}; source.skipped says why",
                 stacklevel=3,
             )

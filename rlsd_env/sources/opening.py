@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Sequence
+import contextlib
+import itertools
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rlsd_env.errors import ConfigurationError, DataError
+from rlsd_env.sources.files import SUFFIXES, fingerprint, tables
 from rlsd_env.sources.tables import ArrowTable, JsonArray, JsonLines, Table, Tables
 
 if TYPE_CHECKING:
     import datasets
 
-SUFFIXES = (".jsonl", ".jsonl.gz", ".json", ".parquet", ".csv")
-"""The files that can be opened."""
-_WHOLE_BYTES = 256 * 2**20  # files up to this size are hashed whole
-_END_BYTES = 2**20  # of larger ones both ends are
+_HUB_TIMEOUT = 10.0  # seconds in which the hub must have said anything at all
+_IMAGES = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff")
+_NAMED = 5  # files that a message names
+_LOOKED_THROUGH = 10_000  # files among which images are looked for, for a message
 
 
 @dataclass(frozen=True)
@@ -25,7 +28,7 @@ class Origin:
     """Where a split comes from.
 
     Attributes:
-        hub_id: the data set's name on the hub.
+        hub_id: the data set's name on the hub; "": it is nowhere but at `path`.
         config: its configuration, None for the only one.
         split: the split's name.
         path: a local copy: a folder or a file; None: the hub, or the library's cache of it.
@@ -48,7 +51,9 @@ class Origin:
 
     @property
     def download(self) -> str:
-        """How to get a local copy, in words for messages."""
+        """How to get a local copy, in words for messages; "" where there is nothing to copy."""
+        if not self.hub_id:
+            return ""
         terms = (
             f"accept the terms on the page of {self.hub_id} on the Hugging Face hub, log in with `hf auth login`, then "
             if self.gated
@@ -79,7 +84,7 @@ def _files(origin: Origin) -> tuple[Path, ...]:
     if origin.path.is_file():
         return (origin.path,)
     if not origin.path.is_dir():
-        raise ConfigurationError(f"path {str(origin.path)!r} does not exist; {origin.download}")
+        raise ConfigurationError(f"path {str(origin.path)!r} does not exist; {origin.download or 'correct it'}")
     for folder in _folders(origin.path, origin.config):
         for suffix in SUFFIXES:
             if (file := folder / f"{origin.split}{suffix}").is_file():
@@ -111,9 +116,12 @@ def _prepared(builder: str, files: Sequence[Path], label: str) -> datasets.Datas
     import datasets
 
     try:
-        return datasets.load_dataset(builder, data_files=[str(file) for file in files], split="train")
+        with _quiet():
+            return datasets.load_dataset(builder, data_files=[str(file) for file in files], split="train")
     except (datasets.exceptions.DatasetsError, OSError, ValueError) as error:
-        raise DataError(f"{label}: not a readable {builder} file ({_cause(error)}); download it again") from error
+        raise DataError(
+            f"{label}: not a readable {builder} file ({_cause(error)}); correct it or download it again"
+        ) from error
 
 
 def _open_by_library(origin: Origin) -> Table:
@@ -124,36 +132,117 @@ def _open_folder(origin: Origin, folder: Path) -> Table:
     """Open what a README or the library's own file patterns describe, or what `save_to_disk` left."""
     import datasets
 
+    if not _names_split(folder, origin.split):
+        raise ConfigurationError(_nothing_there(origin, folder))
     try:
         if (folder / "dataset_dict.json").is_file():
             folder = folder / origin.split
-        if (folder / "state.json").is_file():
-            data = datasets.load_from_disk(str(folder))
-        else:
-            data = datasets.load_dataset(str(folder), origin.config, split=origin.split)
+        with _quiet():
+            if (folder / "state.json").is_file():
+                data = datasets.load_from_disk(str(folder))
+            else:
+                data = datasets.load_dataset(str(folder), origin.config, split=origin.split)
     except (datasets.exceptions.DatasetsError, OSError, ValueError) as error:
-        names = ", ".join(f"{origin.split}{suffix}" for suffix in SUFFIXES)
-        raise ConfigurationError(
-            f"path {str(origin.path)!r} does not hold the split {origin.split!r} of {origin.label}: none of {names}, "
-            f"nor the hub's layout ({_cause(error)}). To get a copy {origin.download}"
-        ) from error
+        raise ConfigurationError(f"{_nothing_there(origin, folder)} ({_cause(error)})") from error
     files = sorted(file for file in folder.rglob("*") if file.suffix in (".parquet", ".arrow", ".json", ".jsonl"))
     return ArrowTable(data, f"{folder} {origin.split}", fingerprint(files))
+
+
+def _names_split(folder: Path, split: str) -> bool:
+    """Whether the library can tell a split in a folder: it would take any file for a row of "train" otherwise."""
+    from datasets.data_files import SPLIT_KEYWORDS
+
+    if any((folder / name).is_file() for name in ("dataset_dict.json", "state.json")):
+        return True
+    card = folder / "README.md"
+    if card.is_file() and re.search("^configs:", card.read_text(encoding="utf-8", errors="replace"), re.MULTILINE):
+        return True
+    words = "|".join(map(re.escape, SPLIT_KEYWORDS.get(split, [split])))
+    in_path = re.compile(rf"(?:^|[-._ 0-9/])(?:{words})(?:[-._ 0-9/])")
+    return any(in_path.search(file.relative_to(folder).as_posix()) for file in tables(folder))
+
+
+def _nothing_there(origin: Origin, folder: Path) -> str:
+    """Say what was looked for in a folder, and what there is."""
+    suffixes = f"{origin.split}{', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]}"
+    found = [file.relative_to(folder).as_posix() for file in tables(folder)]
+    if found:
+        holds = f"it has {', '.join(found[:_NAMED])}{', ..' * (len(found) > _NAMED)}"
+        if origin.config is None:
+            holds += ": pass that file" if len(found) == 1 else ": pass one of them"
+    elif any(file.suffix.lower() in _IMAGES for file in itertools.islice(folder.rglob("*"), _LOOKED_THROUGH)):
+        holds = "it has images only: put a table of questions and answers beside them"
+    else:
+        holds = "there is no table in it"
+    data_set = " ".join(filter(None, (origin.hub_id, origin.config)))
+    return (
+        f"path {str(folder)!r} does not hold the split {origin.split!r}{f' of {data_set}' if data_set else ''}: "
+        f"no {suffixes}, nor the hub's layout (e.g. data/{origin.split}-00000-of-00001.parquet); {holds}"
+        f"{f'. To get a copy {origin.download}' if origin.hub_id else ''}"
+    )
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep the library's progress bars away: for local files they say nothing."""
+    import datasets
+
+    shown = datasets.is_progress_bar_enabled()
+    datasets.disable_progress_bars()
+    try:
+        yield
+    finally:
+        if shown:
+            datasets.enable_progress_bars()
 
 
 def _open_hub(origin: Origin) -> Table:
     import datasets
 
+    silence = _hub_silence()
     try:
-        builder = datasets.load_dataset_builder(origin.hub_id, origin.config, revision=origin.revision)
-        builder.download_and_prepare()
+        with _offline() if silence else contextlib.nullcontext():
+            builder = datasets.load_dataset_builder(origin.hub_id, origin.config, revision=origin.revision)
+            builder.download_and_prepare()
         data = builder.as_dataset(split=origin.split)
     except (datasets.exceptions.DatasetsError, OSError, ValueError) as error:
         raise ConfigurationError(
             f"{origin.label} is neither in the cache of the library `datasets` nor to be had from the hub "
-            f"({_cause(error)}). To get a copy {origin.download}"
+            f"({_cause(silence or error)}). To get a copy {origin.download}"
         ) from error
     return ArrowTable(data, origin.label, str(builder.hash))
+
+
+def _hub_silence() -> Exception | None:
+    """Ask the hub for anything once: the libraries try six times before they say that it cannot be reached."""
+    import datasets
+    from huggingface_hub import constants
+    from huggingface_hub.utils import get_session
+
+    if constants.HF_HUB_OFFLINE or datasets.config.HF_HUB_OFFLINE:
+        return None
+    try:
+        get_session().head(datasets.config.HF_ENDPOINT, timeout=_HUB_TIMEOUT)
+    except Exception as error:  # whichever client of HTTP the library's version uses
+        return error
+    return None
+
+
+@contextlib.contextmanager
+def _offline() -> Iterator[None]:
+    """Have the libraries look into their caches only."""
+    import datasets
+    from huggingface_hub import constants
+
+    modules: tuple[Any, ...] = (datasets.config, constants)
+    before = [module.HF_HUB_OFFLINE for module in modules]
+    try:
+        for module in modules:
+            module.HF_HUB_OFFLINE = True
+        yield
+    finally:
+        for module, value in zip(modules, before):
+            module.HF_HUB_OFFLINE = value
 
 
 def _cause(error: BaseException) -> str:
@@ -161,18 +250,3 @@ def _cause(error: BaseException) -> str:
     while (inner := error.__cause__) is not None:
         error = inner
     return f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0][:300]}"
-
-
-def fingerprint(files: Sequence[Path]) -> str:
-    """Name the content of files by a hash of their sizes and bytes; of files above 256 MiB, of both ends."""
-    digest = hashlib.sha256()
-    for file in files:
-        size = file.stat().st_size
-        digest.update(str(size).encode())
-        with file.open("rb") as stream:
-            if size > _WHOLE_BYTES:
-                digest.update(stream.read(_END_BYTES))
-                stream.seek(-_END_BYTES, 2)
-            while block := stream.read(_END_BYTES):
-                digest.update(block)
-    return digest.hexdigest()[:16]

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import itertools
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from rlsd_env.errors import ConfigurationError, one_of
+from rlsd_env.prompts import choice_letter
 from rlsd_env.sources.dataset import DataSource
 from rlsd_env.sources.record import Record
 from rlsd_env.sources.rows import facts, gradable, listed, pictures, placed, text, without_labels
+from rlsd_env.sources.task_index import TaskIndex
 from rlsd_env.task import IMAGE_PLACEHOLDER
 from verifiers import AnswerKind, Reference
 
 Names = str | Sequence[str]
 SINGLE = ("question", "answer", "solution", "trace", "id", "kind", "unit", "precision")
 SEVERAL = ("images", "choices")
-MAPPING: dict[str, type] = {"columns": dict, "metadata": list, "licence": str, "train_allowed": bool}
+NEEDED = ("question", "answer")
+ANSWERS = ("auto", "letter", "text")
+"""How an answer among choices is read. `auto`: either way, but a letter that is another option's text is refused."""
+MAPPING: dict[str, type] = {"columns": dict, "metadata": list, "answers": str, "licence": str, "train_allowed": bool}
 """What a mapping file may hold."""
 
 
@@ -31,7 +37,7 @@ class OwnTable(DataSource):
             "rlsd/Table-v0",
             path="my.parquet",
             columns={
-                "question": "prompt",               # needed
+                "question": "prompt",               # needed; "question" where left out
                 "answer": "gold",                   # needed: the answer, or for choices a letter or an option's text
                 "images": ["picture", "detail"],    # one column (an image or a list), or several columns
                 "choices": "options",               # a list, a list written as JSON or Python, or several columns
@@ -43,6 +49,8 @@ class OwnTable(DataSource):
             },
             metadata=["subject"],
         )
+
+    A table whose columns have these names already, such as question, answer and choices, needs no `columns`.
 
     The same in a file, `mapping="table.toml"`:
 
@@ -75,12 +83,15 @@ class OwnTable(DataSource):
     ## Arguments
     `path`: a file (.parquet, .jsonl, .jsonl.gz, .json, .csv) or a folder; image paths in it are relative to the
     folder. `hub_id`, `config`, `revision`: a data set of the hub instead. `split`: "train", or another name.
-    `columns`, `metadata`: as above. `mapping`: a TOML file with both. `licence`, `train_allowed`: what the tasks
-    say of themselves. Further those of `DataSource`.
+    `columns`, `metadata`: as above. `answers`: what an answer among choices is, "letter" or "text" (of an option);
+    "auto": either, and a row in which both readings differ is refused. `mapping`: a TOML file with all three.
+    `licence`, `train_allowed`: what the tasks say of themselves. Further those of `DataSource`.
 
     ## Version History
     v0: first version.
     """
+
+    column_advice: ClassVar[str] = "Correct `columns`, `metadata` or `mapping`"
 
     def __init__(
         self,
@@ -97,30 +108,39 @@ class OwnTable(DataSource):
         skip_broken: bool = False,
         max_pixels: int | None = None,
         images: str = "required",
+        answers: str = "auto",
     ) -> None:
         if (path is None) == (hub_id is None):
             raise ConfigurationError("a table needs path=FILE_OR_FOLDER or hub_id=NAME, and not both")
         if mapping is not None:
-            if columns is not None or metadata:
-                raise ConfigurationError("mapping is given, and columns or metadata too; give one of the two")
+            if columns is not None or metadata or answers != "auto":
+                raise ConfigurationError("mapping is given, and columns, metadata or answers too; give one of the two")
             read = _read_mapping(Path(mapping))
-            columns, metadata = read.get("columns"), read.get("metadata", ())
+            columns, metadata, answers = read.get("columns"), read.get("metadata", ()), read.get("answers", answers)
             licence, train_allowed = read.get("licence", licence), read.get("train_allowed", train_allowed)
         if isinstance(metadata, str):
             raise ConfigurationError(f"metadata is {metadata!r}; it must be a list of columns")
         if path is not None and not Path(path).exists():
             raise ConfigurationError(f"path {path!r} does not exist; it must be a file or a folder")
+        if answers not in ANSWERS:
+            raise ConfigurationError(one_of("value of answers", answers, ANSWERS))
         self.roles = _roles(columns)
-        self.metadata_columns = tuple(metadata)
-        named = [name for names in self.roles.values() for name in names]
+        self.metadata_columns, self.answers = tuple(metadata), answers
         # for every other data set these belong to the class; here a table is described by its arguments
-        self.hub_id = hub_id or str(path)  # type: ignore[misc]
+        self.hub_id = hub_id or ""  # type: ignore[misc]
         self.config = config  # type: ignore[misc]
         self.splits = (split,)  # type: ignore[misc]
-        self.columns = (*named, *self.metadata_columns)  # type: ignore[misc]
-        self.id_column = self.roles["id"][0] if "id" in self.roles else ""  # type: ignore[misc]
         self.licence, self.train_allowed = licence, train_allowed  # type: ignore[misc]
         super().__init__(path, split, revision, skip_broken, max_pixels, images)
+
+    def _scan(self, skip_broken: bool) -> TaskIndex:
+        """Read ids, once it is known which column is what."""
+        if len(self._table):
+            self.roles = _completed(self.roles, self._table.names())
+        named = [name for names in self.roles.values() for name in names]
+        self.columns = (*named, *self.metadata_columns)  # type: ignore[misc]
+        self.id_column = self.roles["id"][0] if "id" in self.roles else ""  # type: ignore[misc]
+        return super()._scan(skip_broken)
 
     def convert(self, row: dict[str, Any]) -> Record:
         """Turn one row into a record.
@@ -141,7 +161,7 @@ class OwnTable(DataSource):
             question=question,
             reference=gradable(
                 Reference(
-                    text(row, self.roles["answer"][0]).strip(),
+                    self._choice(row, choices) if choices and kind == AnswerKind.CHOICE else self._answer(row),
                     kind=kind,
                     choices=choices,
                     precision=None if precision is None else int(precision),
@@ -171,6 +191,33 @@ class OwnTable(DataSource):
         if value not in tuple(AnswerKind):
             raise ValueError(one_of("kind of answer", value, map(str, AnswerKind)))
         return AnswerKind(value)
+
+    def _answer(self, row: dict[str, Any]) -> str:
+        return text(row, self.roles["answer"][0]).strip()
+
+    def _choice(self, row: dict[str, Any], choices: tuple[str, ...]) -> str:
+        """Read the answer of a multiple-choice row, as a letter where its column says letter or text."""
+        answer = self._answer(row)
+        letters = [choice_letter(index) for index in range(len(choices))]
+        letter = answer.strip("().").upper()
+        options = [choice.strip() for choice in choices]
+        exact = [option == answer for option in options]
+        same = exact if any(exact) else [option.casefold() == answer.casefold() for option in options]
+        texts = list(itertools.compress(letters, same))
+        if self.answers == "letter":
+            if letter not in letters:
+                raise ValueError(f"the answer {answer!r} is not the letter of one of the {len(choices)} choices")
+            return letter
+        if self.answers == "text":
+            if len(texts) != 1:
+                raise ValueError(f"the answer {answer!r} is the text of {len(texts)} of the choices {options}")
+            return texts[0]
+        if letter in letters and texts and letter not in texts:
+            raise ValueError(
+                f"the answer {answer!r} is the letter of one option and the text of another ({texts[0]}); pass "
+                'answers="letter" or answers="text" (also a key of a mapping file) to say which is meant'
+            )
+        return answer
 
     def _metadata(self, row: dict[str, Any]) -> dict[str, object]:
         metadata = facts(row, self.metadata_columns)
@@ -209,10 +256,20 @@ def _roles(columns: Mapping[str, Names] | Iterable[tuple[str, Names]] | None) ->
         if role in SINGLE and len(several) > 1:
             raise ConfigurationError(f"columns[{role!r}] names {len(several)} columns; only images and choices may")
         roles[role] = several
-    for role in ("question", "answer"):
-        if role not in roles:
-            raise ConfigurationError(f'columns has no {role!r}; say which column it is: columns={{"{role}": NAME, ..}}')
     return roles
+
+
+def _completed(roles: Mapping[str, tuple[str, ...]], names: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """Add the columns that are called what they are: all where no column is named, else question and answer."""
+    own = NEEDED if roles else (*SINGLE, *SEVERAL)
+    complete = {**{role: (role,) for role in own if role in names}, **roles}
+    for role in NEEDED:
+        if role not in complete:
+            raise ConfigurationError(
+                f"columns has no {role!r}, and no column is called so (the table has {', '.join(names)}); say which "
+                f'one it is: columns={{"{role}": NAME, ..}}'
+            )
+    return complete
 
 
 def _read_mapping(file: Path) -> dict[str, Any]:

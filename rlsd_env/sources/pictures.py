@@ -24,6 +24,7 @@ FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM")
 """What is decoded; Pillow's further readers, some of which start other programs, are never called."""
 
 _SIDEWAYS = (5, 6, 7, 8)  # EXIF orientations that exchange width and height
+_REPLACE = "replace it, or pass skip_broken=True to leave such rows out"
 _WITH_ALPHA = ("RGBA", "LA", "PA", "RGBa", "La")
 
 
@@ -34,6 +35,7 @@ class Picture:
     Attributes:
         data: the compressed image; None where it is a file.
         path: the file; None where the bytes are here.
+        folder: the folder that paths of images are relative to; None where the bytes are here.
         name: what an error message calls the image, e.g. "images/7.png".
         where: what an error message calls its row, e.g. "test.jsonl, line 3 (id 4)".
 
@@ -41,6 +43,7 @@ class Picture:
 
     data: bytes | None = None
     path: Path | None = None
+    folder: Path | None = None
     name: str = "image"
     where: str = ""
 
@@ -62,7 +65,7 @@ class Picture:
                 f"image path {name!r} lies outside {folder}; image paths must stay inside the data set's folder "
                 "(copy linked pictures into it)"
             )
-        return cls(path=path, name=name)
+        return cls(path=path, folder=folder, name=name)
 
     def __repr__(self) -> str:
         return f"Picture({self.name!r})"
@@ -124,17 +127,19 @@ class Picture:
         if isinstance(error, DataError):
             return DataError(f"{start}image {self.name!r} {error}")
         if isinstance(error, FileNotFoundError):
-            return DataError(f"{start}image {self.name!r} is missing; download the data set's images again")
+            return DataError(
+                f"{start}image {self.name!r} is missing; images are looked for relative to {self.folder}: put it there "
+                'or correct its path, or pass skip_broken=True to leave such rows out, or images="absent" to read '
+                "texts only"
+            )
         if isinstance(error, (PILImage.DecompressionBombError, PILImage.DecompressionBombWarning)):
             return DataError(
                 f"{start}image {self.name!r} is a decompression bomb or far too large ({error}); at most "
                 f"{MAX_PIXELS:,} pixels are decoded: shrink it"
             )
         if isinstance(error, UnidentifiedImageError):
-            return DataError(f"{start}image {self.name!r} is none of {', '.join(FORMATS)}; download it again")
-        return DataError(
-            f"{start}image {self.name!r} cannot be read ({type(error).__name__}: {error}); download it again"
-        )
+            return DataError(f"{start}image {self.name!r} is none of {', '.join(FORMATS)}; {_REPLACE}")
+        return DataError(f"{start}image {self.name!r} cannot be read ({type(error).__name__}: {error}); {_REPLACE}")
 
 
 def _is_sideways(image: PILImage.Image) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import abc
 import bisect
+import contextlib
 import gzip
 import json
 import mmap
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
     import pyarrow
 
 _BATCH = 4096
+
+
+class MissingColumnError(DataError):
+    """A row or a table has not all columns that it must have; what to do about it is the caller's to say."""
 
 
 class Table(abc.ABC):
@@ -44,15 +49,21 @@ class Table(abc.ABC):
         """Read a whole row, images undecoded."""
 
     @abc.abstractmethod
-    def cells(self, columns: Sequence[str], required: Sequence[str]) -> Iterator[dict[str, Any]]:
+    def names(self) -> Sequence[str]:
+        """Name the columns; of a table of JSON those of its first row that can be read, () where there is none."""
+
+    @abc.abstractmethod
+    def cells(self, columns: Sequence[str], required: Sequence[str]) -> Iterator[dict[str, Any] | DataError]:
         """Read some columns of all rows, in order; a cell that holds image bytes is given as True.
+
+        In place of a row of JSON that cannot be read, or has not all columns, comes the error that says so.
 
         Args:
             columns: what is read, where it is there; a table of JSON gives whole rows.
             required: columns that must be there.
 
         Raises:
-            DataError: a required column is missing, or a row cannot be read.
+            MissingColumnError: the whole table has not all columns.
 
         """
 
@@ -64,13 +75,32 @@ class Table(abc.ABC):
 def _require(row: Sequence[str] | dict[str, Any], required: Sequence[str], where: str) -> None:
     missing = [column for column in required if column not in row]
     if missing:
-        raise DataError(
-            f"{where}: no column {', '.join(missing)}; it has {', '.join(row)}. Rename its columns to the data set's "
-            "own, or download it again"
-        )
+        raise MissingColumnError(f"{where}: no column {', '.join(missing)}; it has {', '.join(row)}")
 
 
-class JsonArray(Table):
+class JsonTable(Table):
+    """Rows that are JSON objects, each with columns of its own."""
+
+    def names(self) -> Sequence[str]:
+        """Name the columns of the first row that can be read."""
+        for number in range(len(self)):
+            with contextlib.suppress(DataError):
+                return tuple(self.row(number))
+        return ()
+
+    def cells(self, columns: Sequence[str], required: Sequence[str]) -> Iterator[dict[str, Any] | DataError]:
+        """Read whole rows."""
+        for number in range(len(self)):
+            found: dict[str, Any] | DataError
+            try:
+                found = self.row(number)
+                _require(found, required, self.where(number))
+            except DataError as error:
+                found = error
+            yield found
+
+
+class JsonArray(JsonTable):
     """A `.json` file: a list of objects, or an object of objects, wholly in memory."""
 
     def __init__(self, path: Path, revision: str) -> None:
@@ -93,14 +123,8 @@ class JsonArray(Table):
         """Return a row."""
         return dict(self._rows[number])
 
-    def cells(self, columns: Sequence[str], required: Sequence[str]) -> Iterator[dict[str, Any]]:
-        """Return all rows."""
-        for number, row in enumerate(self._rows):
-            _require(row, required, self.where(number))
-            yield row
 
-
-class JsonLines(Table):
+class JsonLines(JsonTable):
     """A `.jsonl` or `.jsonl.gz` file: where its lines begin is remembered, each is parsed when it is asked for.
 
     A plain file is mapped into memory, a compressed one unpacked there.
@@ -164,13 +188,6 @@ class JsonLines(Table):
             raise DataError(f"{self.where(number)}: a {type(row).__name__}; each line must be a JSON object")
         return row
 
-    def cells(self, columns: Sequence[str], required: Sequence[str]) -> Iterator[dict[str, Any]]:
-        """Parse all lines."""
-        for number in range(len(self)):
-            row = self.row(number)
-            _require(row, required, self.where(number))
-            yield row
-
 
 class ArrowTable(Table):
     """A split that the library `datasets` opened: columns on disk, images never decoded by it."""
@@ -186,7 +203,11 @@ class ArrowTable(Table):
         """Read a row as plain Python, an image as {"bytes", "path"}."""
         return self._data[number].to_pylist()[0]
 
-    def cells(self, columns: Sequence[str], required: Sequence[str]) -> Iterator[dict[str, Any]]:
+    def names(self) -> Sequence[str]:
+        """Name the columns."""
+        return self._data.column_names
+
+    def cells(self, columns: Sequence[str], required: Sequence[str]) -> Iterator[dict[str, Any] | DataError]:
         """Read columns in batches; of those with image bytes only whether there is something."""
         _require(self._data.column_names, required, self.label)
         chosen = [column for column in self._data.column_names if column in columns]
@@ -230,7 +251,11 @@ class Tables(Table):
         table, inner = self._find(number)
         return table.where(inner)
 
-    def cells(self, columns: Sequence[str], required: Sequence[str]) -> Iterator[dict[str, Any]]:
+    def names(self) -> Sequence[str]:
+        """Name the columns of the first table."""
+        return self._tables[0].names()
+
+    def cells(self, columns: Sequence[str], required: Sequence[str]) -> Iterator[dict[str, Any] | DataError]:
         """Read columns of each table in turn."""
         for table in self._tables:
             yield from table.cells(columns, required)

@@ -83,6 +83,7 @@ def test_bad_reset_options_are_named(options, message):
     ("kwargs", "message"),
     [
         ({"dificulty": 3}, "did you mean 'difficulty'"),
+        ({"max_turn": 3}, "did you mean 'max_turns'"),
         ({"difficulty": 9}, "from 1 to 5"),
         ({"fold": "test"}, "allowed: all, heldout, train"),
         ({"answer_format": "json"}, "allowed: boxed, none, tags"),

@@ -12,6 +12,8 @@ from rlsd_env.sources import load_source
 from tests.rlsd_env.sources.colours import RGB, Colours, json_lines, rows, with_bytes, with_files, write_lines
 from tests.rlsd_env.sources.hub_copy import png, write_split
 
+SPEC = "tests.rlsd_env.sources.colours:Colours"
+
 
 def test_groups_stay_in_one_fold_and_folds_are_complete(tmp_path):
     write_lines(tmp_path, rows(400, image=None))
@@ -101,7 +103,10 @@ def damaged(change):
             lambda f, t: t[0].update(question="<image>?"),
             r"\(id 0\): question and choices have 2 <image> and the row has 1",
         ),
-        (lambda f, t: (f / "images" / "0.png").unlink(), r"\(id 0\): image 'images/0.png' is missing; download"),
+        (
+            lambda f, t: (f / "images" / "0.png").unlink(),
+            r"\(id 0\): image 'images/0.png' is missing; images are looked",
+        ),
         (
             lambda f, t: (f / "images" / "0.png").write_bytes(png(size=(64, 64))[:-30]),
             r"\(id 0\): image .* cannot be read",
@@ -124,9 +129,34 @@ def test_broken_rows_are_skipped_on_request(tmp_path):
         source = Colours(path=str(tmp_path), skip_broken=True)
     assert [source.item(number).task.id for number in range(len(source))] == ["0", "3", "5", "6", "7", "8"]
     assert set(source.skipped) == {"1", "2", "4"}
-    assert "'images/4.png' is missing" in source.skipped["4"]
+    missing = f"'images/4.png' is missing; images are looked for relative to {tmp_path}: put it there"
+    assert missing in source.skipped["4"]
+    assert 'skip_broken=True to leave such rows out, or images="absent"' in source.skipped["4"]
     with pytest.raises(ConfigurationError, match=r"task '4' was skipped: .*missing"):
         source.index_of("4")
+
+
+def test_rows_that_cannot_be_read_are_skipped_too(tmp_path):
+    table = with_files(tmp_path, rows(5))
+    del table[3]["answer"]
+    write_lines(tmp_path, table)
+    file = tmp_path / "train.jsonl"
+    lines = file.read_text().splitlines()
+    lines[1] = '{"id": 1'
+    file.write_text("\n".join(lines))
+    with pytest.raises(DataError, match="line 2: not a UTF-8 JSON object"):
+        Colours(path=str(tmp_path))
+    with pytest.warns(UserWarning, match=r"2 of 5 rows are broken and skipped"):
+        source = Colours(path=str(tmp_path), skip_broken=True)
+    assert [source.item(number).task.id for number in range(len(source))] == ["0", "2", "4"]
+    assert list(source.skipped) == [f"{file}, line 2", f"{file}, line 4"]
+    assert source.skipped[f"{file}, line 4"].endswith(Colours.column_advice)
+    file.write_text(lines[1])
+    with (
+        pytest.warns(match="1 of 1 rows"),
+        pytest.raises(DataError, match=r"no usable rows; .*line 1: not a UTF-8 JSON"),
+    ):
+        Colours(path=str(tmp_path), skip_broken=True)
 
 
 @pytest.mark.parametrize(
@@ -157,5 +187,30 @@ def test_an_unknown_id_gets_the_closest(tmp_path):
 
 def test_a_source_is_opened_once_per_process(tmp_path):
     path = json_lines(tmp_path)
-    spec = "tests.rlsd_env.sources.colours:Colours"
-    assert load_source(spec, {"path": path}) is load_source(spec, {"path": path})
+    assert load_source(SPEC, {"path": path}) is load_source(SPEC, {"path": path})
+
+
+def test_a_source_is_made_anew_when_its_files_have_changed(tmp_path):
+    json_lines(tmp_path)
+    first = load_source(SPEC, {"path": str(tmp_path)})
+    write_lines(tmp_path, with_files(tmp_path, rows(5)))
+    assert len(load_source(SPEC, {"path": str(tmp_path)})) == 5
+    assert len(first) == 3
+
+
+def test_a_source_follows_tables_that_come_go_and_lie_deeper(tmp_path):
+    write_split(tmp_path, "train", with_bytes(rows()))
+    assert load_source(SPEC, {"path": str(tmp_path)}) is load_source(SPEC, {"path": str(tmp_path)})
+    write_lines(tmp_path, with_files(tmp_path, rows(2)))
+    assert len(load_source(SPEC, {"path": str(tmp_path)})) == 2
+    (tmp_path / "train.jsonl").unlink()
+    assert len(load_source(SPEC, {"path": str(tmp_path)})) == 3
+    write_split(tmp_path, "train", with_bytes(rows(4)))
+    assert len(load_source(SPEC, {"path": str(tmp_path)})) == 4
+
+
+def test_an_unknown_option_is_matched_over_all_that_may_be_given():
+    with pytest.raises(ConfigurationError, match=r"option of Colours 'max_turn'; did you mean 'max_turns'\?.*max_pix"):
+        load_source(SPEC, {"max_turn": 3}, also=("max_turns", "render_mode"))
+    with pytest.raises(ConfigurationError, match="did you mean 'skip_broken'"):
+        load_source(SPEC, {"skip_brokn": True}, also=("max_turns",))

@@ -6,6 +6,7 @@ import gzip
 import json
 import os
 import pickle
+import socket
 import subprocess
 import sys
 import textwrap
@@ -26,7 +27,7 @@ from tests.rlsd_env.sources.colours import (
     with_files,
     write_lines,
 )
-from tests.rlsd_env.sources.hub_copy import write_split
+from tests.rlsd_env.sources.hub_copy import png, write_split
 
 
 def parquet_in_data(folder):
@@ -168,6 +169,88 @@ def test_paths_that_cannot_be_opened_say_what_can(tmp_path):
         Colours(path=str(tmp_path / "rows.txt"))
 
 
+def with_images(folder):
+    (folder / "images").mkdir()
+    for number in range(3):
+        (folder / "images" / f"{number}.png").write_bytes(png())
+    return folder
+
+
+def test_a_folder_without_the_split_says_what_it_has(tmp_path):
+    def refusal():
+        with pytest.raises(ConfigurationError) as found:
+            Colours(path=str(tmp_path))
+        return str(found.value)
+
+    assert "no train.jsonl, .jsonl.gz, .json, .parquet or .csv" in refusal()
+    assert "there is no table in it. To get a copy run `hf download nobody/colours" in refusal()
+    with_images(tmp_path)
+    assert "it has images only" in refusal()
+    (tmp_path / "problems.csv").write_text("id,question\n")
+    assert "it has problems.csv: pass that file" in refusal()
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "more.jsonl").write_text("{}")
+    assert "it has problems.csv, data/more.jsonl: pass one of them" in refusal()
+    (tmp_path / "README.md").write_text("My problems.")
+    assert "pass one of them" in refusal()
+
+
+@pytest.mark.parametrize("layout", [parquet_with_readme, saved_to_disk, csv], ids=lambda layout: layout.__name__)
+@pytest.mark.parametrize("shown", [True, False])
+def test_local_data_open_without_progress_bars(tmp_path, capfd, layout, shown):
+    import datasets
+
+    path = layout(tmp_path)
+    before = datasets.is_progress_bar_enabled()
+    (datasets.enable_progress_bars if shown else datasets.disable_progress_bars)()
+    try:
+        capfd.readouterr()
+        Colours(path=path)
+        assert capfd.readouterr().err == ""
+        assert datasets.is_progress_bar_enabled() == shown
+    finally:
+        (datasets.enable_progress_bars if before else datasets.disable_progress_bars)()
+
+
+def test_a_hub_that_cannot_be_reached_is_asked_once(tmp_path):
+    """In a process of its own, whose libraries believe that there is a network."""
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        port = closed.getsockname()[1]
+    script = """
+        import time, datasets, huggingface_hub.constants as constants
+        from tests.rlsd_env.sources.colours import Colours
+        start = time.monotonic()
+        try:
+            Colours()
+        except ValueError as error:
+            print(error)
+        print(time.monotonic() - start, datasets.config.HF_HUB_OFFLINE, constants.HF_HUB_OFFLINE)
+    """
+    done = in_a_process(
+        script, HF_HUB_OFFLINE="0", HF_ENDPOINT=f"http://127.0.0.1:{port}", HF_HOME=str(tmp_path), NO_PROXY="127.0.0.1"
+    )
+    message, state = done.stdout.splitlines()
+    assert "neither in the cache" in message, done.stderr
+    assert "refused" in message
+    assert "hf download nobody/colours" in message
+    seconds, *offline = state.split()
+    assert float(seconds) < 10  # six tries of the library's take 23 s
+    assert offline == ["False", "False"]
+    assert "Retrying" not in done.stderr
+
+
+def in_a_process(script, **environment):
+    return subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(script)],
+        env={**os.environ, **environment},
+        cwd=Path(__file__).parents[3],
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+
+
 def test_offline_without_a_cache_says_how_to_get_a_copy():
     with pytest.raises(ConfigurationError, match=r"nobody/colours train is neither in the cache.*path=FOLDER") as found:
         Colours()
@@ -194,13 +277,5 @@ def test_what_the_library_has_cached_opens_offline(tmp_path):
         assert source.item(1).task.images[0][0, 0].tolist() == [0, 255, 0]
         print(len(source), source.revision)
     """
-    environment = {**os.environ, "HF_HUB_OFFLINE": "1", "HF_DATASETS_CACHE": str(tmp_path / "cache")}
-    done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(script)],
-        env=environment,
-        cwd=Path(__file__).parents[3],
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
+    done = in_a_process(script, HF_HUB_OFFLINE="1", HF_DATASETS_CACHE=str(tmp_path / "cache"))
     assert done.stdout.split() == ["3", "abcdef0123456789"], done.stderr

@@ -71,6 +71,9 @@ def test_a_mapping_in_a_file_says_the_same(tmp_path):
     assert not one.task.train_allowed
     with pytest.raises(ConfigurationError, match="give one of the two"):
         OwnTable(path=path, mapping=str(mapping), columns=COLUMNS)
+    mapping.write_text('answers = "leter"')
+    with pytest.raises(ConfigurationError, match="unknown value of answers 'leter'; did you mean 'letter'"):
+        OwnTable(path=path, mapping=str(mapping))
     mapping.write_text('train_allowed = "no"')
     with pytest.raises(ConfigurationError, match=r"train_allowed of table.toml is 'no'; it must be a bool"):
         OwnTable(path=path, mapping=str(mapping))
@@ -104,6 +107,86 @@ def test_forms_of_choices(tmp_path, cells, choices):
     assert item.task.choices == choices
     verify = verifiers.make("answer").verify
     assert verify(f"<answer>{'B' if choices else 4}</answer>", item.privileged.reference).reward == 1.0
+
+
+@pytest.mark.parametrize(
+    ("answers", "cells", "right"),
+    [
+        ("letter", {"c": ["B", "A"], "a": "A"}, "A"),
+        ("letter", {"c": ["B", "A"], "a": "(b)"}, "B"),
+        ("text", {"c": ["B", "A"], "a": "A"}, "B"),
+        ("text", {"c": ["a", "A"], "a": "A"}, "B"),
+        ("text", {"c": ["3 cm", "4 cm"], "a": "4 cm"}, "B"),
+        ("auto", {"c": ["A", "B"], "a": "A"}, "A"),
+        ("auto", {"c": ["C", "D"], "a": "A"}, "A"),
+        ("auto", {"c": ["3 cm", "4 cm"], "a": "4 cm"}, "B"),
+    ],
+)
+def test_an_answer_among_choices_is_read_as_its_column_says(tmp_path, answers, cells, right):
+    columns = PLAIN | {"choices": "c"}
+    path = jsonl(tmp_path, {"q": "Which?", **cells})
+    source = OwnTable(path=path, columns={**columns, "question": "q", "answer": "a"}, answers=answers)
+    verify, reference = verifiers.make("answer").verify, source.record(0).reference
+    rewards = {letter: verify(f"<answer>{letter}</answer>", reference).reward for letter in "AB"}
+    assert rewards == {"A": float(right == "A"), "B": float(right == "B")}
+
+
+def test_a_letter_may_stand_for_options_in_the_question(tmp_path):
+    path = jsonl(tmp_path, {"question": "Which?\nA. 3\nB. 4", "answer": "B", "kind": "choice"})
+    assert OwnTable(path=path, answers="letter").record(0).reference.answer == "B"
+
+
+@pytest.mark.parametrize(
+    ("answers", "answer", "message"),
+    [
+        ("letter", "4 cm", "'4 cm' is not the letter of one of the 2 choices"),
+        ("letter", "C", "'C' is not the letter of one of the 2 choices"),
+        ("text", "B", "'B' is the text of 0 of the choices"),
+    ],
+)
+def test_an_answer_of_the_other_sort_is_refused(tmp_path, answers, answer, message):
+    path = jsonl(tmp_path, {"question": "Which?", "answer": answer, "choices": ["3 cm", "4 cm"]})
+    with pytest.raises(DataError, match=message):
+        OwnTable(path=path, answers=answers).record(0)
+
+
+def test_columns_that_are_called_what_they_are_need_no_mapping(tmp_path):
+    row = {"question": "Which?", "answer": "B", "choices": ["3", "4"], "id": "u1", "solution": "s", "kind": "choice"}
+    source = OwnTable(path=jsonl(tmp_path, row))
+    record = source.record(0)
+    assert (record.id, record.choices, record.reference.solution) == ("u1", ("3", "4"), "s")
+    named = OwnTable(path=jsonl(tmp_path, row | {"q": "Why?"}), columns={"question": "q"}).record(0)
+    assert (named.id, named.question, named.choices) == ("train-0", "Why?", ())
+
+
+def test_a_rewritten_table_and_mapping_are_read_anew(tmp_path):
+    table, mapping = tmp_path / "table.csv", tmp_path / "table.toml"
+
+    def answers():
+        env = gymnasium.make("rlsd/Table-v0", path=str(table), mapping=str(mapping), expose_privileged=True)
+        source = env.unwrapped.desk.source
+        return [source.record(index).reference.answer for index in range(len(source))]
+
+    table.write_text("q,a,b\n1 + 1?,2,two\n")
+    mapping.write_text('[columns]\nquestion = "q"\nanswer = "a"\n')
+    assert answers() == ["2"]
+    table.write_text("q,a,b\n1 + 1?,2,two\n2 + 2?,4,four\n")
+    assert answers() == ["2", "4"]
+    mapping.write_text('[columns]\nquestion = "q"\nanswer = "b"\n# in words\n')
+    assert answers() == ["two", "four"]
+
+
+def test_messages_on_a_table_of_ones_own_speak_of_no_download(tmp_path):
+    (tmp_path / "train.jsonl").write_text("")
+    with pytest.raises(DataError, match=r"holds no usable rows; write some into it$"):
+        OwnTable(path=str(tmp_path))
+    (tmp_path / "train.jsonl").rename(tmp_path / "problems.jsonl")
+    with pytest.raises(ConfigurationError, match=r"has problems\.jsonl: pass that file$"):
+        OwnTable(path=str(tmp_path))
+    path = jsonl(tmp_path, {"question": "Which?", "answer": "1", "images": "images/none.png"})
+    with pytest.raises(DataError, match=f"is missing; images are looked for relative to {tmp_path}: put") as found:
+        OwnTable(path=path).item(0)
+    assert "download" not in str(found.value)
 
 
 def test_choices_in_columns_of_their_own(tmp_path):
@@ -153,13 +236,14 @@ def test_a_csv_file(tmp_path):
     ("options", "message"),
     [
         ({"columns": {"question": "q", "anser": "a"}}, "unknown key of columns 'anser'; did you mean 'answer'"),
-        ({"columns": {"question": "q"}}, "columns has no 'answer'"),
+        ({"columns": {"question": "q"}}, r"columns has no 'answer', and no column is called so \(the table has q, a\)"),
+        ({"columns": PLAIN, "answers": "txt"}, "unknown value of answers 'txt'; did you mean 'text'"),
         ({}, "columns has no 'question'"),
         ({"columns": {"question": ["q", "r"], "answer": "a"}}, "names 2 columns; only images and choices may"),
         ({"columns": {"question": "q", "answer": ""}}, "must be the name of a column"),
         ({"columns": "question"}, "must say which column is what"),
         ({"columns": PLAIN, "metadata": "subject"}, "must be a list of columns"),
-        ({"columns": {"question": "q", "answer": "gold"}}, "no column gold; it has q, a"),
+        ({"columns": {"question": "q", "answer": "gold"}}, "has q, a. Correct `columns`, `metadata` or `map"),
         ({"columns": PLAIN, "path": None}, "path=FILE_OR_FOLDER or hub_id=NAME"),
         ({"columns": PLAIN, "hub_id": "a/b"}, "and not both"),
         ({"columns": PLAIN, "path": "/nowhere.csv"}, "'/nowhere.csv' does not exist"),
@@ -178,6 +262,8 @@ def test_wrong_arguments(tmp_path, options, message):
         ({"a": None}, "column 'a' is None"),
         ({"k": "integr"}, "did you mean 'integer'"),
         ({"k": "integer", "a": "two thirds of it"}, "two thirds of it"),
+        ({"c": ["B", "A"], "a": "A"}, r"'A' is the letter of one option and the text of another \(B\); pass answers="),
+        ({"c": ["B", "A"], "a": "a"}, "'a' is the letter of one option and the text of another"),
         ({"c": ["x", "y"], "a": "C"}, "neither a letter from A to B nor the text"),
         ({"m": [1, 2]}, "metadata must be texts, numbers or booleans"),
         ({"c": "x or y"}, "must be a list, or a list written as JSON or Python"),
