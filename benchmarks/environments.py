@@ -42,9 +42,10 @@ def picture_sizes() -> list[dict[str, Any]]:
     for cell in CELLS:
         bench = measure("rlsd/ShapeCount-v0", {"cell": cell}, sizes=(512,), group_size=GROUP, seconds=1.0)
         (vector,) = bench.vector
-        found.append({"side": 4 * cell, "pictures_per_second": bench.pictures_per_second, **vars(vector)})
+        pictures = bench.pictures_per_second or 0.0
+        found.append({"side": 4 * cell, "pictures_per_second": pictures, **vars(vector)})
         print(
-            f"{4 * cell} x {4 * cell}: {bench.pictures_per_second:,.0f} pictures/s, "
+            f"{4 * cell} x {4 * cell}: {pictures:,.0f} pictures/s, "
             f"{vector.resets_per_second:,.0f} resets/s, {vector.steps_per_second:,.0f} steps/s",
             flush=True,
         )
@@ -54,7 +55,7 @@ def picture_sizes() -> list[dict[str, Any]]:
 def many_real(path: str) -> dict[str, Any]:
     """Make, reset and step 2,000 environments of real pictures."""
     start, before = time.perf_counter(), peak_mib()
-    kwargs = {"path": path, "group_size": GROUP, "expose_privileged": True}
+    kwargs: dict[str, Any] = {"path": path, "group_size": GROUP, "expose_privileged": True}
     env = gymnasium.make_vec("rlsd/MathVision-testmini-v0", num_envs=ENVS, **kwargs)
     made = time.perf_counter()
     observations, _ = env.reset(seed=0)

@@ -10,18 +10,20 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import gymnasium
 import numpy as np
 from gymnasium.utils import RecordConstructorArgs
 from gymnasium.vector import VectorEnv, VectorWrapper
+from gymnasium.wrappers import OrderEnforcing, PassiveEnvChecker
 from numpy.typing import NDArray
 
 from rlsd_env.env import ReasoningEnv
-from rlsd_env.errors import ConfigurationError
+from rlsd_env.errors import ConfigurationError, one_of
 from rlsd_env.procedural.base import ProceduralSource
 from rlsd_env.vector import GroupVectorEnv
 from verifiers import Verdict
@@ -52,7 +54,7 @@ class DifficultyRule:
 
     Args:
         levels: the highest difficulty.
-        window: how many outcomes are looked at; where they come in batches, not less than a batch.
+        window: how many outcomes are looked at; all of a batch that has more.
         raise_above: a share of successes.
         lower_below: a share of successes.
         hysteresis: what is added to `raise_above` after the difficulty was lowered, and taken from `lower_below`
@@ -71,8 +73,11 @@ class DifficultyRule:
 
     def __post_init__(self) -> None:
         for name in ("levels", "window"):
-            if not isinstance(getattr(self, name), int) or getattr(self, name) < 1:
+            if type(getattr(self, name)) is not int or getattr(self, name) < 1:
                 raise ConfigurationError(f"{name} is {getattr(self, name)!r}; it must be a whole number, 1 or more")
+        for name in ("raise_above", "lower_below", "hysteresis"):
+            if type(getattr(self, name)) not in (int, float):
+                raise ConfigurationError(f"{name} is {getattr(self, name)!r}; it must be a number")
         if self.hysteresis < 0:
             raise ConfigurationError(f"hysteresis is {self.hysteresis}; it must be 0 or more")
         lowest, highest = self.lower_below - self.hysteresis, self.raise_above + self.hysteresis
@@ -89,22 +94,34 @@ class DifficultyRule:
             ConfigurationError: there is no such difficulty.
 
         """
-        if not isinstance(difficulty, int) or not 1 <= difficulty <= self.levels:
+        if type(difficulty) is not int or not 1 <= difficulty <= self.levels:
             raise ConfigurationError(f"difficulty {difficulty!r}: it must be a whole number from 1 to {self.levels}")
         return DifficultyState(difficulty)
 
     def observe(self, state: DifficultyState, outcomes: Iterable[bool]) -> DifficultyState:
         """Return the state after further outcomes at the state's difficulty; it changes by one at most."""
-        seen = (*state.outcomes, *map(bool, outcomes))[-self.window :]
-        if len(seen) == self.window:
-            rate = sum(seen) / self.window
+        batch = tuple(map(bool, outcomes))
+        seen = (*state.outcomes, *batch)[-max(self.window, len(batch)) :]
+        if len(seen) >= self.window:
+            rate = sum(seen) / len(seen)
             high = round(self.raise_above + self.hysteresis * (state.direction < 0), 9)  # .7 + .1 is not .8 otherwise
             low = round(self.lower_below - self.hysteresis * (state.direction > 0), 9)
             if rate > high and state.difficulty < self.levels:
                 return DifficultyState(state.difficulty + 1, direction=1)
             if rate < low and state.difficulty > 1:
                 return DifficultyState(state.difficulty - 1, direction=-1)
-        return DifficultyState(state.difficulty, seen, state.direction)
+        return DifficultyState(state.difficulty, seen[-self.window :], state.direction)
+
+
+MADE_ALONG = (PassiveEnvChecker, OrderEnforcing)
+"""The wrappers in which `gymnasium.make` hands an environment over, and with which it makes the next difficulty's."""
+
+
+def _wrapped(wrapper: object, curriculum: object) -> ConfigurationError:
+    outer, inner = type(curriculum).__name__, type(wrapper).__name__
+    return ConfigurationError(
+        f"{inner} is a wrapper, which would be lost where the difficulty changes; put it around {outer}, not inside"
+    )
 
 
 class _Progress:
@@ -120,10 +137,11 @@ class _Progress:
             )
         if env.spec is None:
             raise ConfigurationError("this environment has no spec; make it with gymnasium.make or make_vec")
-        try:
-            self.rule = DifficultyRule(source.levels, **rule)
-        except TypeError as error:
-            raise ConfigurationError(f"curriculum: {error}") from error
+        known = [field.name for field in dataclasses.fields(DifficultyRule) if field.name != "levels"]
+        for name in rule:
+            if name not in known:
+                raise ConfigurationError(one_of("option of a curriculum", name, known))
+        self.rule = DifficultyRule(source.levels, **rule)
         self.state = self.rule.start(source.difficulty)
         self.spec = env.spec
         self._rng = np.random.default_rng()
@@ -173,11 +191,12 @@ class Curriculum(gymnasium.Wrapper[Any, str, Any, str], RecordConstructorArgs):
     task at another difficulty.
 
     Args:
-        env: an environment of a procedural family from `gymnasium.make`; the curriculum begins at its difficulty.
+        env: an environment of a procedural family straight from `gymnasium.make`, at whose difficulty the curriculum
+            begins; other wrappers go around this.
         rule: arguments of `DifficultyRule` except `levels`, which is the family's.
 
     Raises:
-        ConfigurationError: the environment has no difficulties, or an argument is not usable.
+        ConfigurationError: the environment is wrapped or has no difficulties, or an argument is not usable.
 
     """
 
@@ -185,6 +204,11 @@ class Curriculum(gymnasium.Wrapper[Any, str, Any, str], RecordConstructorArgs):
         RecordConstructorArgs.__init__(self, **rule)
         gymnasium.Wrapper.__init__(self, env)
         self._progress = _Progress(env.unwrapped, rule)
+        inner = env
+        while isinstance(inner, gymnasium.Wrapper):
+            if type(inner) not in MADE_ALONG:
+                raise _wrapped(inner, self)
+            inner = inner.env
         self._made = {self.difficulty: env}
         self._drawn = self.difficulty
 
@@ -241,7 +265,7 @@ class GroupCurriculum(VectorWrapper[Any, Any, Any]):
 
     def __init__(self, env: VectorEnv[Any, Any, Any], **rule: Any) -> None:
         if env.unwrapped is not env:
-            raise ConfigurationError(f"{type(env).__name__} is a wrapper; put it around GroupCurriculum, not inside")
+            raise _wrapped(env, self)
         super().__init__(env)
         self._progress = _Progress(env, rule)
         self._made = {self.difficulty: env}
@@ -270,7 +294,7 @@ class GroupCurriculum(VectorWrapper[Any, Any, Any]):
     def step(self, actions: Any) -> tuple[Any, NDArray[Any], NDArray[Any], NDArray[Any], dict[str, Any]]:
         """Take a completion per attempt; when the last one has ended all count."""
         observations, rewards, terminated, truncated, infos = self.env.step(actions)
-        if (terminated | truncated).all():
+        if cast(GroupVectorEnv, self.env).over.all():
             self._progress.observe(infos.get("verdict", [None] * self.num_envs))
         return observations, rewards, terminated, truncated, self._with_difficulty(infos)
 

@@ -26,7 +26,7 @@ _FLAT = 1.0
 """Pictures whose grey values deviate less than this are of one colour."""
 _BLOCK = 1 << 22
 _POPCOUNT = np.array([value.bit_count() for value in range(1 << 16)], dtype=np.uint8)
-_PLACEHOLDER = re.compile(r"<image\s?\d*>|<video>")
+_PLACEHOLDER = re.compile(r"<image\s?\d*>|<video>|\[(?:image|video)\]")
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import difflib
 import tomllib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
@@ -11,7 +12,7 @@ import gymnasium
 from gymnasium.envs.registration import EnvSpec
 
 from rlsd_env.env import ReasoningEnv
-from rlsd_env.errors import ConfigurationError, one_of
+from rlsd_env.errors import ConfigurationError
 from rlsd_env.plugins import import_module
 from rlsd_env.registration import VECTOR
 
@@ -42,7 +43,12 @@ def find(name: str) -> EnvSpec:
     if (shown := view_ids().get(id)) is not None:
         raise ConfigurationError(f"{id!r} is a view of numbers for classical agents; use the environment {shown!r}")
     if id not in reasoning_ids():
-        raise ConfigurationError(one_of("environment", id, reasoning_ids()))
+        close = difflib.get_close_matches(id, reasoning_ids(), n=5, cutoff=0.4)
+        raise ConfigurationError(
+            f"unknown environment {id!r}; {'did you mean ' + ', '.join(map(repr, close)) + '? ' if close else ''}"
+            "`python -m rlsd_env list` has them all; for one of your own write module:namespace/Name-v0, or "
+            "--import module"
+        )
     return gymnasium.registry[id]
 
 

@@ -39,7 +39,7 @@ def run(options: argparse.Namespace) -> int:
         limit=options.limit,
     )
     print(report.as_json() if options.json else report.as_table(options.rows))
-    return 0
+    return 1 if report.matches else 0
 
 
 def _source(name: str, kwargs: Mapping[str, Any]) -> TaskSource:

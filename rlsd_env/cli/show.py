@@ -31,7 +31,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Show the task."""
-    env = make_env(options.env, dict(options.env_kwargs), render_mode="rgb_array")
+    env = make_env(options.env, dict(options.env_kwargs), render_mode="rgb_array", expose_privileged=options.reference)
     with contextlib.closing(env):
         if options.task_id is not None:
             index = env.desk.source.index_of(options.task_id)

@@ -23,7 +23,8 @@ from verifiers import BadReference, Reference, Verdict
 SUMMARY = "check every task: pictures decode, prompts render, the gold answer scores 1 and no answer 0"
 EPILOG = f"""\
 A row fails where its pictures do not decode, placeholders and pictures differ in number, its id occurs twice or does
-not lead back to it, its prompt does not render, its gold answer scores 1 in no form, "" does not score 0, or the
+not lead back to it, its prompt does not render, its gold answer does not
+score 1 as the prompt asks for it, "" does not score 0, or the
 verifier says of the same response once this and once that. A benchmark's official rule may score "" by a guess or the
 nearest choice: in mode "official" that is counted, and no failure.
 A gold answer is written as the prompt asks for it (<answer>..</answer>, \\boxed{{..}}, "Answer: ..", or the benchmark's
@@ -66,7 +67,6 @@ class Report:
         checked: tasks that were checked.
         pictures: pictures that were decoded.
         forms: how many gold answers scored 1, by the first form in which they did.
-        elsewhere: the ids of those that did not in the form that is asked for.
         nothing_scores: the ids of those whose official rule gives "" a point.
         failures: the tasks that are not sound, in order.
 
@@ -75,7 +75,6 @@ class Report:
     checked: int = 0
     pictures: int = 0
     forms: Counter[str] = field(default_factory=Counter)
-    elsewhere: list[str] = field(default_factory=list)
     nothing_scores: list[str] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
 
@@ -150,8 +149,9 @@ def _grading(desk: Desk, item: Item, forms: dict[str, str], report: Report) -> I
             first = first or verdict
             if verdict.correct and math.isclose(verdict.reward, 1.0):
                 report.forms[name] += 1
-                if name != next(iter(forms)):
-                    report.elsewhere.append(item.task.id)
+                asked = next(iter(forms))
+                if name != asked:
+                    yield f"the gold answer scores {first.reward:g} as asked for ({asked}), and 1 as {name}"
                 return
     except BadReference as error:
         yield f"the gold answer {reference.answer!r} cannot be used: {error}"
@@ -244,8 +244,6 @@ def _summary(desk: Desk, report: Report, forms: dict[str, str], seconds: float) 
     for name, count in report.forms.items():
         if name != asked:
             yield "", f"{count:,} only in the form {name!r}"
-    if report.elsewhere:
-        yield "", _listed(report.elsewhere)
     if report.nothing_scores:
         yield '"" scores', f"{len(report.nothing_scores):,}, by the official rule: {_listed(report.nothing_scores)}"
     if skipped := getattr(source, "skipped", {}):

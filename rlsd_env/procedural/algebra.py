@@ -7,8 +7,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from rlsd_env.procedural.base import TextSource, operand
-from rlsd_env.task import Item
+from rlsd_env.procedural.base import Draft, TextSource, operand
 from verifiers import AnswerKind, Step
 
 
@@ -77,7 +76,7 @@ class Algebra(TextSource):
     family = "algebra"
     levels = len(LEVELS)
 
-    def make(self, task_id: str, rng: np.random.Generator) -> Item:
+    def make(self, task_id: str, rng: np.random.Generator) -> Draft:
         """Draw the form of the equation, its solution and its coefficients."""
         level = LEVELS[self.difficulty - 1]
         form = level.forms[int(rng.integers(len(level.forms)))]

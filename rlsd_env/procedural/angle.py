@@ -8,9 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rlsd_env.procedural.base import ProceduralSource
+from rlsd_env.procedural.base import Draft, ProceduralSource
 from rlsd_env.procedural.figures import Figure, Point
-from rlsd_env.task import Item
 from verifiers import AnswerKind, Step
 
 SIZE = (13.0, 10.0)
@@ -80,7 +79,7 @@ class Angle(ProceduralSource):
     levels = 5
     default_cell = 20
 
-    def make(self, task_id: str, rng: np.random.Generator) -> Item:
+    def make(self, task_id: str, rng: np.random.Generator) -> Draft:
         """Draw the kind of figure and its measures."""
         makers = LEVELS[self.difficulty - 1]
         maker = makers[int(rng.integers(len(makers)))]
@@ -90,7 +89,8 @@ class Angle(ProceduralSource):
             f"<image>{problem.question}",
             problem.steps,
             AnswerKind.INTEGER,
-            images=(problem.figure.draw(self.cell, SIZE, MARGIN),),
+            content=problem.figure.content(),
+            show=lambda: problem.figure.draw(self.cell, SIZE, MARGIN),
             operation=maker.__name__,
         )
 
@@ -227,7 +227,7 @@ def similar_triangles(rng: np.random.Generator) -> Problem:
     near, far, whole = above * along, below * along, (above + below) * along
     short, long = above * across, (above + below) * across
     b, c = (0.0, 0.0), (float(long), 0.0)
-    slope = math.radians(rng.uniform(50, 95))
+    slope = math.radians(int(rng.integers(50, 96)))
     a = (whole * math.cos(slope), whole * math.sin(slope))
     share = near / whole
     d, e = (_between(a, end, share) for end in (b, c))

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rlsd_env.procedural.base import TextSource, operand
-from rlsd_env.task import Item
+from rlsd_env.procedural.base import Draft, TextSource, operand
 from verifiers import AnswerKind, Step
 
 PRECEDENCE = {"+": 1, "-": 1, "*": 2, "/": 2}
@@ -112,7 +111,7 @@ class Arithmetic(TextSource):
     family = "arithmetic"
     levels = len(LEVELS)
 
-    def make(self, task_id: str, rng: np.random.Generator) -> Item:
+    def make(self, task_id: str, rng: np.random.Generator) -> Draft:
         """Draw an expression."""
         level = LEVELS[self.difficulty - 1]
         expression = _draw(level, level.operators, rng)

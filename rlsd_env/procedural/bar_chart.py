@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
 
-from rlsd_env.procedural.base import ProceduralSource
+from rlsd_env.procedural.base import Draft, ProceduralSource
 from rlsd_env.procedural.drawing import COLOURS, Canvas
-from rlsd_env.task import Item, Privileged, Task
-from verifiers import AnswerKind, Reference, Step
+from rlsd_env.task import Image
+from verifiers import AnswerKind, Step
 
 
 @dataclass(frozen=True)
 class Level:
-    """What a difficulty means: bars, largest value, operations, and the step between axis labels."""
+    """What a difficulty means: bars, largest value, operations, the step between axis labels, and the height of the
+    largest value in cells."""
 
     bars: int
     most: int
     operations: tuple[str, ...]
     tick: int
+    height: float = 5.5
 
 
 LEVELS = (
@@ -28,9 +31,11 @@ LEVELS = (
     Level(3, 9, ("sum", "difference"), 1),
     Level(4, 12, ("sum", "difference", "ratio"), 2),
     Level(5, 20, ("sum", "difference", "ratio"), 5),
-    Level(6, 50, ("sum", "difference", "ratio"), 10),
+    Level(6, 50, ("sum", "difference", "ratio"), 10, height=10.0),
 )
 BAR_COLOURS = tuple(colour for colour in COLOURS if colour != "black")  # axis and labels are black
+UNIT = 3
+"""The least height of one unit in pixels; with less it cannot be told how high a bar is."""
 SIGNS = {"sum": "+", "difference": "-", "ratio": "/"}
 
 
@@ -63,7 +68,8 @@ class BarChart(ProceduralSource):
     ## Arguments
     `difficulty` (default 2): 1: 2 bars up to 5, sums. 2: 3 bars up to 9, sums and differences. 3: 4 bars up
     to 12, also ratios, every second value labelled. 4: 5 up to 20, every fifth. 5: 6 up to 50, every tenth.
-    `cell` (default 16): width of a bar with its gap in pixels.
+    `cell` (default 16): width of a bar with its gap in pixels; at least 11 at difficulty 4 and 15 at difficulty 5, so
+    that one unit is 3 pixels high.
 
     ## Version History
     v0: first version.
@@ -72,7 +78,13 @@ class BarChart(ProceduralSource):
     family = "bar_chart"
     levels = len(LEVELS)
 
-    def make(self, task_id: str, rng: np.random.Generator) -> Item:
+    @classmethod
+    def least_cell(cls, difficulty: int) -> int:
+        """Return the smallest `cell` at which one unit is `UNIT` pixels high."""
+        level = LEVELS[difficulty - 1]
+        return max(super().least_cell(difficulty), math.ceil(UNIT * level.most / level.height))
+
+    def make(self, task_id: str, rng: np.random.Generator) -> Draft:
         """Draw the values, the two bars that are asked for and the chart."""
         level = LEVELS[self.difficulty - 1]
         colours = [BAR_COLOURS[i] for i in rng.permutation(len(BAR_COLOURS))[: level.bars]]
@@ -93,28 +105,19 @@ class BarChart(ProceduralSource):
             "difference": f"the {name_a} minus the {name_b}",
             "ratio": f"the ratio of the {name_a} to the {name_b}",
         }[operation]
-        return Item(
-            Task(
-                id=task_id,
-                question=f"<image>What is {what}?",
-                images=(self._draw(level, colours, values),),
-                kind=kind,
-                metadata={"difficulty": self.difficulty, "operation": operation},
-                licence="Apache-2.0",
-            ),
-            Privileged(
-                Reference(
-                    answer=answer,
-                    kind=kind,
-                    solution=f"{name_a}: {a}. {name_b}: {b}. {a} {sign} {b} = {answer}.",
-                    steps=steps,
-                )
-            ),
+        return self.compose(
+            task_id,
+            f"<image>What is {what}?",
+            steps,
+            kind,
+            content=[colours, values],
+            show=lambda: self._draw(level, colours, values),
+            operation=operation,
         )
 
-    def _draw(self, level: Level, colours: list[str], values: list[int]) -> np.ndarray:
+    def _draw(self, level: Level, colours: list[str], values: list[int]) -> Image:
         cell = self.cell
-        left, bottom, plot = 1.5 * cell, 0.5 * cell, 5.5 * cell
+        left, bottom, plot = 1.5 * cell, 0.5 * cell, level.height * cell
         width, height = round(left + (level.bars + 0.5) * cell), round(plot + 1.5 * cell)
         base = height - bottom
         canvas = Canvas(width, height)

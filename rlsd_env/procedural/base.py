@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import abc
+import hashlib
+import json
 import re
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -17,20 +20,56 @@ from verifiers import AnswerKind, Reference, Step
 
 HALF = 2**30
 """Tasks 0 .. HALF-1 are the fold "train", HALF .. 2*HALF-1 the fold "heldout"."""
+DRAWS = 200
+"""How often a task is drawn until its content belongs to its fold; on average it takes two draws."""
+MOST_PIXELS = 256
+"""The largest `cell`."""
+
+
+@dataclass(frozen=True, eq=False)
+class Draft:
+    """A task before its pictures are drawn.
+
+    Attributes:
+        content: all that the question and the pictures depend on but the `cell`, of what JSON has: tasks that look the
+            same have the same content. It decides the fold. Floats that depend on the machine's libraries, and what
+            does not show, stay out of it.
+        privileged: the privileged part.
+        task: draws the pictures and makes the public part.
+
+    """
+
+    content: object
+    privileged: Privileged
+    task: Callable[[], Task]
+
+
+def half(content: object) -> int:
+    """Return the half of all contents to which one belongs: 0 is the fold "train", 1 "heldout".
+
+    >>> [half(["How many?", n]) for n in range(6)]
+    [1, 0, 0, 0, 1, 0]
+    """
+    return hashlib.blake2b(json.dumps(content).encode(), digest_size=1).digest()[0] % 2
 
 
 class ProceduralSource(TaskSource):
     """A family of generated tasks: number `index` at a difficulty is the same task on every machine.
 
+    The folds share no content: what is asked about what picture belongs to one of them. A task is drawn with the
+    entropy (family, difficulty, index) and, while its content belongs to the other fold, anew with
+    (family, difficulty, index, 1), (.., 2) and so on.
+
     Args:
         difficulty: 1 is the easiest; `levels` is the hardest.
         cell: pixels per grid cell, bar or line of text; raise it for models that see small pictures badly. None:
-            `default_cell`.
+            `default_cell`. The task is the same one at any.
 
     Attributes:
         family: the name in task ids.
         levels: how many difficulties there are.
         default_cell: the `cell` at which the family's pictures are legible.
+        content_split: False: only the numbers of the tasks are split into folds, whose contents may overlap.
 
     Raises:
         ConfigurationError: `difficulty` or `cell` is out of range.
@@ -40,27 +79,53 @@ class ProceduralSource(TaskSource):
     family: ClassVar[str]
     levels: ClassVar[int]
     default_cell: ClassVar[int] = 16
+    content_split: ClassVar[bool] = True
 
     def __init__(self, difficulty: int = 2, cell: int | None = None) -> None:
         cell = self.default_cell if cell is None else cell
-        if not isinstance(difficulty, int) or not 1 <= difficulty <= self.levels:
+        if type(difficulty) is not int or not 1 <= difficulty <= self.levels:
             raise ConfigurationError(
                 f"difficulty {difficulty!r} of {self.family}: it must be a whole number from 1 to {self.levels}"
             )
-        if not isinstance(cell, int) or not 8 <= cell <= 256:
-            raise ConfigurationError(f"cell {cell!r} of {self.family}: it must be 8 to 256 pixels")
+        least = self.least_cell(difficulty)
+        if type(cell) is not int or not least <= cell <= MOST_PIXELS:
+            raise ConfigurationError(
+                f"cell {cell!r} of {self.family} at difficulty {difficulty}: "
+                f"it must be {least} to {MOST_PIXELS} pixels, a whole number"
+            )
         self.difficulty = difficulty
         self.cell = cell
+
+    @classmethod
+    def least_cell(cls, difficulty: int) -> int:
+        """Return the smallest `cell` at a difficulty."""
+        return 8
 
     def __len__(self) -> int:
         return 2 * HALF
 
     def item(self, index: int) -> Item:
         """Make task number `index`."""
+        draft = self._draft(index)
+        return Item(draft.task(), draft.privileged)
+
+    def privileged(self, index: int) -> Privileged:
+        """Return the privileged part of task number `index`, without drawing its pictures."""
+        return self._draft(index).privileged
+
+    def _draft(self, index: int) -> Draft:
         if not 0 <= index < len(self):
             raise IndexError(f"task index {index} of {self.family}: it must be 0 to {len(self) - 1}")
         entropy = [zlib.crc32(self.family.encode()), self.difficulty, index]
-        return self.make(f"{self.family}-d{self.difficulty}-{index}", np.random.default_rng(entropy))
+        task_id = f"{self.family}-d{self.difficulty}-{index}"
+        for draw in range(DRAWS):
+            draft = self.make(task_id, np.random.default_rng([*entropy, draw] if draw else entropy))
+            if not self.content_split or half(draft.content) == index // HALF:
+                return draft
+        raise ConfigurationError(
+            f"{self.family} at difficulty {self.difficulty}: in {DRAWS} draws task {index} got no content of its fold; "
+            "the family has too few tasks for two folds: give it more, or set its content_split = False"
+        )
 
     def index_of(self, task_id: str) -> int:
         """Read the number out of an id such as "shape_count-d2-17"."""
@@ -80,7 +145,7 @@ class ProceduralSource(TaskSource):
         return folds[name]
 
     @abc.abstractmethod
-    def make(self, task_id: str, rng: np.random.Generator) -> Item:
+    def make(self, task_id: str, rng: np.random.Generator) -> Draft:
         """Draw one task with `rng`, its only source of chance."""
 
     def compose(
@@ -90,12 +155,12 @@ class ProceduralSource(TaskSource):
         steps: Sequence[Step],
         kind: AnswerKind,
         *,
+        content: object = None,
+        show: Callable[[], Image | Video] | None = None,
         answer: str | None = None,
-        images: tuple[Image, ...] = (),
-        videos: tuple[Video, ...] = (),
         choices: tuple[str, ...] = (),
         **metadata: object,
-    ) -> Item:
+    ) -> Draft:
         """Put a task together from its public part and its worked steps.
 
         Args:
@@ -103,9 +168,9 @@ class ProceduralSource(TaskSource):
             question: the question with its placeholders.
             steps: the intermediate results in order.
             kind: how answers are compared.
+            content: see `Draft`; without the question, which is added to it.
+            show: draws the picture or the clip; None: there is none.
             answer: the gold answer, which the solution then ends with; None: the last step's value.
-            images: the pictures.
-            videos: the clips.
             choices: the options.
             metadata: public facts beside the difficulty.
 
@@ -115,19 +180,22 @@ class ProceduralSource(TaskSource):
             answer = steps[-1].value
         elif answer != steps[-1].value:
             solution += f" The answer is {answer}."
-        return Item(
-            Task(
+
+        def task() -> Task:
+            shown = () if show is None else (show(),)
+            return Task(
                 id=task_id,
                 question=question,
-                images=images,
-                videos=videos,
+                images=tuple(one for one in shown if not isinstance(one, Video)),
+                videos=tuple(one for one in shown if isinstance(one, Video)),
                 choices=choices,
                 kind=kind,
                 metadata={"difficulty": self.difficulty, **metadata},
                 licence="Apache-2.0",
-            ),
-            Privileged(Reference(answer, kind, choices, solution=solution, steps=tuple(steps))),
-        )
+            )
+
+        reference = Reference(answer, kind, choices, solution=solution, steps=tuple(steps))
+        return Draft([question, content], Privileged(reference), task)
 
 
 class TextSource(ProceduralSource):

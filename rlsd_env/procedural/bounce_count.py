@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from rlsd_env.procedural.base import ProceduralSource
+from rlsd_env.procedural.base import Draft, ProceduralSource
 from rlsd_env.procedural.drawing import Canvas
-from rlsd_env.task import Item, Video
+from rlsd_env.task import Video
 from verifiers import AnswerKind, Step
 
 BALL_COLOURS = ("red", "blue", "green", "purple", "orange")
@@ -19,6 +19,8 @@ WALLS = ("left", "right", "top", "bottom")
 FPS = 4.0
 MARGIN = 0.5
 """Cells between the walls of the largest room and the edge of a frame."""
+SHIFTS = 8
+"""In how many steps a smaller room is moved from one end of a frame to the other; a step shows at any `cell`."""
 
 
 @dataclass(frozen=True)
@@ -155,7 +157,7 @@ class BounceCount(ProceduralSource):
     family = "bounce_count"
     levels = len(LEVELS)
 
-    def make(self, task_id: str, rng: np.random.Generator) -> Item:
+    def make(self, task_id: str, rng: np.random.Generator) -> Draft:
         """Draw the wall, the number of bounces, then a flight that has it."""
         level = LEVELS[self.difficulty - 1]
         by_wall = flights(level)
@@ -169,6 +171,10 @@ class BounceCount(ProceduralSource):
         if level.second_ball:
             others = [other for group in by_wall[asked].values() for other in group if _apart(flight, other)]
             balls[colours[1]] = others[int(rng.integers(len(others)))]
+        left, top = (
+            MARGIN + (level.longest - path.cells) * int(rng.integers(SHIFTS + 1)) / SHIFTS
+            for path in (flight.x, flight.y)
+        )
         where = "a wall" if asked == "any" else f"the {asked} wall"
         ball = f"the {colours[0]} ball" if level.second_ball else "the ball"
         listed = (
@@ -180,17 +186,16 @@ class BounceCount(ProceduralSource):
             f"<video>How many times does {ball} bounce off {where}?",
             (*listed, Step(f"bounces off {where}", str(count))),
             AnswerKind.INTEGER,
-            videos=(Video(self._draw(level, balls, rng.uniform(size=2)), FPS),),
+            content=[left, top, flight.x.cells, flight.y.cells, [[c, one.cells] for c, one in balls.items()]],
+            show=lambda: Video(self._draw(level, balls, left, top), FPS),
             wall=asked,
         )
 
-    def _draw(self, level: Level, balls: dict[str, Flight], shift: NDArray[np.float64]) -> NDArray[np.uint8]:
-        """Draw the frames; `shift` places the room, 0 at the left or top of the frame, 1 at the right or bottom."""
+    def _draw(self, level: Level, balls: dict[str, Flight], left: float, top: float) -> NDArray[np.uint8]:
+        """Draw the frames; `left` and `top` are the room's place in a frame, in cells."""
         side, wall = level.longest + 2 * MARGIN, MARGIN / 2
         room = next(iter(balls.values()))
         width, height = room.x.cells, room.y.cells
-        left = MARGIN + shift[0] * (level.longest - width)
-        top = MARGIN + shift[1] * (level.longest - height)
         edges = (left - wall, top - wall, left + width + wall, top + height + wall)
         left_edge, top_edge, right_edge, bottom_edge = (edge * self.cell for edge in edges)
         frames = []

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import math
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from rlsd_env.procedural.base import ProceduralSource, operand
+from rlsd_env.procedural.base import Draft, ProceduralSource, operand
 from rlsd_env.procedural.drawing import Canvas
-from rlsd_env.task import Image, Item
-from verifiers import AnswerKind, Step
+from rlsd_env.task import Image
+from verifiers import AnswerKind, AnswerVerifier, Reference, Step, Verdict
 
 ROUND = 12 * 60
 """Minutes in which a clock comes round."""
 SIDE = 8
 """Cells along the side of the square around one clock."""
+HAND_COLOURS = ("red", "blue", "green", "purple")
+"""What colours the minute hand has; the hour hand is black."""
+LEADING_ZERO = re.compile(r"(?<![\d:])0(?=\d:\d\d(?!\d))")
 
 
 @dataclass(frozen=True)
@@ -38,11 +43,37 @@ LEVELS = (
 )
 
 
+class ClockVerifier(AnswerVerifier):
+    """Judges as `AnswerVerifier` does, but takes 03:05 for 3:05.
+
+    A time is compared as it is written, in hours and minutes with a colon: 3/5, 3.05 and 15:05 are wrong for 3:05.
+
+    >>> verdict = ClockVerifier().verify("<answer> 03:05 </answer>", Reference("3:05", AnswerKind.TEXT))
+    >>> verdict.correct, verdict.extracted
+    (True, '3:05')
+    """
+
+    name = "clock"
+    version = "1"
+
+    def verify(self, response: str, reference: Reference) -> Verdict:
+        """Judge one response; as for `AnswerVerifier`."""
+        return super().verify(_without_leading_zeros(response), reference)
+
+    def verify_batch(self, responses: Sequence[str], references: Sequence[Reference]) -> list[Verdict]:
+        """Judge responses[i] against references[i]; as for `AnswerVerifier`."""
+        return super().verify_batch([_without_leading_zeros(response) for response in responses], references)
+
+
+def _without_leading_zeros(response: str) -> str:
+    return LEADING_ZERO.sub("", response) if isinstance(response, str) else response  # others get Status.ERROR
+
+
 class Clock(ProceduralSource):
     """Read a clock, say what time it will be or was, or how far two clocks are apart.
 
     ## Description
-    A clock face with a short black hour hand and a long blue minute hand; at the higher levels with marks but no
+    A clock face with a short black hour hand and a long minute hand in a colour; at the higher levels with marks but no
     numerals. The answer is a time on a twelve-hour clock such as 3:05, or a number of minutes at difficulty 5. The
     worked solution reckons in minutes past 12.
 
@@ -53,7 +84,7 @@ class Clock(ProceduralSource):
     `question` (text with one `<image>`), `images` (one picture), `choices` (empty), `feedback`, `turn`.
 
     ## Rewards
-    1 for the exact time (a leading zero of the hour does no harm) or number of minutes, else 0.
+    1 for the exact time in hours and minutes with a colon (03:05 is 3:05) or number of minutes, else 0.
 
     ## Starting State
     A task drawn from the fold by the seed, or the one that `options={"task_index": n}` names.
@@ -75,15 +106,16 @@ class Clock(ProceduralSource):
     """
 
     family = "clock"
+    verifier = "rlsd_env.procedural.clock:ClockVerifier"
     levels = len(LEVELS)
 
-    def make(self, task_id: str, rng: np.random.Generator) -> Item:
+    def make(self, task_id: str, rng: np.random.Generator) -> Draft:
         """Draw the question, the time or times, and the delay."""
         level = LEVELS[self.difficulty - 1]
         question = level.questions[int(rng.integers(len(level.questions)))]
         count = 2 if question == "difference" else 1
         times = [int(n) * level.step for n in rng.choice(ROUND // level.step, size=count, replace=False)]
-        kind = AnswerKind.EXPRESSION
+        kind = AnswerKind.TEXT
         if question == "read":
             what, steps = "What time does the clock show?", [Step("time on the clock", clock_text(times[0]))]
         elif question == "difference":
@@ -94,12 +126,18 @@ class Clock(ProceduralSource):
             verb, sign = ("will it be", 1) if question == "later" else ("was it", -1)
             what = f"What time {verb} {delay} minutes {question} than the clock shows?"
             steps = _delay_steps(times[0], sign * delay)
-        if kind is AnswerKind.EXPRESSION:
+        if kind is AnswerKind.TEXT:
             what += " Answer in the form 9:05."
-        image = self._draw(times, level.numerals)
-        return self.compose(task_id, f"<image>{what}", steps, kind, images=(image,), operation=question)
+        colour = HAND_COLOURS[int(rng.integers(len(HAND_COLOURS)))]
 
-    def _draw(self, times: list[int], numerals: bool) -> Image:
+        def show() -> Image:
+            return self._draw(times, colour, level.numerals)
+
+        return self.compose(
+            task_id, f"<image>{what}", steps, kind, content=[times, colour], show=show, operation=question
+        )
+
+    def _draw(self, times: list[int], colour: str, numerals: bool) -> Image:
         cell = self.cell
         canvas = Canvas(SIDE * cell * len(times), SIDE * cell)
         for number, time in enumerate(times):
@@ -116,7 +154,7 @@ class Clock(ProceduralSource):
                 canvas.line([at(mark / 60, inner), at(mark / 60, 3.7)], thickness * cell)
             for hour in range(1, 13) if numerals else ():
                 canvas.text(at(hour / 12, 2.8), str(hour), 0.8 * cell)
-            canvas.line([centre, at(time % 60 / 60, 2.3 if numerals else 3.2)], 0.16 * cell, "blue")
+            canvas.line([centre, at(time % 60 / 60, 2.3 if numerals else 3.2)], 0.16 * cell, colour)
             canvas.line([centre, at(time / ROUND, 1.5)], 0.34 * cell)
             canvas.shape("circle", "black", centre, 0.25 * cell)
         return canvas.array()

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rlsd_env.procedural.base import ProceduralSource
+from rlsd_env.procedural.base import Draft, ProceduralSource
 from rlsd_env.procedural.drawing import Canvas
-from rlsd_env.task import Item, Privileged, Task
-from verifiers import AnswerKind, Reference, Step
+from rlsd_env.task import Image
+from verifiers import AnswerKind, Step
 
 COLOURS = ("red", "blue", "green", "purple")
 
@@ -62,40 +62,31 @@ class DotSum(ProceduralSource):
     family = "dot_sum"
     levels = len(LEVELS)
 
-    def make(self, task_id: str, rng: np.random.Generator) -> Item:
+    def make(self, task_id: str, rng: np.random.Generator) -> Draft:
         """Draw the counts and the boxes."""
         level = LEVELS[self.difficulty - 1]
         counts = [int(count) for count in rng.integers(0, level.most + 1, size=level.boxes)]
+        places = [sorted(int(n) for n in rng.permutation(level.side**2)[:count]) for count in counts]
+        steps = [Step(f"{colour} dots", str(count)) for colour, count in zip(COLOURS, counts)]
+        steps.append(Step(" + ".join(map(str, counts)), str(sum(counts))))
+        return self.compose(
+            task_id,
+            "<image>How many dots are there in all boxes together?",
+            steps,
+            AnswerKind.INTEGER,
+            content=places,
+            show=lambda: self._draw(level.side, places),
+        )
+
+    def _draw(self, side: int, places: list[list[int]]) -> Image:
         pitch, gap = self.cell, self.cell // 4
-        box = level.side * pitch + 2 * gap
-        canvas = Canvas(level.boxes * (box + gap) + gap, box + 2 * gap)
-        for number, count in enumerate(counts):
+        box = side * pitch + 2 * gap
+        canvas = Canvas(len(places) * (box + gap) + gap, box + 2 * gap)
+        for number, (colour, taken) in enumerate(zip(COLOURS, places)):
             left, top = gap + number * (box + gap), gap
             canvas.outline((left, top, left + box, top + box), self.cell / 16)
-            for place in rng.permutation(level.side**2)[:count]:
-                row, column = divmod(int(place), level.side)
+            for place in taken:
+                row, column = divmod(place, side)
                 centre = (left + gap + (column + 0.5) * pitch, top + gap + (row + 0.5) * pitch)
-                canvas.shape("circle", COLOURS[number], centre, 0.34 * pitch)
-        answer = str(sum(counts))
-        names = [f"{COLOURS[number]} dots" for number in range(level.boxes)]
-        total = " + ".join(str(count) for count in counts)
-        steps = (*(Step(name, str(count)) for name, count in zip(names, counts)), Step(total, answer))
-        listed = " ".join(f"{name}: {count}." for name, count in zip(names, counts))
-        return Item(
-            Task(
-                id=task_id,
-                question="<image>How many dots are there in all boxes together?",
-                images=(canvas.array(),),
-                kind=AnswerKind.INTEGER,
-                metadata={"difficulty": self.difficulty},
-                licence="Apache-2.0",
-            ),
-            Privileged(
-                Reference(
-                    answer=answer,
-                    kind=AnswerKind.INTEGER,
-                    solution=f"{listed} {total} = {answer}.",
-                    steps=steps,
-                )
-            ),
-        )
+                canvas.shape("circle", colour, centre, 0.34 * pitch)
+        return canvas.array()

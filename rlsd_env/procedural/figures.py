@@ -40,9 +40,26 @@ class Figure:
         """Join corners by lines, the last to the first."""
         self.lines += zip(corners, (*corners[1:], corners[0]))
 
+    def content(self) -> list[object]:
+        """Return what is drawn, of what JSON has; coordinates to a thousandth, the same on every machine."""
+        angles = [[_rounded(*points), text] for *points, text in self.angles]
+        labels = [[_rounded(start, end), text] for start, end, text in self.labels]
+        names = [[_rounded(point, direction), text] for point, text, direction in self.names]
+        return [
+            [_rounded(*line) for line in self.lines],
+            angles,
+            labels,
+            names,
+            [_rounded(*tick) for tick in self.ticks],
+        ]
+
     def draw(self, cell: int, size: tuple[float, float], margin: float) -> Image:
         """Scale the figure into a picture of `size` cells with a white edge of `margin` cells."""
         return _Drawing(self, cell, size, margin).image()
+
+
+def _rounded(*points: Point) -> list[float]:
+    return [round(value, 3) + 0.0 for point in points for value in point]  # -0.0 becomes 0.0
 
 
 class _Drawing:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rlsd_env.procedural.base import ProceduralSource
+from rlsd_env.procedural.base import Draft, ProceduralSource
 from rlsd_env.procedural.drawing import COLOURS, SHAPES, Canvas
-from rlsd_env.task import Item, Video
+from rlsd_env.task import Video
 from verifiers import AnswerKind, Step
 
 FPS = 2.0
@@ -89,7 +90,7 @@ class FirstColour(ProceduralSource):
     levels = len(LEVELS)
     default_cell = 32
 
-    def make(self, task_id: str, rng: np.random.Generator) -> Item:
+    def make(self, task_id: str, rng: np.random.Generator) -> Draft:
         """Draw the shapes, the frames of their coming and going, and what is asked."""
         level = LEVELS[self.difficulty - 1]
         appearances = self._appearances(level, rng)
@@ -106,7 +107,8 @@ class FirstColour(ProceduralSource):
             AnswerKind.CHOICE,
             answer=order[asked].colour,
             choices=colours,
-            videos=(Video(self._draw(level, appearances), FPS),),
+            content=sorted(dataclasses.astuple(one) for one in appearances),
+            show=lambda: Video(self._draw(level, appearances), FPS),
             event=verb,
             place=names[asked],
         )

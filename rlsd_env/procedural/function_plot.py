@@ -6,20 +6,31 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Protocol, TypeVar
 
 import numpy as np
 
-from rlsd_env.procedural.base import ProceduralSource, operand
+from rlsd_env.procedural.base import Draft, ProceduralSource, operand
 from rlsd_env.procedural.drawing import Canvas
-from rlsd_env.task import Image, Item
+from rlsd_env.task import Image
 from verifiers import AnswerKind, Step
 
 REACH = 6
 """Both axes go from -REACH to REACH."""
 MARGIN = 1.0
 """Cells around the grid, where the numbers stand."""
-COLOURS = ("blue", "red")
-Function = Callable[[Fraction], Fraction]
+COLOURS = ("blue", "red", "green", "purple")
+GRID = range(-REACH, REACH + 1)
+SAMPLES = [n / 12 for n in range(-12 * REACH, 12 * REACH + 1)]
+"""Where functions are computed to be drawn; all corners and extrema are among them."""
+Number = TypeVar("Number", Fraction, float)
+
+
+class Function(Protocol):
+    """A function that is exact for fractions, and fast for floats."""
+
+    def __call__(self, x: Number, /) -> Number:
+        """Return its value."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +38,7 @@ class Plot:
     """A question about drawn functions with its worked solution.
 
     Attributes:
-        functions: one or two, drawn in the colours of `COLOURS` in this order.
+        functions: one in any of `COLOURS`, or two in the first and the second.
         question: the question.
         steps: the worked solution.
         kind: how answers are compared.
@@ -81,22 +92,25 @@ class FunctionPlot(ProceduralSource):
     levels = 5
     default_cell = 24
 
-    def make(self, task_id: str, rng: np.random.Generator) -> Item:
+    def make(self, task_id: str, rng: np.random.Generator) -> Draft:
         """Draw the functions and what is asked of them."""
         makers = LEVELS[self.difficulty - 1]
         maker = makers[int(rng.integers(len(makers)))]
         plot = maker(rng)
+        functions, single = plot.functions, COLOURS[int(rng.integers(len(COLOURS)))]
+        colours = (single,) if len(functions) == 1 else COLOURS[:2]
         return self.compose(
             task_id,
             f"<image>{plot.question}",
             plot.steps,
             plot.kind,
             answer=plot.answer,
-            images=(self._draw(plot.functions),),
+            content=[colours, [[str(function(Fraction(x))) for x in GRID] for function in functions]],
+            show=lambda: self._draw(functions, colours),
             operation=maker.__name__,
         )
 
-    def _draw(self, functions: tuple[Function, ...]) -> Image:
+    def _draw(self, functions: tuple[Function, ...], colours: tuple[str, ...]) -> Image:
         cell = self.cell
         side = round((2 * REACH + 2 * MARGIN) * cell)
         canvas = Canvas(side, side)
@@ -105,32 +119,31 @@ class FunctionPlot(ProceduralSource):
         def at(x: float, y: float) -> tuple[float, float]:
             return (MARGIN + REACH + x) * cell, (MARGIN + REACH - y) * cell
 
-        for value in range(-REACH, REACH + 1):
+        for value in GRID:
             x, y = at(value, value)
             thickness = (0.1 if value == 0 else 0.025) * cell
             canvas.line([(x, low), (x, high)], thickness)
             canvas.line([(low, y), (high, y)], thickness)
             canvas.text((x, high + 0.5 * cell), str(value), 0.5 * cell)
             canvas.text((low - 0.5 * cell, y), str(value), 0.5 * cell)
-        for function, colour in zip(functions, COLOURS):
-            samples = [Fraction(n, 30) for n in range(-30 * REACH, 30 * REACH + 1)]
-            values = [(x, function(x)) for x in samples]
-            canvas.line([at(float(x), float(y)) for x, y in values if abs(y) <= REACH], 0.13 * cell, colour)
+        for function, colour in zip(functions, colours):
+            values = ((x, function(x)) for x in SAMPLES)
+            canvas.line([at(x, y) for x, y in values if abs(y) <= REACH + 1e-9], 0.13 * cell, colour)
         return canvas.array()
 
 
 def line_through(x: int, y: int, slope: Fraction) -> Function:
     """Return the line of a slope through a point."""
-    return lambda t: y + slope * (t - x)
+    return lambda t: y + (t - x) * slope.numerator / slope.denominator
 
 
 def polygonal(values: list[int], spacing: int) -> Function:
     """Return the function with these values every `spacing` units from -REACH on, linear in between."""
 
-    def function(x: Fraction) -> Fraction:
+    def function(x: Number, /) -> Number:
         number = min(math.floor((x + REACH) / spacing), len(values) - 2)
         start = number * spacing - REACH
-        return values[number] + (x - start) * Fraction(values[number + 1] - values[number], spacing)
+        return values[number] + (x - start) * (values[number + 1] - values[number]) / spacing
 
     return function
 

@@ -10,14 +10,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from rlsd_env.procedural.base import ProceduralSource, summed
+from rlsd_env.procedural.base import Draft, ProceduralSource, summed
 from rlsd_env.procedural.drawing import Canvas
 from rlsd_env.procedural.paths import shortest_paths
-from rlsd_env.task import Image, Item
+from rlsd_env.task import Image
 from verifiers import AnswerKind, Step
 
-SPACING, MARGIN, JITTER = 3.0, 1.0, 0.4
-"""In cells: between places for nodes, from the outer places to the edge, and the most that a node is moved."""
+SPACING, MARGIN = 3.0, 1.0
+"""In cells: between places for nodes, and from the outer places to the edge."""
+SHIFTS, SHIFT = 3, 1 / 16
+"""The most that a node is moved from its place, in steps of how many cells; a step shows at any `cell`."""
 NODE_RADIUS, TEXT = 0.55, 0.7
 CLEARANCE = 0.95
 """In cells: the least distance of an edge to other nodes, and of its middle (with its weight) to other edges."""
@@ -87,7 +89,7 @@ class GraphReading(ProceduralSource):
     levels = len(LEVELS)
     default_cell = 24
 
-    def make(self, task_id: str, rng: np.random.Generator) -> Item:
+    def make(self, task_id: str, rng: np.random.Generator) -> Draft:
         """Draw the nodes, the edges and the question."""
         level = LEVELS[self.difficulty - 1]
         centres = _place(level, rng)
@@ -108,7 +110,8 @@ class GraphReading(ProceduralSource):
             f"<image>{question}",
             steps,
             AnswerKind.INTEGER,
-            images=(self._draw(level, centres, edges),),
+            content=[centres.tolist(), [[*pair, weight] for pair, weight in edges.items()]],
+            show=lambda: self._draw(level, centres, edges),
             operation=asked,
         )
 
@@ -135,7 +138,7 @@ def _place(level: Level, rng: np.random.Generator) -> NDArray[np.float64]:
     columns, rows = level.places
     chosen = rng.permutation(columns * rows)[: level.nodes]
     grid = np.stack([chosen % columns, chosen // columns], axis=1)
-    return MARGIN + SPACING * grid + rng.uniform(-JITTER, JITTER, size=(level.nodes, 2)) * (MARGIN - NODE_RADIUS)
+    return MARGIN + SPACING * grid + SHIFT * rng.integers(-SHIFTS, SHIFTS + 1, size=(level.nodes, 2))
 
 
 def _connect(level: Level, centres: NDArray[np.float64], count: int, rng: np.random.Generator) -> Edges:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from rlsd_env.procedural.base import ProceduralSource, operand, summed
+from rlsd_env.procedural.base import Draft, ProceduralSource, operand, summed
 from rlsd_env.procedural.drawing import Canvas
-from rlsd_env.task import Image, Item
+from rlsd_env.task import Image
 from verifiers import AnswerKind, Step
 
 Entries = NDArray[np.int64]
@@ -78,7 +78,7 @@ class Matrix(ProceduralSource):
     levels = len(LEVELS)
     default_cell = 24
 
-    def make(self, task_id: str, rng: np.random.Generator) -> Item:
+    def make(self, task_id: str, rng: np.random.Generator) -> Draft:
         """Draw the operation, the matrices and the entry that is asked for."""
         level = LEVELS[self.difficulty - 1]
         operation = level.operations[int(rng.integers(len(level.operations)))]
@@ -107,7 +107,8 @@ class Matrix(ProceduralSource):
             f"<image>What is {what}?",
             steps,
             AnswerKind.INTEGER,
-            images=(self._draw(matrices),),
+            content=[matrix.tolist() for matrix in matrices],
+            show=lambda: self._draw(matrices),
             operation=operation,
         )
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rlsd_env.procedural.base import ProceduralSource
+from rlsd_env.procedural.base import Draft, ProceduralSource
 from rlsd_env.procedural.drawing import Canvas
 from rlsd_env.procedural.paths import shortest_paths
-from rlsd_env.task import Image, Item
+from rlsd_env.task import Image
 from verifiers import AnswerKind, Step
 
 Cell = tuple[int, int]
@@ -72,7 +72,7 @@ class Maze(ProceduralSource):
     family = "maze"
     levels = len(LEVELS)
 
-    def make(self, task_id: str, rng: np.random.Generator) -> Item:
+    def make(self, task_id: str, rng: np.random.Generator) -> Draft:
         """Draw the maze, its start and its goal, then find the way."""
         level = LEVELS[self.difficulty - 1]
         maze = _carve(level, rng)
@@ -87,7 +87,8 @@ class Maze(ProceduralSource):
             "if each step goes to a cell beside it and never through a wall?",
             [*steps, Step("steps in all", str(len(moves)))],
             AnswerKind.INTEGER,
-            images=(self._draw(level, maze, start, goal),),
+            content=[sorted((cell, sorted(beside)) for cell, beside in maze.items()), start, goal],
+            show=lambda: self._draw(level, maze, start, goal),
         )
 
     def _draw(self, level: Level, maze: Passages, start: Cell, goal: Cell) -> Image:

@@ -8,9 +8,9 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
-from rlsd_env.procedural.base import ProceduralSource, summed
+from rlsd_env.procedural.base import Draft, ProceduralSource, summed
 from rlsd_env.procedural.drawing import Canvas
-from rlsd_env.task import Image, Item
+from rlsd_env.task import Image
 from verifiers import AnswerKind, Step
 
 PEOPLE = ("Ada", "Ben", "Cleo", "Dan", "Eva", "Finn", "Gina", "Hugo", "Ines", "Jack")
@@ -98,7 +98,7 @@ class TableReading(ProceduralSource):
     levels = len(LEVELS)
     default_cell = 24
 
-    def make(self, task_id: str, rng: np.random.Generator) -> Item:
+    def make(self, task_id: str, rng: np.random.Generator) -> Draft:
         """Draw the table, the operation and what it is about."""
         level = LEVELS[self.difficulty - 1]
         table = Counts(
@@ -113,7 +113,8 @@ class TableReading(ProceduralSource):
             f"<image>{question}",
             steps,
             AnswerKind.FRACTION if operation == "mean" else AnswerKind.INTEGER,
-            images=(self._draw(table),),
+            content=[table.rows, table.columns, table.values.tolist()],
+            show=lambda: self._draw(table),
             operation=operation,
         )
 

@@ -61,6 +61,14 @@ def test_the_ends_hold():
     assert RULE.observe(RULE.start(1), [False] * 10).difficulty == 1
 
 
+def test_all_of_a_batch_larger_than_the_window_counts():
+    """The last ten of the batch are all successes, but 10 of 40 is .25 < .3; of 14 outcomes with 10, .71 > .7."""
+    assert RULE.observe(RULE.start(2), [False] * 30 + [True] * 10).difficulty == 1
+    assert RULE.observe(RULE.start(2), [True] * 10 + [False] * 4).difficulty == 3
+    state = RULE.observe(RULE.start(2), [True] * 8 + [False] * 8)  # .5
+    assert state == DifficultyState(2, (True,) * 2 + (False,) * 8)
+
+
 @given(st.lists(st.booleans(), max_size=200), st.integers(1, 5))
 def test_one_by_one_moves_by_one_step_and_stays_in_range(observed, start):
     states = list(
@@ -85,6 +93,8 @@ def test_a_student_with_one_skill_does_not_swing(window, rate):
     ("arguments", "message"),
     [
         ({"window": 0}, "window is 0"),
+        ({"window": True}, "window is True"),
+        ({"raise_above": "0.5"}, "raise_above is '0.5'"),
         ({"raise_above": 0.2}, "lower_below < raise_above"),
         ({"raise_above": 0.96}, r"raise_above \+ hysteresis < 1"),
         ({"hysteresis": 0.4}, "0 < lower_below - hysteresis"),
@@ -173,8 +183,12 @@ def test_what_has_no_difficulty_is_named():
         Curriculum(gymnasium.make("CartPole-v1"))
     with pytest.raises(ConfigurationError, match="no spec; make it with gymnasium"):
         Curriculum(rlsd_env.ReasoningEnv("rlsd_env.procedural.maze:Maze"))
-    with pytest.raises(ConfigurationError, match="unexpected keyword argument 'widow'"):
+    with pytest.raises(ConfigurationError, match="option of a curriculum 'widow'; did you mean 'window'"):
         make(widow=3)
+    with pytest.raises(ConfigurationError, match=r"option of a curriculum 'target'; .*allowed: hysteresis, lower"):
+        make(target=2)
+    with pytest.raises(ConfigurationError, match="option of a curriculum 'levels'"):
+        make(levels=2)
     with pytest.raises(ConfigurationError, match=r"seeds \[-1\]"):
         make().reset(seed=-1)
 
@@ -241,6 +255,17 @@ def test_group_b_has_the_task_of_a_single_environment_with_seed_plus_b():
 def test_a_wrapper_inside_is_refused():
     with pytest.raises(ConfigurationError, match="put it around GroupCurriculum"):
         GroupCurriculum(make_groups())
+    for wrap in (gymnasium.wrappers.RecordEpisodeStatistics, lambda env: gymnasium.wrappers.TimeLimit(env, 3)):
+        with pytest.raises(ConfigurationError, match=r"is a wrapper, .* put it around Curriculum"):
+            Curriculum(wrap(gymnasium.make("rlsd/Maze-v0")))
+
+
+def test_wrappers_around_stay_and_an_environment_without_checker_is_taken():
+    env = Curriculum(gymnasium.make("rlsd/Maze-v0", difficulty=2, disable_env_checker=True), window=1)
+    wrapped = gymnasium.wrappers.TransformReward(env, lambda reward: reward + 5)
+    for difficulty in (2, 1):
+        assert wrapped.reset(seed=0)[1]["difficulty"] == difficulty
+        assert wrapped.step("none")[1] == 5
 
 
 def test_no_global_generator_is_touched():

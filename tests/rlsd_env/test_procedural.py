@@ -13,6 +13,7 @@ import pytest
 from scipy import ndimage
 
 import verifiers
+from rlsd_env import ConfigurationError
 from rlsd_env.procedural.bar_chart import LEVELS as BAR_LEVELS
 from rlsd_env.procedural.bar_chart import BarChart
 from rlsd_env.procedural.dot_sum import DotSum
@@ -76,10 +77,21 @@ def test_bar_chart_answers_are_what_the_picture_shows(difficulty):
         item = source.item(index)
         first, second = re.findall(r"(\w+) bar", item.task.question)
         heights = [pixels(item.task.images[0], c).sum(axis=0) for c in (first, second)]
-        a, b = (round(float(np.median(h[h > 0])) * level.most / (5.5 * cell)) for h in heights)
+        a, b = (round(float(np.median(h[h > 0])) * level.most / (level.height * cell)) for h in heights)
         operation = item.task.metadata["operation"]
         expected = {"sum": Fraction(a + b), "difference": Fraction(a - b), "ratio": Fraction(a, b)}[operation]
         assert Fraction(item.privileged.reference.answer) == expected, (difficulty, index)
+
+
+@pytest.mark.parametrize(("difficulty", "least"), [(1, 8), (2, 8), (3, 8), (4, 11), (5, 15)])
+def test_a_unit_of_a_bar_chart_is_three_pixels_high(difficulty, least):
+    """Heights at level 4: 11 * 5.5 / 20 = 3.03 pixels a unit; at level 5: 15 * 10 / 50 = 3."""
+    image = BarChart(difficulty=difficulty, cell=least).item(0).task.images[0]
+    level = BAR_LEVELS[difficulty - 1]
+    assert image.shape[0] - 1.5 * least >= 3 * level.most - 0.5
+    with pytest.raises(ConfigurationError, match=rf"bar_chart at difficulty {difficulty}: it must be {least} to 256"):
+        BarChart(difficulty=difficulty, cell=least - 1)
+    BarChart(difficulty=difficulty)
 
 
 @pytest.mark.parametrize("family", FAMILIES)

@@ -16,8 +16,8 @@ from stable_baselines3.common.env_checker import check_env as stable_check_env
 from stable_baselines3.common.vec_env import DummyVecEnv, SubprocVecEnv
 
 import rlsd_env
-from rlsd_env import ConfigurationError, Item, Privileged, Task
-from rlsd_env.procedural.base import ProceduralSource
+from rlsd_env import ConfigurationError, Privileged, Task
+from rlsd_env.procedural.base import Draft, ProceduralSource
 from rlsd_env.procedural.dot_sum import DotSum
 from rlsd_env.sources import load_source
 from rlsd_env.views.answers import Answers, answers
@@ -194,6 +194,7 @@ class Squares(ProceduralSource):
 
     family = "squares"
     levels = 2
+    content_split = False
 
     def make(self, task_id, rng):
         number = int(task_id.rpartition("-")[2])
@@ -202,7 +203,8 @@ class Squares(ProceduralSource):
         count = int(rng.integers(0, 4))
         picture[0, :count] = 0
         question = f"<image>How many? {'x' * QUESTION_LETTERS if number == 8 else ''}"
-        return Item(Task(task_id, question, (picture,)), Privileged(Reference(str(count), AnswerKind.INTEGER)))
+        privileged = Privileged(Reference(str(count), AnswerKind.INTEGER))
+        return Draft([question, side, count], privileged, lambda: Task(task_id, question, (picture,)))
 
 
 def test_a_family_of_ones_own_gets_a_view():

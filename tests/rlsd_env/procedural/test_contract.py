@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections import Counter
 from fractions import Fraction
+from hashlib import sha256
 
 import gymnasium
 import numpy as np
@@ -19,9 +20,14 @@ import pytest
 import verifiers
 from rlsd_env import ConfigurationError
 from rlsd_env.plugins import resolve
+from rlsd_env.procedural.base import HALF, Draft, ProceduralSource, half
 from rlsd_env.procedural.ids import PROCEDURAL
+from rlsd_env.task import Privileged
+from verifiers import Reference
 from verifiers.feedback import first_wrong_step
 
+EVERY = [resolve(entry["source"]) for entry in PROCEDURAL.values()]
+SPLIT = [family for family in EVERY if family.content_split]
 OLD = {"rlsd/ShapeCount-v0", "rlsd/BarChart-v0", "rlsd/DotSum-v0"}  # tested in test_procedural.py
 FAMILIES = [resolve(entry["source"]) for id, entry in PROCEDURAL.items() if id not in OLD]
 LEVELS = [(family, difficulty) for family in FAMILIES for difficulty in range(1, family.levels + 1)]
@@ -33,11 +39,16 @@ every_family = pytest.mark.parametrize("family", FAMILIES, ids=[family.family fo
 
 
 @functools.cache
-def tasks(family, difficulty):
-    """Return 300 references with fingerprints of their public parts, drawn small."""
-    smallest = {"cell": 8} if takes_cell(family) else {}
-    items = map(family(difficulty=difficulty, **smallest).item, range(300))
-    return [(item.privileged.reference, hash(fingerprint(item.task))) for item in items]
+def tasks(family, difficulty, start=0):
+    """Return 300 references with digests of what is asked about what picture, drawn small."""
+    smallest = {"cell": family.least_cell(difficulty)} if takes_cell(family) else {}
+    items = map(family(difficulty=difficulty, **smallest).item, range(start, start + 300))
+    return [(item.privileged.reference, digest(item.task)) for item in items]
+
+
+def digest(task):
+    question, _, *pictures = fingerprint(task)
+    return sha256(b"".join([question.encode(), *pictures])).digest()
 
 
 def takes_cell(family):
@@ -57,13 +68,49 @@ def exactly(expression):
 
 @every_level
 def test_gold_is_right_silence_is_not_and_the_solution_states_the_steps_and_the_answer(family, difficulty):
-    verifier = verifiers.make("answer")
+    verifier = verifiers.make(family.verifier)
     for reference, _ in tasks(family, difficulty)[:200]:
         response = f"<think> {reference.solution} </think> <answer> {reference.answer} </answer>"
         assert verifier.verify(response, reference).reward == 1.0, reference.solution
         assert verifier.verify("", reference).reward == 0.0
         assert first_wrong_step(reference.solution, reference.steps) is None, reference.solution
         assert re.search(rf"(=|:|is) {re.escape(reference.answer)}\.$", reference.solution), reference.solution
+
+
+@pytest.mark.parametrize("difficulty", range(1, 6))
+@pytest.mark.parametrize("family", SPLIT, ids=[family.family for family in SPLIT])
+def test_no_heldout_task_looks_like_a_train_task(family, difficulty):
+    """At the smallest `cell`, where the most pictures would coincide."""
+    train, heldout = ({public for _, public in tasks(family, difficulty, start)} for start in (0, HALF))
+    assert train.isdisjoint(heldout)
+
+
+def test_the_folds_of_all_families_but_one_are_split_by_content():
+    assert {family.family for family in set(EVERY) - set(SPLIT)} == {"shape_count"}
+
+
+class Coins(ProceduralSource):
+    """A family with as many contents as it has sides."""
+
+    family, levels, sides = "coins", 1, 100
+
+    def make(self, task_id, rng):
+        return Draft(int(rng.integers(self.sides)), Privileged(Reference("1")), lambda: pytest.fail("drawn"))
+
+
+def test_a_family_with_too_few_tasks_for_two_folds_is_named():
+    class OneSided(Coins):
+        sides = 1
+
+    number = HALF * (1 - half(0))  # of the fold to which the one content does not belong
+    with pytest.raises(ConfigurationError, match=r"coins at difficulty 1: in 200 draws .* content_split = False"):
+        OneSided(1).privileged(number)
+    OneSided.content_split = False
+    assert OneSided(1).privileged(number).reference.answer == "1"
+
+
+def test_the_privileged_part_needs_no_picture():
+    assert Coins(1).privileged(3).reference.answer == "1"
 
 
 @every_level
@@ -84,7 +131,7 @@ def test_answers_and_questions_vary(family, difficulty):
 
 @every_level
 def test_the_answer_of_another_task_is_wrong_unless_it_is_the_same(family, difficulty):
-    verifier = verifiers.make("answer")
+    verifier = verifiers.make(family.verifier)
     references = [reference for reference, _ in tasks(family, difficulty)[:30]]
     for left, right in itertools.pairwise(references):
         if left.kind is right.kind and left.choices == right.choices:
@@ -94,7 +141,7 @@ def test_the_answer_of_another_task_is_wrong_unless_it_is_the_same(family, diffi
 
 @every_family
 def test_a_wrong_step_is_named(family):
-    verifier = verifiers.make("answer")
+    verifier = verifiers.make(family.verifier)
     reference = family().item(2).privileged.reference
     first = reference.steps[0]
     wrong = reference.choices[reference.choices.index(reference.answer) - 1] if reference.choices else "77777"
@@ -144,6 +191,12 @@ def test_the_manual_speaks_of_every_level_and_argument(family):
 def test_wrong_arguments_are_named(family):
     with pytest.raises(ConfigurationError, match=rf"difficulty 6 of {family.family}: .* from 1 to 5"):
         family(difficulty=6)
+    with pytest.raises(ConfigurationError, match="difficulty True"):
+        family(difficulty=True)
+    if takes_cell(family):
+        for cell in (True, 7, 257):
+            with pytest.raises(ConfigurationError, match=rf"cell {cell} of {family.family} .* 8 to 256 pixels"):
+                family(difficulty=1, cell=cell)
 
 
 @every_family

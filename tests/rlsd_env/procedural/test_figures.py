@@ -11,13 +11,16 @@ import numpy as np
 import pytest
 from scipy.sparse.csgraph import connected_components, dijkstra
 
+import verifiers
 from rlsd_env.procedural import function_plot, graph_reading, maze
 from rlsd_env.procedural.angle import Angle
-from rlsd_env.procedural.clock import Clock
+from rlsd_env.procedural.clock import Clock, ClockVerifier
 from rlsd_env.procedural.function_plot import FunctionPlot
 from rlsd_env.procedural.graph_reading import GraphReading
 from rlsd_env.procedural.maze import Maze
 from rlsd_env.procedural.paths import shortest_paths
+from verifiers import AnswerKind, Reference
+from verifiers.testing import check_verifier
 
 from .families import centre, dark, pixels, read, regions
 
@@ -31,12 +34,13 @@ def hand(mask, middle):
 
 
 def read_clock(image):
-    """Return minutes past 12: whole minutes from the blue hand, hours from the black one within its reach."""
+    """Return minutes past 12: whole minutes from the coloured hand, hours from the black one within its reach."""
     side = image.shape[0]
     rows, columns = np.indices(image.shape[:2]) - (side - 1) / 2
     inner = np.hypot(rows, columns) < side / 8 * 1.55
-    hours = hand(dark(image) & inner, (side - 1) / 2) * 12
-    minutes = round(hand(pixels(image, "blue") & ~inner, (side - 1) / 2) * 60) % 60
+    coloured = np.ptp(image.astype(int), axis=-1) > 60
+    hours = hand(dark(image) & ~coloured & inner, (side - 1) / 2) * 12
+    minutes = round(hand(coloured & ~inner, (side - 1) / 2) * 60) % 60
     return round(hours - minutes / 60) % 12 * 60 + minutes
 
 
@@ -54,6 +58,22 @@ def test_clock_answers_are_what_the_hands_show(difficulty):
             hours, minutes = divmod((times[0] + delay) % 720, 60)
             expected = f"{hours or 12}:{minutes:02d}"
         assert item.privileged.reference.answer == expected, (difficulty, index)
+
+
+@pytest.mark.parametrize(
+    ("answer", "correct"),
+    [("3:05", True), ("03:05", True), ("3:05.", True), ("$3:05$", True)]
+    + [(wrong, False) for wrong in ("3/5", "3.05", "6:10", "3:5", "15:05", "10:05", "13:05", "3:005", "3:05 or 6:10")],
+)
+def test_a_time_is_hours_and_minutes_with_a_colon(answer, correct):
+    verdict = ClockVerifier().verify(f"<answer> {answer} </answer>", Reference("3:05", AnswerKind.TEXT))
+    assert verdict.correct == correct
+
+
+def test_the_clock_verifier_keeps_the_contract():
+    right, wrong = "The answer is 10:05.", "<answer> 01:05 </answer>"
+    check_verifier(ClockVerifier(), Reference("10:05", AnswerKind.TEXT), right, wrong)
+    assert verifiers.make(Clock.verifier).verify("<answer> 65.0 </answer>", Reference("65", AnswerKind.INTEGER)).correct
 
 
 @pytest.mark.parametrize("difficulty", EVERY_LEVEL)
@@ -189,7 +209,7 @@ def test_plot_answers_are_what_the_picture_shows(difficulty):
     for index in range(25):
         item = FunctionPlot(difficulty=difficulty, cell=cell).item(index)
         (image,) = item.task.images
-        curves = [Curve(image, colour, cell) for colour in ("blue", "red") if pixels(image, colour).any()]
+        curves = [Curve(image, colour, cell) for colour in function_plot.COLOURS if pixels(image, colour).sum() > 50]
         expected = answer_from_plot(item.task.question, curves, cell)
         assert item.privileged.reference.answer == str(expected), (difficulty, index)
 
