@@ -26,7 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rlsd_env.errors import ConfigurationError
-from rlsd_env.fingerprints import Fingerprints, fingerprints, near
+from rlsd_env.fingerprints import SHORTEST_QUESTION, Fingerprints, fingerprints, near
 from rlsd_env.sources.base import TaskSource
 
 DISTANCE = 4
@@ -91,6 +91,12 @@ class OverlapReport:
             f"{self.counts['tasks_b']:,} tasks of the second stand in the first: "
             + ", ".join(f"{self.counts[kind]:,} by {kind}" for kind in KINDS),
         ]
+        sides = (("first", compared["pictures_a"]), ("second", compared["pictures_b"]))
+        if without := [name for name, pictures in sides if not pictures]:
+            lines.append(
+                f"no pictures in the {' and the '.join(without)}: only questions were compared, those of "
+                f"{SHORTEST_QUESTION} characters or more"
+            )
         shown = self.matches[:rows]
         if shown:
             width = max(len("first"), *(len(match.id_a) for match in shown))

@@ -44,7 +44,6 @@ def check_source(source: TaskSource, *, limit: int | None = ITEMS, again: TaskSo
         raise ValueError(f"limit is {limit}; it must be 1 or more, or None for all tasks")
     _raise(fold_problems(source))
     again = copy.copy(source) if again is None else again
-    _raise(_lengths(source, again))
     chosen = _spread(len(source), limit)
     for other, index in zip([chosen[-1], *chosen], chosen):
         _raise(item_problems(source, index, other, again))
@@ -62,18 +61,20 @@ def fold_problems(source: TaskSource) -> Iterator[str]:
         yield "the source has no tasks"
         return
     folds: dict[str, Sequence[int]] = {}
+    sampled: dict[str, Sequence[int]] = {}
     for name in FOLDS:
         try:
             folds[name] = source.fold(name)
+            sampled[name] = _sampled(folds[name])
         except Exception as error:  # any source of the user's
             yield f"fold({name!r}) raises {type(error).__name__}: {error}"
             return
-    sampled = {name: _sampled(fold) for name, fold in folds.items()}
     for name, numbers in sampled.items():
         outside = [n for n in numbers if not isinstance(n, int | np.integer) or not 0 <= n < count]
         if outside:
             yield f"fold {name!r} has {outside[0]!r}; task numbers here are whole, from 0 to {count - 1}"
-        elif len(set(numbers)) < len(numbers):
+            return
+        if len(set(numbers)) < len(numbers):
             yield f"fold {name!r} has a task more than once"
     for name, other in (("train", "heldout"), ("heldout", "train")):
         members: Collection[int] = folds[other] if isinstance(folds[other], range) else frozenset(sampled[other])
@@ -101,11 +102,6 @@ def item_problems(source: TaskSource, index: int, other: int, again: TaskSource)
                 return
     except AssertionError as error:
         yield str(error)
-
-
-def _lengths(source: TaskSource, again: TaskSource) -> Iterator[str]:
-    if len(again) != len(source):
-        yield f"the source has {len(source)} tasks, and a second one made with the same arguments {len(again)}"
 
 
 def _item(source: TaskSource, index: int) -> Item:

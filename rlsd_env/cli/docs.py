@@ -10,19 +10,23 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from rlsd_env.cli.common import make_env, reasoning_ids
+import gymnasium
+
+from rlsd_env.cli.common import make_env, reasoning_ids, view_ids
 from rlsd_env.cli.listing import HEAD, Facts, cells, facts, source_class
 from rlsd_env.cli.samples import sample_prompt
 from rlsd_env.core import EnvConfig
 from rlsd_env.errors import ConfigurationError
+from rlsd_env.plugins import resolve
 from rlsd_env.procedural.base import ProceduralSource
 from rlsd_env.sources.base import TaskSource
 from rlsd_env.sources.dataset import DataSource
 from rlsd_env.task import Image
 
-SUMMARY = "write a Markdown page for each source of tasks, and an index"
+SUMMARY = "write a Markdown page for each source of tasks, one for the numeric views, and an index"
 EPILOG = "A file in FOLDER that is no page any more is named and left alone."
 INDEX = "index.md"
+VIEWS = "Views.md"
 _ENTRY = re.compile(r"    (\w+): (.*)")
 _MADE = "<!-- made by `python -m rlsd_env docs`; change the docstrings instead -->\n"
 
@@ -32,7 +36,7 @@ def pages() -> dict[str, bytes]:
     by_source: dict[type[TaskSource], list[Facts]] = {}
     for id in reasoning_ids():
         by_source.setdefault(source_class(id), []).append(facts(id))
-    made: dict[str, bytes] = {INDEX: _index(by_source).encode()}
+    made: dict[str, bytes] = {INDEX: _index(by_source).encode(), VIEWS: _views().encode()}
     for cls, found in by_source.items():
         made[f"{cls.__name__}.md"] = _page(cls, found).encode()
         if issubclass(cls, ProceduralSource) and (picture := sample_picture(found[0].id)) is not None:
@@ -49,10 +53,34 @@ def _index(by_source: dict[type[TaskSource], list[Facts]]) -> str:
             "`python -m rlsd_env list` prints this table, with ids of your own. rows are those of the data set as "
             "published; made: the tasks are made, as many as are asked for.\n",
             table(head, sorted(rows)),
+            f"\n## Numeric views\n\nA text environment for agents that read and write numbers: [spaces]({VIEWS}).\n",
+            table(("id", "of"), list(view_ids().items())),
             "\n## Arguments of every environment\n",
             *arguments(EnvConfig, "Attributes"),
             "\n## Arguments of every data set\n",
             *arguments(DataSource, "Args"),
+            "",
+        ]
+    )
+
+
+def _views() -> str:
+    """Write the page of the numeric views: their spaces at the default arguments, and their classes' manuals."""
+    rows: list[tuple[str, ...]] = []
+    classes: dict[str, type] = {}
+    for id, text_env in view_ids().items():
+        with contextlib.closing(gymnasium.make(id, disable_env_checker=True)) as env:
+            rows.append((id, text_env, f"`{env.action_space}`", f"`{env.observation_space}`"))
+        entry = str(gymnasium.registry[id].entry_point)
+        classes[entry.rpartition(":")[2]] = resolve(entry)
+    manuals = {name: (inspect.getdoc(cls) or "").partition("\n\nAttributes:")[0] for name, cls in classes.items()}
+    return "\n".join(
+        [
+            f"{_MADE}# Numeric views\n",
+            "A view shows the tasks of a text environment in spaces of fixed size. These are the spaces at the default "
+            "arguments; those of the text environment, such as `difficulty` and `cell`, change them.\n",
+            table(("id", "of", "actions", "observations"), rows),
+            *("\n## " + f"{name}\n\n{manual}".replace("\n## ", "\n### ") for name, manual in manuals.items()),
             "",
         ]
     )

@@ -13,7 +13,8 @@ from rlsd_env.sources import TaskSource, load_source
 SUMMARY = "find the tasks of a test set that stand in a training set, by picture or question"
 EPILOG = """\
 Pictures are compared by a perceptual hash, questions word by word; rlsd_env/contamination.py says how sure that is.
-Both sets are compared whole, without folds."""
+Both sets are compared whole, without folds.
+Exit code: 0; 1 where a task of B stands in A."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

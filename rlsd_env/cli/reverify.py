@@ -19,12 +19,15 @@ from rlsd_env.errors import ConfigurationError, DataError
 from rlsd_env.fingerprints import Recorded
 from rlsd_env.sources import TaskSource
 from verifiers import Reference, Verdict
+from verifiers.official.base import BenchmarkVerifier
 
 SUMMARY = "grade stored rollouts again, with another verifier, and compare"
 EPILOG = """\
 Each line of FILE is a JSON object with task_id, response and correct, as `python -m agents.evaluate --out` writes
 them; other columns stay as they are. The new file has the new extracted, status, correct and reward in each row, the
-old ones under "previous", and the verifier's name and version."""
+old ones under "previous", and the verifier's name and version.
+A column greedy, true or false, splits the accuracy. The numbers that a benchmark itself reports need one response to a
+task: those of the greedy rows, where there is that column."""
 
 TEXTS = ("task_id", "response")
 VERDICT = ("extracted", "status", "correct", "reward")
@@ -43,6 +46,11 @@ class Rollout:
 
     line: int
     row: dict[str, Any]
+
+    @property
+    def greedy(self) -> bool | None:
+        """Whether it was decoded greedily; None where the file does not say."""
+        return self.row.get("greedy")
 
     @property
     def correct(self) -> bool:
@@ -79,11 +87,13 @@ def _rollout(path: Path, number: int, line: str) -> Rollout:
         if not isinstance(row[name], kind):
             what = "a text" if kind is str else "true or false"
             raise DataError(f"{path}, line {number}: {name} is {row[name]!r}; it must be {what}")
+    if not isinstance(row.get("greedy"), bool | None):
+        raise DataError(f"{path}, line {number}: greedy is {row['greedy']!r}; it must be true or false, or left out")
     return Rollout(number, row)
 
 
-def regrade(desk: Desk, rollouts: list[Rollout], path: Path) -> Iterator[tuple[Rollout, Verdict]]:
-    """Grade rollouts, in order.
+def numbers_of(desk: Desk, rollouts: list[Rollout], path: Path) -> list[int]:
+    """Look the rollouts' tasks up.
 
     Raises:
         DataError: the environment has no such task; the message names the line and the closest ids.
@@ -95,6 +105,11 @@ def regrade(desk: Desk, rollouts: list[Rollout], path: Path) -> Iterator[tuple[R
             indices.append(desk.source.index_of(rollout.row["task_id"]))
         except ConfigurationError as error:
             raise DataError(f"{path}, line {rollout.line}: {error}") from error
+    return indices
+
+
+def regrade(desk: Desk, rollouts: list[Rollout], indices: list[int]) -> Iterator[tuple[Rollout, Verdict]]:
+    """Grade rollouts, in order; `indices` are the numbers of their tasks."""
     for start in range(0, len(rollouts), _BATCH):
         some = rollouts[start : start + _BATCH]
         references = [_reference(desk.source, index) for index in indices[start : start + _BATCH]]
@@ -136,9 +151,14 @@ def run(options: argparse.Namespace) -> int:
         env_kwargs["verifier_kwargs"] = dict(options.verifier_kwargs)
     with contextlib.closing(make_env(options.env, env_kwargs)) as env:
         verifier = env.desk.verifier
-        graded = list(regrade(env.desk, rollouts, options.file))
+        indices = numbers_of(env.desk, rollouts, options.file)
+        graded = list(regrade(env.desk, rollouts, indices))
+        own_numbers = _own_numbers(env.desk, graded, indices)
     print(f"{options.file} by {verifier.name}, version {verifier.version}")
+    print(_accuracy(graded))
     print(_comparison(graded, options.changed))
+    if own_numbers:
+        print(own_numbers)
     if options.out is not None:
         grader = {"verifier": verifier.name, "verifier_version": verifier.version}
         _write(options.out, graded, grader)
@@ -146,12 +166,47 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
+def _accuracy(graded: list[tuple[Rollout, Verdict]]) -> str:
+    """Write the shares of right answers before and after, of the rows that were judged."""
+    judged = [(rollout, verdict) for rollout, verdict in graded if not verdict.status.failed]
+    parts = [("all", judged)]
+    for name, greedy in (("greedy", True), ("sampled", False)):
+        if part := [pair for pair in judged if pair[0].greedy is greedy]:
+            parts.append((name, part))
+    table = [("accuracy", "rows", "before", "after")]
+    for name, part in parts:
+        before = sum(rollout.correct for rollout, _ in part)
+        after = sum(verdict.correct for _, verdict in part)
+        table.append((name, f"{len(part):,}", _percent(before, len(part)), _percent(after, len(part))))
+    return columns(table, right=(1, 2, 3))
+
+
+def _percent(count: int, total: int) -> str:
+    return f"{100 * count / total:.1f} %" if total else "-"
+
+
+def _own_numbers(desk: Desk, graded: list[tuple[Rollout, Verdict]], indices: list[int]) -> str:
+    """Write what the benchmark itself reports, after; "" where the verifier is not the scorer of these tasks."""
+    if not isinstance(desk.verifier, BenchmarkVerifier) or desk.verifier.name != desk.source.verifier:
+        return ""
+    chosen = [number for number, (rollout, _) in enumerate(graded) if rollout.greedy]
+    chosen = chosen or list(range(len(graded)))
+    tasks = [indices[number] for number in chosen]
+    if len(set(tasks)) < len(tasks):
+        return "the benchmark's own numbers need one response to a task, and some tasks have several here"
+    if not (numbers := desk.benchmark_numbers(tasks, [graded[number][1] for number in chosen])):
+        return ""
+    lines = [f"the benchmark's own numbers, after, on {len(tasks):,} of {len(desk.source):,} tasks:"]
+    rows = [(name, f"{value:.3f}".removesuffix(".000")) for name, value in numbers.items()]
+    return "\n".join([*lines, columns(rows, right=[1])])
+
+
 def _comparison(graded: list[tuple[Rollout, Verdict]], shown: int) -> str:
     """Write agreement, the table of old against new, and the first changed rows."""
     judged = [(rollout, verdict) for rollout, verdict in graded if not verdict.status.failed]
     pairs = Counter((rollout.correct, verdict.correct) for rollout, verdict in judged)
     agreed = pairs[True, True] + pairs[False, False]
-    share = f" ({100 * agreed / len(judged):.1f} %)" if judged else ""
+    share = f" ({_percent(agreed, len(judged))})" if judged else ""
     lines = [f"agreement: {agreed:,} of {len(judged):,}{share}"]
     if failed := len(graded) - len(judged):
         lines.append(f"not judged, for the verifier failed: {failed:,}")

@@ -26,6 +26,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--image", metavar="FILE", type=Path, help="write the rendered task to a picture, e.g. task.png"
     )
+    parser.add_argument("--frames", metavar="FOLDER", type=Path, help="write all frames of a video to this folder")
     parser.add_argument("--reference", action="store_true", help="show the gold answer and all that is privileged")
 
 
@@ -41,6 +42,8 @@ def run(options: argparse.Namespace) -> int:
         item = env.desk.source.item(index)
         if options.image is not None:
             save_picture(env.render(), options.image)
+        if options.frames is not None:
+            save_frames(item.task, options.frames)
         verifier = env.desk.verifier
         print(facts_text([
             ("environment", options.env),
@@ -52,8 +55,18 @@ def run(options: argparse.Namespace) -> int:
         if options.reference:
             print("\n" + facts_text(privileged_facts(env.desk, item)))
     if options.image is not None:
-        print(f"\nrendered: {options.image}")
+        print(f"\nrendered: {options.image}{_frames_shown(item.task)}")
+    if options.frames is not None:
+        print(f"\nall frames: {options.frames}")
     return 0
+
+
+def _frames_shown(task: Task) -> str:
+    """Say how many frames of each video a rendered picture has; "" where there is no video."""
+    from rlsd_env.rendering import FRAMES
+
+    counts = [len(video.frames) for video in task.videos]
+    return "".join(f", {min(FRAMES, count)} of {count} frames shown" for count in counts)
 
 
 def task_facts(task: Task) -> Iterator[tuple[str, object]]:
@@ -87,6 +100,24 @@ def privileged_facts(desk: Desk, item: Item) -> Iterator[tuple[str, object]]:
         yield "trace", privileged.trace
     for name, value in {**reference.extras, **privileged.extras}.items():
         yield f"extra: {name}", value
+
+
+def save_frames(task: Task, folder: Path) -> None:
+    """Write every frame of a task's videos as PNG, e.g. video0-frame003.png.
+
+    Raises:
+        ConfigurationError: the task has no video, or the folder cannot be written.
+
+    """
+    if not task.videos:
+        raise ConfigurationError(f"task {task.id!r} has no video, and so no frames; leave --frames out")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigurationError(f"--frames {str(folder)!r} cannot be made a folder ({error})") from error
+    for number, video in enumerate(task.videos):
+        for position, frame in enumerate(video.frames):
+            save_picture(frame, folder / f"video{number}-frame{position:03}.png")
 
 
 def save_picture(picture: Image, path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import copy
 import itertools
 import math
 import time
@@ -14,22 +15,27 @@ from pathlib import Path
 
 from rlsd_env.cli.common import add_environment, at_least, check_reserved, facts_text, make_env
 from rlsd_env.cli.forms import PLACE, forms_of, written
-from rlsd_env.core import Desk
+from rlsd_env.core import Desk, split_options
+from rlsd_env.env import ReasoningEnv
 from rlsd_env.errors import ConfigurationError
+from rlsd_env.plugins import resolve
 from rlsd_env.procedural.base import ProceduralSource
+from rlsd_env.sources import TaskSource
+from rlsd_env.sources.dataset import DataSource
 from rlsd_env.task import Item
+from rlsd_env.testing import fold_problems, item_problems
 from verifiers import BadReference, Reference, Verdict
 
 SUMMARY = "check every task: pictures decode, prompts render, the gold answer scores 1 and no answer 0"
 EPILOG = f"""\
 A row fails where its pictures do not decode, placeholders and pictures differ in number, its id occurs twice or does
-not lead back to it, its prompt does not render, its gold answer does not
-score 1 as the prompt asks for it, "" does not score 0, or the
-verifier says of the same response once this and once that. A benchmark's official rule may score "" by a guess or the
-nearest choice: in mode "official" that is counted, and no failure.
+not lead back to it, it is another task when it is loaded again, its prompt does not render, its gold answer does not
+score 1 as the prompt asks for it, "" does not score 0, or the verifier says of the same response once this and once
+that. A benchmark's official rule may score "" by a guess or the nearest choice: in mode "official" that is counted, and
+no failure. The folds fail where one leaves the range of the tasks, or "train" and "heldout" share a task.
 A gold answer is written as the prompt asks for it (<answer>..</answer>, \\boxed{{..}}, "Answer: ..", or the benchmark's
-own form), then in the other forms; the summary counts which it took. --form gives one of your own, e.g.
---form '{{"answer": "{PLACE}"}}'.
+own form; plain where the prompt is yours and has no answer format), then in the other forms, which the summary counts.
+--form gives one of your own, e.g. --form '{{"answer": "{PLACE}"}}'.
 Exit code: 0; 1 where a row failed that is not known to."""
 
 GENERATED = 200
@@ -69,6 +75,8 @@ class Report:
         forms: how many gold answers scored 1, by the first form in which they did.
         nothing_scores: the ids of those whose official rule gives "" a point.
         failures: the tasks that are not sound, in order.
+        folds: what is wrong with the source's folds.
+        unjudged: how often the verifier failed, by what it said.
 
     """
 
@@ -77,23 +85,27 @@ class Report:
     forms: Counter[str] = field(default_factory=Counter)
     nothing_scores: list[str] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
+    folds: list[str] = field(default_factory=list)
+    unjudged: Counter[str] = field(default_factory=Counter)
 
 
-def validate(desk: Desk, indices: Iterable[int], forms: dict[str, str]) -> Report:
-    """Check tasks.
+def validate(desk: Desk, indices: Iterable[int], forms: dict[str, str], again: TaskSource) -> Report:
+    """Check tasks, and the folds of their source.
 
     Args:
         desk: the environment's desk.
         indices: the tasks' numbers, each once.
         forms: how a gold answer may be written, by name, the form that is asked for first.
+        again: a second source made with the same arguments; see `rlsd_env.testing.check_source`.
 
     """
-    report = Report()
-    seen: dict[str, int] = {}
-    for index, item in _items(desk, indices, report):
+    report = Report(folds=list(fold_problems(desk.source)))
+    other = None
+    for index, item in _items(desk, indices, report, again):
         task = item.task
         report.pictures += len(task.images)
-        problems = list(_identity(desk, task.id, index, seen))
+        problems = list(item_problems(desk.source, index, index if other is None else other, again))
+        other = index
         try:
             desk.prompt(task)
         except ConfigurationError as error:
@@ -104,11 +116,26 @@ def validate(desk: Desk, indices: Iterable[int], forms: dict[str, str]) -> Repor
     return report
 
 
-def _items(desk: Desk, indices: Iterable[int], report: Report) -> Iterator[tuple[int, Item]]:
+def another_source(env: ReasoningEnv) -> TaskSource:
+    """Return a second source of an environment's tasks; of a data set, which need not be opened twice, a copy.
+
+    Such a copy has its rows from the same table, and none of the decoded pictures.
+    """
+    if isinstance(env.desk.source, DataSource):
+        return copy.copy(env.desk.source)
+    assert env.spec is not None
+    registered = dict(env.spec.kwargs)
+    made_by = resolve(registered.pop("source"))
+    registered.pop("render_mode", None)
+    return made_by(**split_options(registered)[1])
+
+
+def _items(desk: Desk, indices: Iterable[int], report: Report, again: TaskSource) -> Iterator[tuple[int, Item]]:
     """Load tasks ahead in the background; one that cannot be loaded is a failure."""
     numbers = iter(indices)
     while chunk := list(itertools.islice(numbers, _CHUNK)):
         desk.source.prefetch(chunk)
+        again.prefetch(chunk)
         for index in chunk:
             report.checked += 1
             try:
@@ -120,21 +147,10 @@ def _items(desk: Desk, indices: Iterable[int], report: Report) -> Iterator[tuple
                 yield index, item
 
 
-def _identity(desk: Desk, task_id: str, index: int, seen: dict[str, int]) -> Iterator[str]:
-    if task_id in seen:
-        yield f"task number {index} has the id of number {seen[task_id]}"
-    seen.setdefault(task_id, index)
-    try:
-        if (found := desk.source.index_of(task_id)) not in (index, seen[task_id]):
-            yield f"the id of task number {index} leads to number {found}"
-    except ConfigurationError as error:
-        yield f"the id of task number {index} leads nowhere: {error}"
-
-
 def _grading(desk: Desk, item: Item, forms: dict[str, str], report: Report) -> Iterator[str]:
     reference = item.privileged.reference
     try:
-        nothing = _verdict(desk, "", reference)
+        nothing = _verdict(desk, "", reference, report)
         if nothing.correct or nothing.reward > 0:
             if getattr(desk.verifier, "mode", "") == "official":
                 report.nothing_scores.append(item.task.id)
@@ -143,28 +159,36 @@ def _grading(desk: Desk, item: Item, forms: dict[str, str], report: Report) -> I
         first = None
         for name, form in forms.items():
             response = written(form, reference.answer)
-            verdict = _verdict(desk, response, reference)
-            if verdict != _verdict(desk, response, reference):
+            verdict = _verdict(desk, response, reference, report)
+            if verdict != _verdict(desk, response, reference, report):
                 yield f"the verifier judges {response!r} in two ways"
             first = first or verdict
             if verdict.correct and math.isclose(verdict.reward, 1.0):
                 report.forms[name] += 1
-                asked = next(iter(forms))
-                if name != asked:
-                    yield f"the gold answer scores {first.reward:g} as asked for ({asked}), and 1 as {name}"
+                if first is not verdict:
+                    yield f"{_misses(forms, reference, first)}, and 1 only in the form {name!r}"
                 return
     except BadReference as error:
         yield f"the gold answer {reference.answer!r} cannot be used: {error}"
         return
     assert first is not None
-    yield (
-        f"the gold answer {reference.answer!r} scores {first.reward:g} as {written(next(iter(forms.values())), '..')} "
-        f"(status {first.status}, extracted {first.extracted!r}), and 1 in no other form"
+    yield f"{_misses(forms, reference, first)}" + (", and 1 in no other form" if len(forms) > 1 else "")
+
+
+def _misses(forms: dict[str, str], reference: Reference, verdict: Verdict) -> str:
+    """Say what the gold answer scores in the form that is asked for."""
+    asked = written(next(iter(forms.values())), "..")
+    return (
+        f"the gold answer {reference.answer!r} scores {verdict.reward:g} as {asked}, "
+        f"which is asked for (status {verdict.status}, extracted {verdict.extracted!r})"
     )
 
 
-def _verdict(desk: Desk, response: str, reference: Reference) -> Verdict:
-    return desk.grade([response], [reference])[0]
+def _verdict(desk: Desk, response: str, reference: Reference, report: Report) -> Verdict:
+    (verdict,) = desk.grade([response], [reference])
+    if verdict.status.failed:
+        report.unjudged[f"{verdict.status}: {verdict.feedback or 'it says no more'}"] += 1
+    return verdict
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -196,14 +220,15 @@ def run(options: argparse.Namespace) -> int:
         generated = GENERATED if isinstance(desk.source, ProceduralSource) else len(indices)
         indices = indices[: options.limit or generated]
         start = time.perf_counter()
-        report = validate(desk, tqdm(indices, desc=options.env, unit="task", disable=None), forms)
+        shown = tqdm(indices, desc=options.env, unit="task", disable=None)
+        report = validate(desk, shown, forms, another_source(env))
         seconds = time.perf_counter() - start
     print(facts_text(_summary(desk, report, forms, seconds)))
     return 1 if _print_failures(report, {id: index for id, index in known.items() if index in indices}) else 0
 
 
 def _print_failures(report: Report, known: dict[str, int]) -> int:
-    """Print the tasks that failed, and count those that are not known to."""
+    """Print what failed, and count the tasks that are not known to and the faults of the folds."""
     expected = {
         task_id: [one for one in report.failures if one.task_id == task_id or one.index == index]
         for task_id, index in known.items()
@@ -216,9 +241,13 @@ def _print_failures(report: Report, known: dict[str, int]) -> int:
             print(f"{title}: {_listed(ids)}")
     excused = [one for found in expected.values() for one in found]
     failed = [one for one in report.failures if one not in excused]
-    for one in failed:
+    for problem in report.folds:
+        print(f"FAILED folds: {problem}")
+    for one in failed[:_SHOWN]:
         print(f"FAILED {one.name}: {'; '.join(one.problems)}")
-    return len(failed)
+    if len(failed) > _SHOWN:
+        print(f".. and {len(failed) - _SHOWN:,} more")
+    return len(failed) + len(report.folds)
 
 
 def _known(desk: Desk, options: argparse.Namespace) -> dict[str, int]:
@@ -250,6 +279,10 @@ def _summary(desk: Desk, report: Report, forms: dict[str, str], seconds: float) 
         yield "skipped", f"{len(skipped):,} broken rows: {_listed(list(skipped))}"
     for reason, count in getattr(source, "left_out", {}).items():
         yield "left out", f"{count:,} rows: {reason}"
+    for message, count in report.unjudged.most_common(_SHOWN):
+        yield "verifier fails", f"{count:,} times, {message}"
+    if len(report.unjudged) > _SHOWN:
+        yield "", f".. and {len(report.unjudged) - _SHOWN:,} messages more"
     yield "failed", f"{len(report.failures):,}"
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -13,6 +12,7 @@ from rlsd_env.task import IMAGE_PLACEHOLDER
 from verifiers import Reference
 from verifiers.answers import comparer_for
 from verifiers.extraction import boxes
+from verifiers.official.texts import literal
 
 if TYPE_CHECKING:
     from rlsd_env.sources.dataset import DataSource
@@ -58,7 +58,7 @@ def listed(value: object, column: str) -> tuple[str, ...]:
             items = json.loads(value)
         except ValueError:
             try:
-                items = ast.literal_eval(value)
+                items = literal(value)
             except (ValueError, SyntaxError, MemoryError, RecursionError):
                 items = value
     if isinstance(items, (str, bytes, Mapping)) or not isinstance(items, Sequence):

@@ -130,7 +130,20 @@ def test_nothing_shared(table):
     train, test = table("train", ("a", "q", [])), table("test", ("b", "q", [encode(drawing(1))]))
     report = overlaps(train, test)
     assert report.matches == ()
-    assert len(report.as_table().splitlines()) == 2
+    assert len(report.as_table().splitlines()) == 3
+    assert len(overlaps(test, test).as_table(rows=0).splitlines()) == 3  # two lines, and "1 more"
+
+
+@pytest.mark.parametrize("absent", ["a", "b"])
+def test_one_side_without_its_pictures_is_compared_by_question(table, absent):
+    source = table("train", ("one", f"<image> {LONG}", [encode(drawing(1))]))
+    texts = OwnTable(path=source.path, columns=COLUMNS, images="absent")
+    report = overlaps(texts, source) if absent == "a" else overlaps(source, texts)
+    assert report.matches == (Match("one", "one", "question", None, True),)
+    side = "first" if absent == "a" else "second"
+    told = f"no pictures in the {side}: only questions were compared, those of 30 characters or more"
+    assert report.as_table().splitlines()[2] == told
+    assert "no pictures in the first and the second: " in overlaps(texts, texts).as_table()
 
 
 def test_generated_tasks_are_compared_up_to_a_limit():

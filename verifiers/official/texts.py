@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import threading
 from typing import Any
 
 _BRACE = re.compile(r"\\.|[{}]", re.DOTALL)
@@ -33,6 +34,18 @@ def last_box(text: str) -> str | None:
     return None
 
 
+_PARSING = threading.Lock()
+
+
+def literal(text: str) -> Any:
+    """The Python literal that a text spells, as `ast.literal_eval`, which CPython cannot run in two threads at a time.
+
+    Its count of nesting belongs to the interpreter: two threads make it raise SystemError, "recursion depth mismatch".
+    """
+    with _PARSING:
+        return ast.literal_eval(text)
+
+
 def list_literal(text: str) -> list[Any]:
     """The list that a text spells, as some copies of a data set store it; never evaluated as code.
 
@@ -41,7 +54,7 @@ def list_literal(text: str) -> list[Any]:
 
     """
     try:
-        value = ast.literal_eval(text)
+        value = literal(text)
     except (ValueError, SyntaxError, MemoryError, RecursionError) as error:
         raise ValueError(f"{text[:80]!r} is no list literal") from error
     if not isinstance(value, list):

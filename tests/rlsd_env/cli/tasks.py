@@ -1,4 +1,4 @@
-"""A set of tasks with faults, and verifiers with faults, for the commands to find; registers two ids."""
+"""A set of tasks with faults, and verifiers with faults, for the commands to find; registers three ids."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Sums(TaskSource):
         return self.ids().index(task_id)
 
     def fold(self, name):
-        return range(len(self))
+        return {"all": range(5), "train": range(4), "heldout": range(4, 5)}[name]
 
 
 class Broken(Sums):
@@ -56,6 +56,29 @@ class Broken(Sums):
 
     def index_of(self, task_id):
         return 0 if task_id == "lost" else super().index_of(task_id)
+
+
+class Moody(Sums):
+    """Its answers depend on when it was made, and its folds share a task."""
+
+    _made = itertools.count()
+
+    def __init__(self):
+        self._mood = next(self._made)
+
+    def item(self, index):
+        item = super().item(index)
+        return Item(item.task, Privileged(Reference(str(index + 2 + self._mood), AnswerKind.INTEGER)))
+
+    def fold(self, name):
+        return range(5) if name != "heldout" else range(3, 5)
+
+
+class Slow(Verifier):
+    """Is never done in time."""
+
+    def verify(self, response: str, reference: Reference) -> Verdict:
+        return Verdict(0.0, False, None, Status.TIMEOUT, "not done within 2 s")
 
 
 class Fickle(Verifier):
@@ -86,3 +109,4 @@ class Boxed(Verifier):
 
 rlsd_env.register("clitest/Sums-v0", source=f"{ME}:Sums")
 rlsd_env.register("clitest/Broken-v0", source=f"{ME}:Broken")
+rlsd_env.register("clitest/Moody-v0", source=f"{ME}:Moody")

@@ -13,6 +13,7 @@ from rlsd_env.cli.docs import INDEX
 from rlsd_env.cli.main import main
 from rlsd_env.cli.samples import ROWS
 from rlsd_env.registration import IDS
+from rlsd_env.views.ids import VIEWS
 from tests.conftest import ROOT
 
 PAGES = ROOT / "docs" / "environments"
@@ -66,6 +67,15 @@ def test_a_page_has_the_manual_and_a_prompt(made):
     with Image.open(io.BytesIO(made["Clock.png"])) as picture:
         assert picture.info["Software"] == f"Pillow {PIL.__version__}"
     assert all(len(page) < 30_000 for page in made.values())
+
+
+def test_the_views_have_their_spaces(made):
+    index, page = made[INDEX].decode(), made["Views.md"].decode()
+    for id in VIEWS:
+        assert f"| {id} | {VIEWS[id]['text_env']} |\n" in index
+        assert f"| {id} | {VIEWS[id]['text_env']} | `Discrete(" in page
+    assert "\n## ChoiceView\n" in page
+    assert "\n### Action Space\n" in page
 
 
 def test_every_data_set_has_a_sample_row(made):

@@ -48,9 +48,24 @@ def test_show_tells_solution_steps_and_videos(capsys):
     assert "step: " in shown
 
 
+def test_the_frames_of_a_video(capsys, tmp_path):
+    words = ["show", "rlsd/BounceCount-v0", "--image", str(tmp_path / "task.png"), "--frames", str(tmp_path / "all")]
+    assert main(words) == 0
+    shown = capsys.readouterr().out
+    count = int(shown.partition("video ")[2].split()[0])
+    assert count > 6
+    assert f"task.png, 6 of {count} frames shown\n" in shown
+    frames = sorted(path.name for path in (tmp_path / "all").iterdir())
+    assert len(frames) == count
+    assert frames[0] == "video0-frame000.png"
+    assert main(["show", SUMS, "--frames", str(tmp_path / "none")]) == 2
+    assert "task 'sum-0' has no video" in capsys.readouterr().err
+    assert not (tmp_path / "none").exists()
+
+
 def test_overlap_of_a_set_with_itself_and_with_another(capsys):
     shapes = "rlsd/ShapeCount-v0"
-    assert main(["overlap", shapes, shapes, "--limit", "5", "--json", "--distance", "0"]) == 0
+    assert main(["overlap", shapes, shapes, "--limit", "5", "--json", "--distance", "0"]) == 1  # something was found
     report = json.loads(capsys.readouterr().out)
     assert (report["compared"]["tasks_a"], report["counts"]["tasks_b"], report["counts"]["pixels"]) == (5, 5, 5)
     assert main(["overlap", shapes, "rlsd/Clock-v0", "--limit", "5", "--b-kwargs", "difficulty=4"]) == 0

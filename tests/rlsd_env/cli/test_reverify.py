@@ -32,6 +32,11 @@ def test_agreement_table_changed_rows_and_the_new_file(stored, tmp_path, capsys)
     shown = capsys.readouterr().out
     assert "agreement: 2 of 3 (66.7 %)\n" in shown
     assert (
+        "accuracy  rows   before    after\nall          3   33.3 %   66.7 %\n"
+        "greedy       1  100.0 %  100.0 %\nsampled      2    0.0 %   50.0 %\n"
+    ) in shown
+    assert "benchmark" not in shown
+    assert (
         "           new right  new wrong\nold right          1          0\nold wrong          1          1\n" in shown
     )
     assert "line  task   new    status  extracted\n   3  sum-2  right  ok      '4'\n" in shown
@@ -81,6 +86,7 @@ def Failing():
     [
         ({"task_id": "sum-9"}, "line 2: unknown task id 'sum-9'"),
         ({"response": None}, "line 2: response is None; it must be a text"),
+        ({"greedy": "no"}, "line 2: greedy is 'no'; it must be true or false, or left out"),
         ({"correct": 1}, "line 2: correct is 1; it must be true or false"),
     ],
 )
@@ -109,6 +115,26 @@ def test_lines_that_are_no_rollouts(line, message, stored, capsys):
 def test_a_missing_file(capsys):
     assert main(["reverify", "nothing.jsonl", "--env", SUMS]) == 2
     assert "'nothing.jsonl' cannot be read" in capsys.readouterr().err
+
+
+def test_a_benchmarks_own_numbers_are_those_of_the_greedy_rows(mathvision_dir, tmp_path, capsys):
+    path = tmp_path / "rollouts.jsonl"
+    rows = [  # the answer to 4 is 6, to 5 it is 61
+        {"task_id": "4", "response": "\\boxed{6}", "correct": False},
+        {"task_id": "4", "response": "\\boxed{7}", "correct": False},
+        {"task_id": "5", "response": "\\boxed{nothing}", "correct": False},
+    ]
+    words = ["reverify", str(path), "--env", "rlsd/MathVision-testmini-v0", "--env-kwargs", f"path={mathvision_dir}"]
+    for greedy, told in (
+        ([{}, {}, {}], "need one response to a task, and some tasks have several here\n"),
+        ([{"greedy": True}, {"greedy": False}, {"greedy": True}], "after, on 2 of 304 tasks:\naccuracy "),
+    ):
+        path.write_text("\n".join(json.dumps(row | more) for row, more in zip(rows, greedy)))
+        assert main(words) == 0
+        shown = capsys.readouterr().out
+        assert f"the benchmark's own numbers{', ' if 'after' in told else ' '}{told}" in shown
+    numbers = dict(line.split() for line in shown.partition("304 tasks:\n")[2].splitlines())
+    assert numbers["accuracy"] == "0.500"
 
 
 def test_pictures_are_not_decoded(mathvision_dir, tmp_path, monkeypatch):

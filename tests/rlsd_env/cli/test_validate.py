@@ -8,7 +8,7 @@ import pytest
 from rlsd_env.cli.common import make_env
 from rlsd_env.cli.forms import FORMS, OWN_FORMS, forms_of, written
 from rlsd_env.cli.main import main
-from rlsd_env.cli.validate import GENERATED, validate
+from rlsd_env.cli.validate import GENERATED, another_source, validate
 from rlsd_env.procedural.ids import PROCEDURAL
 from tests.conftest import DATA
 from tests.rlsd_env.cli.tasks import ME
@@ -36,9 +36,36 @@ def test_every_fault_is_named(capsys):
     )
     assert failed.keys() == {"task number 1", "sound", "no such option", "lost"}
     assert "0 <image> placeholders and 1 images" in failed["task number 1"]
-    assert failed["sound"] == "task number 2 has the id of number 0"
+    assert failed["sound"].startswith("the id 'sound' of task number 2 leads to number 0; ids must be unique")
     assert failed["no such option"].startswith("the gold answer 'C' cannot be used: ")
-    assert failed["lost"] == "the id of task number 4 leads to number 0"
+    assert failed["lost"].startswith("the id 'lost' of task number 4 leads to number 0")
+
+
+def test_what_changes_and_folds_that_share_a_task_fail(capsys):
+    assert main(["validate", f"{ME}:clitest/Moody-v0", "--limit", "1"]) == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[-2:] == [
+        "FAILED folds: task number 3 is in both folds, train and heldout; they must have no task in common",
+        "FAILED sum-0: item(0) has another reference in a second source made with the same arguments",
+    ]
+
+
+def test_a_verifier_that_fails_is_heard_once(capsys):
+    assert main(["validate", SUMS, "--env-kwargs", f"verifier={ME}:Slow"]) == 1
+    shown = capsys.readouterr().out
+    assert shown.count("timeout: not done within 2 s") == 1
+    assert "verifier fails  65 times, timeout: " in shown  # 5 rows: "", and 6 forms twice
+
+
+def test_of_many_failures_twenty_are_printed(tmp_path, capsys):
+    path = tmp_path / "train.jsonl"
+    path.write_text("\n".join(json.dumps({"q": f"1 + {n}?", "a": ""}) for n in range(23)))
+    assert (
+        main(["validate", "rlsd/Table-v0", "--env-kwargs", f"path={path}", "columns={question='q', answer='a'}"]) == 1
+    )
+    lines = capsys.readouterr().out.splitlines()
+    assert sum(line.startswith("FAILED ") for line in lines) == 20
+    assert lines[-1] == ".. and 3 more"
 
 
 @pytest.mark.parametrize(
@@ -56,15 +83,16 @@ def test_faults_of_verifier_and_prompt(arguments, message, capsys):
         assert f"FAILED sum-0: {message}" in capsys.readouterr().out
 
 
-def test_the_form_in_which_the_gold_scores_is_said(capsys):
+def test_a_gold_that_scores_in_another_form_only_fails(capsys):
     words = ["validate", SUMS, "--limit", "2", "--env-kwargs", f"verifier={ME}:Boxed"]
-    assert main(words) == 0
+    assert main(words) == 1
     shown = capsys.readouterr().out
     assert "gold scores 1  2, of these 0 as asked for (tags)" in shown
     assert "2 only in the form 'boxed'" in shown
-    assert "sum-0, sum-1" in shown
+    told = "the gold answer '2' scores 0 as <answer>..</answer>, which is asked for (status no_answer, extracted None)"
+    assert f"FAILED sum-0: {told}, and 1 only in the form 'boxed'\n" in shown
     assert main([*words, "--form", "it is {gold}"]) == 1
-    told = "the gold answer '2' scores 0 as it is .. (status no_answer, extracted None), and 1 in no other form"
+    told = "the gold answer '2' scores 0 as it is .., which is asked for (status no_answer, extracted None)\n"
     assert told in capsys.readouterr().out
     assert main([*words, "--form", "so \\boxed{{gold}}"]) == 0
 
@@ -120,8 +148,9 @@ def test_every_official_verifier_has_its_form():
 @pytest.mark.parametrize("id", PROCEDURAL)
 def test_procedural_families_are_sound(id):
     env = make_env(id, {})
-    report = validate(env.desk, range(20), forms_of(env.desk))
+    report = validate(env.desk, range(20), forms_of(env.desk), another_source(env))
     assert report.failures == []
+    assert report.folds == []
     assert report.forms == {"tags": 20}
     assert report.checked < GENERATED
 
