@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+from rlsd_env.sources.cells import whole_number
 from rlsd_env.sources.dataset import DataSource
 from rlsd_env.sources.record import Record
 from rlsd_env.sources.rows import facts, listed, placed, text
 from verifiers import Reference
 
-_TYPES: dict[object, str] = {0: "human", 1: "augmented"}
+_TYPES = {0: "human", 1: "augmented"}
 
 
 class ChartQATest(DataSource):
@@ -25,7 +26,9 @@ class ChartQATest(DataSource):
     `question` (text with one `<image>`), `images` (one picture), `choices` (none), `feedback`, `turn`.
 
     ## Rewards
-    1 for a number within 5 % of the gold number or for the same text, else 0: `verifiers.RelaxedAccuracy`.
+    1 for a number within 5 % of the gold number or for the same text, else 0: `verifiers.RelaxedAccuracy`, the
+    benchmark's own rule. It takes years within 5 % too, such as 2010 for 2003; pass `verifier="answer"` for a reward
+    that does not.
 
     ## Starting State
     A problem drawn from the fold by the seed, or `options={"task_id": "test-0"}`, or `{"task_index": n}`.
@@ -113,5 +116,5 @@ class ChartQA(ChartQATest):
         """
         label = row["label"] if isinstance(row["label"], (list, tuple)) else [text(row, "label")]
         answer = ", ".join(listed(label, "label"))
-        kind = row.get("human_or_machine")
-        return self._record(row, text(row, "query"), answer, {"type": _TYPES[kind]} if kind in _TYPES else {})
+        maker = whole_number(row.get("human_or_machine"), "column 'human_or_machine'")
+        return self._record(row, text(row, "query"), answer, {"type": _TYPES[maker]} if maker in _TYPES else {})

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import functools
 import re
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from rlsd_env.errors import ConfigurationError
+from rlsd_env.sources.cells import boolean, number, optional_text
 from rlsd_env.sources.dataset import DataSource
 from rlsd_env.sources.record import Record
 from rlsd_env.sources.rows import facts, placed, text, written_options
@@ -26,8 +28,9 @@ class MMFineReason(DataSource):
     """122,603 questions with pictures from 23 data sets, each with a trace of Qwen3-VL-235B-Thinking.
 
     ## Description
-    School mathematics and science, charts, puzzles and games. Options stand in the question. What sort of answer the
-    gold is follows from how it is written: a letter from A to J, yes or no, mathematics, or words.
+    School mathematics and science, charts, puzzles and games. Options stand in the question. How an answer is
+    compared follows from how the gold is written: a letter from A to J, yes or no, mathematics, or words. The task
+    does not say which (`kind` is None).
 
     ## Action Space
     Text: the completion, with the answer in `<answer> </answer>`.
@@ -96,30 +99,41 @@ class MMFineReason(DataSource):
         super().__init__(path, split, revision, skip_broken, max_pixels, images)
 
     def leave_out(self, cells: dict[str, Any]) -> str:
-        """Say why a row is no task; see "Arguments" of the class."""
-        answer = cells["answer"]
-        if answer is None or not str(answer).strip():
+        """Say why a row is no task; see "Arguments" of the class.
+
+        Raises:
+            ValueError: a cell is not of its column's type.
+
+        """
+        answer = (optional_text(cells["answer"], "column 'answer'") or "").strip()
+        if not answer:
             return "no answer"
         pictured = cells.get("image") or cells.get("image_file")
-        if self.images == "required" and IMAGE_PLACEHOLDER in str(cells["question"]) and not pictured:
+        if self.images == "required" and IMAGE_PLACEHOLDER in text(cells, "question") and not pictured:
             return "no image"
-        if self.consistent_only and not cells["is_consistent"]:
+        if self.consistent_only and not _consistent(cells):
             return "inconsistent trace"
         low, high = self.pass_rates
-        if (rate := cells.get("pass_rate")) is None and self.pass_rates != (0, 1):
+        if (rate := _pass_rate(cells)) is None and self.pass_rates != (0, 1):
             return "no pass rate"
         if rate is not None and not low <= rate <= high:
             return "pass rate out of bounds"
-        if self.verifiable_only and not verifiable(_GAP.sub(", ", str(answer).strip())):
+        if self.verifiable_only and not verifiable(_GAP.sub(", ", answer)):
             return "answer not verifiable"
         return ""
 
     def convert(self, row: dict[str, Any]) -> Record:
-        """Turn one row into a record."""
+        """Turn one row into a record.
+
+        Raises:
+            ValueError: a cell is not of its column's type.
+
+        """
         question, answer = text(row, "question"), _GAP.sub(", ", text(row, "answer").strip())
         with_picture = IMAGE_PLACEHOLDER in question or bool(row.get("image") or row.get("image_file"))
         kind = answer_kind(answer)
         options = written_options(question) if kind is AnswerKind.CHOICE else ()
+        consistent = _consistent(row)
         letter = _LETTER.fullmatch(answer)
         if letter is not None and ord(letter[1]) - ord("A") >= len(options):
             options = ()
@@ -128,11 +142,21 @@ class MMFineReason(DataSource):
             question=placed(question) if with_picture else question,
             reference=Reference(answer, kind=kind, choices=options),
             pictures=self.required_picture(row, "image", "image_file") if with_picture else (),
-            kind=kind,
-            metadata=facts(row, ("source", "pass_rate", "is_consistent")),
-            trace=row[TRACE] if row["is_consistent"] else None,
+            metadata=facts(
+                {**row, "pass_rate": _pass_rate(row), "is_consistent": consistent},
+                ("source", "pass_rate", "is_consistent"),
+            ),
+            trace=optional_text(row[TRACE], f"column {TRACE!r}") if consistent else None,
             extras=facts(row, ("caption", "original_answer")),
         )
+
+
+def _consistent(row: Mapping[str, Any]) -> bool | None:
+    return boolean(row["is_consistent"], "column 'is_consistent'")
+
+
+def _pass_rate(row: Mapping[str, Any]) -> float | None:
+    return number(row.get("pass_rate"), "column 'pass_rate'")
 
 
 def answer_kind(answer: str) -> AnswerKind | None:

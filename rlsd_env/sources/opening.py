@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rlsd_env.errors import ConfigurationError, DataError
+from rlsd_env.sources.csv_table import CsvTable
 from rlsd_env.sources.files import SUFFIXES, fingerprint, tables
 from rlsd_env.sources.tables import ArrowTable, JsonArray, JsonLines, Table, Tables
 
@@ -106,21 +107,23 @@ def _open_files(files: Sequence[Path]) -> Table:
         return JsonLines(path, revision)
     if path.suffix == ".json":
         return JsonArray(path, revision)
-    if path.suffix in (".parquet", ".csv"):
+    if path.suffix == ".csv":
+        return CsvTable(path, revision)
+    if path.suffix == ".parquet":
         label = str(path) if len(files) == 1 else f"{path} .. {files[-1].name}"
-        return ArrowTable(_prepared(path.suffix[1:], files, label), label, revision)
+        return ArrowTable(_prepared(files, label), label, revision)
     raise ConfigurationError(f"{path}: what ends in {path.suffix!r} cannot be opened; allowed: {', '.join(SUFFIXES)}")
 
 
-def _prepared(builder: str, files: Sequence[Path], label: str) -> datasets.Dataset:
+def _prepared(files: Sequence[Path], label: str) -> datasets.Dataset:
     import datasets
 
     try:
         with _quiet():
-            return datasets.load_dataset(builder, data_files=[str(file) for file in files], split="train")
+            return datasets.load_dataset("parquet", data_files=[str(file) for file in files], split="train")
     except (datasets.exceptions.DatasetsError, OSError, ValueError) as error:
         raise DataError(
-            f"{label}: not a readable {builder} file ({_cause(error)}); correct it or download it again"
+            f"{label}: not a readable parquet file ({_cause(error)}); correct it or download it again"
         ) from error
 
 
@@ -141,7 +144,13 @@ def _open_folder(origin: Origin, folder: Path) -> Table:
             if (folder / "state.json").is_file():
                 data = datasets.load_from_disk(str(folder))
             else:
-                data = datasets.load_dataset(str(folder), origin.config, split=origin.split)
+                builder = datasets.load_dataset_builder(str(folder), origin.config)
+                if builder.name == "csv":
+                    raise ValueError(
+                        f"in a .csv file it takes texts for numbers: pass the file, or name it {origin.split}.csv"
+                    )
+                builder.download_and_prepare()
+                data = builder.as_dataset(split=origin.split)
     except (datasets.exceptions.DatasetsError, OSError, ValueError) as error:
         raise ConfigurationError(f"{_nothing_there(origin, folder)} ({_cause(error)})") from error
     files = sorted(file for file in folder.rglob("*") if file.suffix in (".parquet", ".arrow", ".json", ".jsonl"))

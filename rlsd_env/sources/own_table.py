@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 
 from rlsd_env.errors import ConfigurationError, one_of
 from rlsd_env.prompts import choice_letter
+from rlsd_env.sources.cells import optional_text, whole_number
 from rlsd_env.sources.dataset import DataSource
 from rlsd_env.sources.record import Record
 from rlsd_env.sources.rows import facts, gradable, listed, pictures, placed, text, without_labels
@@ -18,6 +19,8 @@ from rlsd_env.task import IMAGE_PLACEHOLDER
 from verifiers import AnswerKind, Reference
 
 Names = str | Sequence[str]
+PRIVATE = ("answer", "solution", "trace")
+PUBLIC = ("question", "choices", "images", "id", "kind")
 SINGLE = ("question", "answer", "solution", "trace", "id", "kind", "unit", "precision")
 SEVERAL = ("images", "choices")
 NEEDED = ("question", "answer")
@@ -137,6 +140,7 @@ class OwnTable(DataSource):
         """Read ids, once it is known which column is what."""
         if len(self._table):
             self.roles = _completed(self.roles, self._table.names())
+        _keep_apart(self.roles, self.metadata_columns)
         named = [name for names in self.roles.values() for name in names]
         self.columns = (*named, *self.metadata_columns)  # type: ignore[misc]
         self.id_column = self.roles["id"][0] if "id" in self.roles else ""  # type: ignore[misc]
@@ -151,7 +155,6 @@ class OwnTable(DataSource):
         """
         choices = without_labels(self._choices(row))
         kind = self._kind(row, bool(choices))
-        precision = self._cell(row, "precision")
         question = text(row, self.roles["question"][0])
         image_columns = self.roles.get("images", ())
         if not any(IMAGE_PLACEHOLDER in choice for choice in choices):
@@ -164,7 +167,7 @@ class OwnTable(DataSource):
                     self._choice(row, choices) if choices and kind == AnswerKind.CHOICE else self._answer(row),
                     kind=kind,
                     choices=choices,
-                    precision=None if precision is None else int(precision),
+                    precision=whole_number(self._cell(row, "precision"), "the precision"),
                     unit=self._text(row, "unit"),
                     solution=self._text(row, "solution"),
                 )
@@ -172,20 +175,18 @@ class OwnTable(DataSource):
             pictures=tuple(picture for name in image_columns for picture in pictures(self, row, name)),
             choices=choices,
             kind=kind,
-            metadata=self._metadata(row),
+            metadata=facts(row, self.metadata_columns),
             trace=self._text(row, "trace"),
         )
 
     def _cell(self, row: dict[str, Any], role: str) -> Any:
-        value = row[self.roles[role][0]] if role in self.roles else None
-        return None if value == "" else value
+        return row[self.roles[role][0]] if role in self.roles else None
 
     def _text(self, row: dict[str, Any], role: str) -> str | None:
-        value = self._cell(row, role)
-        return None if value is None else str(value)
+        return optional_text(self._cell(row, role), f"the {role}")
 
     def _kind(self, row: dict[str, Any], choices: bool) -> AnswerKind | None:
-        value = self._cell(row, "kind")
+        value = self._text(row, "kind")
         if value is None:
             return AnswerKind.CHOICE if choices else None
         if value not in tuple(AnswerKind):
@@ -219,18 +220,11 @@ class OwnTable(DataSource):
             )
         return answer
 
-    def _metadata(self, row: dict[str, Any]) -> dict[str, object]:
-        metadata = facts(row, self.metadata_columns)
-        for name, value in metadata.items():
-            if not isinstance(value, (str, int, float)):
-                raise ValueError(f"column {name!r} is {value!r}; metadata must be texts, numbers or booleans")
-        return metadata
-
     def _choices(self, row: dict[str, Any]) -> tuple[str, ...]:
         names = self.roles.get("choices", ())
         if len(names) == 1:
             return listed(row[names[0]], names[0])
-        cells = ["" if row[name] is None else str(row[name]) for name in names]
+        cells = [optional_text(row[name], f"column {name!r}") or "" for name in names]
         filled = [cell for cell in cells if cell]
         if cells[: len(filled)] != filled:
             empty = names[cells.index("")]
@@ -270,6 +264,17 @@ def _completed(roles: Mapping[str, tuple[str, ...]], names: Sequence[str]) -> di
                 f'one it is: columns={{"{role}": NAME, ..}}'
             )
     return complete
+
+
+def _keep_apart(roles: Mapping[str, tuple[str, ...]], metadata: Sequence[str]) -> None:
+    """Refuse a column that is the answer, or leads to it, and is shown to a student too."""
+    shown = {role: roles[role] for role in PUBLIC if role in roles} | {"metadata": metadata}
+    for private, (public, names) in itertools.product(PRIVATE, shown.items()):
+        for name in set(roles.get(private, ())).intersection(names):
+            raise ConfigurationError(
+                f"column {name!r} is the {private}, and {public} too, which a student sees; name another column as "
+                f"{public}, or leave it out"
+            )
 
 
 def _read_mapping(file: Path) -> dict[str, Any]:

@@ -21,7 +21,8 @@ MAX_SIDE = 16_384
 MAX_BYTES = 128 * 2**20
 """Pictures with more compressed bytes are refused."""
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM")
-"""What is decoded; Pillow's further readers, some of which start other programs, are never called."""
+"""What is decoded; Pillow's further readers, some of which start other programs, are never called. Of an animation or
+a file of several pages it is the first picture."""
 
 _SIDEWAYS = (5, 6, 7, 8)  # EXIF orientations that exchange width and height
 _REPLACE = "replace it, or pass skip_broken=True to leave such rows out"
@@ -86,6 +87,8 @@ class Picture:
     def decode(self, max_pixels: int | None = None) -> Image:
         """Decode to uint8 RGB, height x width x 3: upright, transparent parts on white, 16 bits cut to 8.
 
+        Of an animated GIF (WEBP, PNG) it is the first frame.
+
         Args:
             max_pixels: a larger picture is scaled down to at most so many pixels, its proportions kept.
 
@@ -106,6 +109,20 @@ class Picture:
         except Exception as error:  # on hostile bytes decoders raise almost anything
             raise self._broken(error) from error
 
+    def check(self) -> None:
+        """Decode the picture to its end as `decode` does, but a JPEG at an eighth of its size, and drop it.
+
+        Raises:
+            DataError: as `decode`.
+
+        """
+        try:
+            with self._open() as image:
+                image.draft(image.mode, (1, 1))
+                _as_rgb(ImageOps.exif_transpose(image))
+        except Exception as error:
+            raise self._broken(error) from error
+
     def _open(self) -> PILImage.Image:
         """Read the header, within the limits."""
         if self.path is not None and not self.path.is_file():
@@ -119,6 +136,12 @@ class Picture:
             image.close()
             raise DataError(
                 f"has {size} pixels; at most {MAX_PIXELS:,}, and {MAX_SIDE:,} on a side, are decoded: shrink it"
+            )
+        if image.mode == "F" or (image.mode == "I" and image.format == "TIFF"):
+            image.close()
+            raise DataError(
+                "has 32-bit or floating-point grey values, and nothing says which of them is white; convert it to 8 or "
+                "16 bits"
             )
         return image
 

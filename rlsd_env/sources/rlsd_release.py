@@ -6,6 +6,7 @@ import re
 from typing import Any, ClassVar
 
 from rlsd_env.prompts import choice_letter
+from rlsd_env.sources.cells import optional_text
 from rlsd_env.sources.dataset import DataSource
 from rlsd_env.sources.record import Record
 from rlsd_env.sources.rows import facts, gradable, listed, pictures, text, without_labels
@@ -73,10 +74,12 @@ class RLSDRelease(DataSource):
 
         """
         question = text(row, "problem" if "problem" in row else "question")
-        problem_type = str(row.get("problem_type") or "").strip().lower().replace("_", " ")
+        named = optional_text(row.get("problem_type"), "column 'problem_type'") or ""
+        problem_type = named.strip().lower().replace("_", " ")
         options = without_labels(listed(row.get("options"), "options"))
         answer = text(row, "answer").strip().removeprefix("<answer>").removesuffix("</answer>").strip()
-        kind, precision = _kind(problem_type, bool(options), answer)
+        kind = _kind(problem_type, bool(options))
+        as_number = kind is AnswerKind.DECIMAL and parse_number(answer) is not None
         in_question = all(
             re.search(rf"{choice_letter(place)}[.:)]\s*{re.escape(option)}", question)
             for place, option in enumerate(options)
@@ -85,7 +88,12 @@ class RLSDRelease(DataSource):
             id=self.row_id(row),
             question=question,
             reference=gradable(
-                Reference(answer, kind=kind, choices=options if kind is AnswerKind.CHOICE else (), precision=precision)
+                Reference(
+                    answer,
+                    kind=kind if as_number or kind is not AnswerKind.DECIMAL else None,
+                    choices=options if kind is AnswerKind.CHOICE else (),
+                    precision=2 if as_number else None,
+                )
             ),
             pictures=pictures(self, row, "images" if "images" in row else "image"),
             choices=() if in_question else options,
@@ -94,10 +102,10 @@ class RLSDRelease(DataSource):
         )
 
 
-def _kind(problem_type: str, options: bool, answer: str) -> tuple[AnswerKind | None, int | None]:
-    """How a problem type is compared, and the decimals that count."""
+def _kind(problem_type: str, options: bool) -> AnswerKind | None:
+    """What sort of answer a problem type asks for, whatever the gold answer is."""
     if problem_type == "multiple choice" or (options and not problem_type):
-        return AnswerKind.CHOICE, None
-    if problem_type == "numerical" and parse_number(answer) is not None:
-        return AnswerKind.DECIMAL, 2
-    return (AnswerKind.TEXT if problem_type in TEXTS else None), None
+        return AnswerKind.CHOICE
+    if problem_type == "numerical":
+        return AnswerKind.DECIMAL
+    return AnswerKind.TEXT if problem_type in TEXTS else None

@@ -1,4 +1,4 @@
-"""What adapters need to read a row: texts, lists written as text, options written into the question, placeholders."""
+"""What adapters need to read a row: lists written as text, options written into the question, placeholders."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from rlsd_env.prompts import choice_letter
+from rlsd_env.sources.cells import as_text, shown
 from rlsd_env.task import IMAGE_PLACEHOLDER
 from verifiers import Reference
 from verifiers.answers import comparer_for
@@ -26,28 +27,39 @@ def text(row: Mapping[str, Any], column: str) -> str:
     """Read a cell that must say something, as text.
 
     Raises:
-        ValueError: it is None or empty.
+        ValueError: it is None or empty, or neither a text nor a number; see `cells.as_text`.
 
     """
     value = row[column]
-    if value is None or not str(value).strip():
+    if value is None or (isinstance(value, str) and not value.strip()):
         raise ValueError(f"column {column!r} is {value!r}; it must not be empty: correct the row or leave it out")
-    return str(value)
+    return as_text(value, f"column {column!r}")
 
 
 def facts(row: Mapping[str, Any], columns: Sequence[str]) -> dict[str, object]:
-    """Read the cells that become public metadata; columns that are not there and cells that are None are left out."""
-    return {column: row[column] for column in columns if row.get(column) is not None}
+    """Read the cells that become public metadata; columns that are not there and cells that are None are left out.
+
+    Raises:
+        ValueError: a cell is neither a text, nor a number, nor a boolean.
+
+    """
+    found = {column: row[column] for column in columns if row.get(column) is not None}
+    for column, value in found.items():
+        if not isinstance(value, (str, int, float)):
+            raise ValueError(f"column {column!r} is {shown(value)}; metadata must be texts, numbers or booleans")
+        if not isinstance(value, bool):
+            as_text(value, f"column {column!r}")
+    return found
 
 
 def listed(value: object, column: str) -> tuple[str, ...]:
     """Read a list of texts: a sequence, None for none, or a list written as JSON or Python.
 
-    >>> listed("['3 cm', 4]", "options"), listed(None, "options")
-    (('3 cm', '4'), ())
+    >>> listed("['3 cm', 4]", "options"), listed("[1.50]", "options"), listed(None, "options")
+    (('3 cm', '4'), ('1.50',), ())
 
     Raises:
-        ValueError: it is something else.
+        ValueError: it is something else, or an element is empty or neither a text nor a number.
 
     """
     if value is None or (isinstance(value, str) and not value.strip()):
@@ -55,15 +67,18 @@ def listed(value: object, column: str) -> tuple[str, ...]:
     items: object = value
     if isinstance(value, str):
         try:
-            items = json.loads(value)
+            items = json.loads(value, parse_float=str, parse_int=str)  # digits stay as they are written
         except ValueError:
             try:
                 items = literal(value)
             except (ValueError, SyntaxError, MemoryError, RecursionError):
                 items = value
     if isinstance(items, (str, bytes, Mapping)) or not isinstance(items, Sequence):
-        raise ValueError(f"column {column!r} is {value!r}; it must be a list, or a list written as JSON or Python")
-    return tuple(str(item) for item in items)
+        raise ValueError(f"column {column!r} is {shown(value)}; it must be a list, or a list written as JSON or Python")
+    texts = tuple(as_text(item, f"element {place} of column {column!r}") for place, item in enumerate(items, start=1))
+    if empty := [place for place, item in enumerate(texts, start=1) if not item.strip()]:
+        raise ValueError(f"element {empty[0]} of column {column!r} is empty; write it out or remove it")
+    return texts
 
 
 def pictures(source: DataSource, row: Mapping[str, Any], column: str) -> tuple[Picture, ...]:

@@ -1,4 +1,7 @@
-"""Rows by number, read when needed: `JsonLines`, `JsonArray`, `ArrowTable`, and several as one."""
+"""Rows by number, read when needed: `JsonLines`, `JsonArray`, `ArrowTable`, and several as one.
+
+`rlsd_env.sources.csv_table` has the one for CSV.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ import contextlib
 import gzip
 import json
 import mmap
+import re
 import zlib
 from array import array
 from collections.abc import Iterator, Sequence
@@ -21,7 +25,17 @@ if TYPE_CHECKING:
     import datasets
     import pyarrow
 
+MAX_LINE_BYTES = 64 * 2**20
+"""Lines of JSON with more bytes are refused."""
+MAX_UNPACKED_BYTES = 4 * 2**30
+"""Compressed files with more bytes of content are refused; they may be unpacked on disk."""
+MAX_RATIO = 250
+"""Compressed files that grow more than so many times are refused, from 64 MiB of content on: texts grow tenfold, and
+what gzip is made to grow without end does so by 1,000."""
+
 _BATCH = 4096
+_BLOCK_BYTES = 2**24  # unpacked at a time
+_LINE = re.compile(rb"\S[^\n]*")
 
 
 class MissingColumnError(DataError):
@@ -72,7 +86,18 @@ class Table(abc.ABC):
         return f"{self.label}, row {number + 1}"
 
 
-def _require(row: Sequence[str] | dict[str, Any], required: Sequence[str], where: str) -> None:
+def require(row: Sequence[str] | dict[str, Any], required: Sequence[str], where: str) -> None:
+    """Check that columns are there.
+
+    Args:
+        row: a row, or the names of its columns.
+        required: columns that must be there.
+        where: what a message calls the row or the table.
+
+    Raises:
+        MissingColumnError: some are not.
+
+    """
     missing = [column for column in required if column not in row]
     if missing:
         raise MissingColumnError(f"{where}: no column {', '.join(missing)}; it has {', '.join(row)}")
@@ -94,7 +119,7 @@ class JsonTable(Table):
             found: dict[str, Any] | DataError
             try:
                 found = self.row(number)
-                _require(found, required, self.where(number))
+                require(found, required, self.where(number))
             except DataError as error:
                 found = error
             yield found
@@ -135,22 +160,17 @@ class JsonLines(JsonTable):
         self._path = path
         self._open()
         self._starts, self._numbers = array("q"), array("q")
-        start = line = 0
-        while start < len(self._data):
-            end = self._data.find(b"\n", start)
-            end = len(self._data) if end < 0 else end
-            if self._data[start:end].strip():
-                self._starts.append(start)
-                self._numbers.append(line)
-            start, line = end + 1, line + 1
+        end = line = 0
+        for match in _LINE.finditer(self._data):
+            line += self._data[end : match.start()].count(b"\n")
+            self._starts.append(match.start())
+            self._numbers.append(line)
+            end = match.end()
 
     def _open(self) -> None:
-        self._data: bytes | mmap.mmap = b""
+        self._data: bytes | bytearray | mmap.mmap = b""
         if self._path.suffix == ".gz":
-            try:
-                self._data = gzip.decompress(self._path.read_bytes())
-            except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-                raise DataError(f"{self._path}: broken gzip data ({error}); download it again") from error
+            self._data = _unpacked(self._path)
         elif self._path.stat().st_size:
             with self._path.open("rb") as file:
                 self._data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
@@ -177,9 +197,16 @@ class JsonLines(JsonTable):
 
         """
         start = self._starts[number]
-        end = self._data.find(b"\n", start)
+        limit = min(len(self._data), start + MAX_LINE_BYTES + 1)
+        end = self._data.find(b"\n", start, limit)
+        end = limit if end < 0 else end
+        if end - start > MAX_LINE_BYTES:
+            raise DataError(
+                f"{self.where(number)}: more than {MAX_LINE_BYTES:,} bytes in one line; put pictures into files of "
+                "their own, or write one row a line"
+            )
         try:
-            row = json.loads(self._data[start : len(self._data) if end < 0 else end].decode("utf-8-sig"))
+            row = json.loads(self._data[start:end].decode("utf-8-sig"))
         except (ValueError, RecursionError) as error:
             raise DataError(
                 f"{self.where(number)}: not a UTF-8 JSON object ({error}); correct the line or download the file again"
@@ -187,6 +214,24 @@ class JsonLines(JsonTable):
         if not isinstance(row, dict):
             raise DataError(f"{self.where(number)}: a {type(row).__name__}; each line must be a JSON object")
         return row
+
+
+def _unpacked(path: Path) -> bytearray:
+    """Unpack a gzip file, within the limits."""
+    limit = min(MAX_UNPACKED_BYTES, max(MAX_LINE_BYTES, MAX_RATIO * path.stat().st_size))
+    data = bytearray()
+    try:
+        with gzip.open(path) as file:
+            while block := file.read(_BLOCK_BYTES):
+                data += block
+                if len(data) > limit:
+                    raise DataError(
+                        f"{path}: {path.stat().st_size:,} bytes grow to more than {limit:,} when they are unpacked; if "
+                        "the file is to be trusted, unpack it and pass the .jsonl"
+                    )
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise DataError(f"{path}: broken gzip data ({error}); download it again") from error
+    return data
 
 
 class ArrowTable(Table):
@@ -209,7 +254,7 @@ class ArrowTable(Table):
 
     def cells(self, columns: Sequence[str], required: Sequence[str]) -> Iterator[dict[str, Any] | DataError]:
         """Read columns in batches; of those with image bytes only whether there is something."""
-        _require(self._data.column_names, required, self.label)
+        require(self._data.column_names, required, self.label)
         chosen = [column for column in self._data.column_names if column in columns]
         for start in range(0, len(self), _BATCH) if chosen else ():
             batch = self._data.select_columns(chosen)[start : start + _BATCH]

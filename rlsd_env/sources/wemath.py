@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 from rlsd_env.sources.benchmark import STRICT, BenchmarkSource, prompt_template
 from rlsd_env.sources.record import Record
+from rlsd_env.sources.rows import text
 
 
 class WeMath(BenchmarkSource):
@@ -72,7 +73,7 @@ class WeMath(BenchmarkSource):
             raise ValueError(f"column 'key' is {row['key']!r}; it must be like '2steps_1' or '3steps_multi'")
         return Record(
             id=self.row_id(row),
-            question=f"<image>\n{row['question']}",
+            question=f"<image>\n{text(row, 'question')}",
             reference=reference,
             pictures=self.required_picture(row, "image_file", "image_path"),
             choices=reference.choices,
@@ -83,7 +84,7 @@ class WeMath(BenchmarkSource):
                 "step": step,
                 "steps": int(steps),
                 "knowledge_concept": str(row.get("knowledge concept") or ""),
-                "option": str(row["option"]),
+                "option": text(row, "option"),
             },
             extras={"knowledge_concept_description": str(row.get("knowledge concept description") or "")},
         )

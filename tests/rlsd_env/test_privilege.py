@@ -175,6 +175,7 @@ MAY_READ_PRIVILEGED_PARTS = {
     "rlsd_env/env.py",
     "rlsd_env/hints.py",
     "rlsd_env/task.py",
+    "rlsd_env/testing.py",  # checks sources
     "rlsd_env/vector.py",
 }
 """Modules outside sources, procedural families, views and command line that name `Privileged` or a `.privileged`."""

@@ -89,8 +89,12 @@ def damaged(change):
     [
         (lambda f, t: t[1].pop("answer"), r"train\.jsonl, line 2: no column answer; it has id, question.*download it"),
         (lambda f, t: t[1].update(id="0"), "line 2: id '0' is at .*line 1 already; ids must be unique: remove"),
-        (lambda f, t: t[1].update(id=None), "line 2: column 'id' is empty; give the row an id"),
-        (lambda f, t: t.clear(), "holds no usable rows; run `hf download nobody/colours"),
+        (lambda f, t: t[1].update(id=None), "line 2: column 'id' is empty; it must name the row"),
+        (lambda f, t: t.clear(), "holds no usable rows; it is empty: write rows into it, or pass another path"),
+        (
+            lambda f, t: [row.update(family="none") for row in t],
+            r"no usable rows; left out were 3 \(of no family\)",
+        ),
         (lambda f, t: (f / "train.jsonl").write_bytes(b'\n{"id": "\xff"}'), "line 2: not a UTF-8 JSON object.*correct"),
         (lambda f, t: (f / "train.jsonl").write_text('{"id": 1'), "line 1: not a UTF-8 JSON object"),
         (lambda f, t: (f / "train.jsonl").write_text("[" * 100_000), "line 1: not a UTF-8 JSON object"),

@@ -95,9 +95,9 @@ def test_hostile_strings(name, mode):
     rows = [ROWS[name], MORE_ROWS[name]] if mode == "official" and name in MORE_ROWS else [ROWS[name]]
     for reference in map(verifier.reference, rows):
         for what, response in HOSTILE.items():
-            start = time.process_time()  # what others do on this machine does not count
+            start = time.thread_time()  # what others do, on this machine and in this process, does not count
             verdict = verifier.verify(response, reference)
-            seconds = time.process_time() - start
+            seconds = time.thread_time() - start
             assert seconds < 1.0, (what, seconds)
             assert isinstance(verdict, Verdict)
             assert not verdict.status.failed, what
