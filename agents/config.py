@@ -9,63 +9,16 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, get_type_hints
+from typing import Any, get_type_hints
 
 import tomli_w
-import tyro
 
+from agents.model_options import ModelOptions, SamplerOptions, TrainedModelOptions, TrainingSamplerOptions
+from agents.option_types import Names, Numbers, Pairs, at_least
 from rlsd_env.errors import ConfigurationError, one_of
-
-
-def _read_names(words: list[str]) -> tuple[str, ...]:
-    return tuple(name for word in words for name in word.split(",") if name)
-
-
-def _read_numbers(words: list[str]) -> tuple[int, ...]:
-    try:
-        return tuple(int(name) for name in _read_names(words))
-    except ValueError:
-        raise ValueError(f"{' '.join(words)!r} is not a list of whole numbers such as 0,1,2") from None
-
-
-def _read_pairs(words: list[str]) -> dict[str, Any]:
-    """Read KEY=VALUE words; a value that is TOML (number, true, "text", [list]) is read as such."""
-    pairs: dict[str, Any] = {}
-    for word in words:
-        key, equals, text = word.partition("=")
-        if not key or not equals:
-            raise ValueError(f"{word!r} is not of the form KEY=VALUE")
-        try:
-            pairs[key] = tomllib.loads(f"value = {text}")["value"]
-        except tomllib.TOMLDecodeError:
-            pairs[key] = text
-    return pairs
-
-
-def _spec(metavar: str, read: Any, kind: type, write: Any) -> Any:
-    return tyro.constructors.PrimitiveConstructorSpec(
-        nargs="*",
-        metavar=metavar,
-        instance_from_str=read,
-        is_instance=lambda value: isinstance(value, kind),
-        str_from_instance=write,
-    )
-
-
-def _write_list(values: Any) -> list[str]:
-    return [",".join(str(value) for value in values)]
-
-
-def _write_pairs(values: Any) -> list[str]:
-    return [f"{key}={value}" for key, value in values.items()]
-
 
 LOG_FORMATS = ("csv", "json", "stdout", "tensorboard")
 """Where metrics can go; see `agents.logging`."""
-
-Names = Annotated[tuple[str, ...], _spec("A,B,..", _read_names, tuple, _write_list)]
-Numbers = Annotated[tuple[int, ...], _spec("0,1,..", _read_numbers, tuple, _write_list)]
-Pairs = Annotated[dict[str, Any], _spec("KEY=VALUE", _read_pairs, dict, _write_pairs)]
 
 
 @dataclass(frozen=True)
@@ -104,7 +57,7 @@ class EvaluationOptions:
 
 
 @dataclass(frozen=True)
-class TrainingOptions(EvaluationOptions, EnvironmentOptions):
+class TrainingOptions(TrainingSamplerOptions, TrainedModelOptions, EvaluationOptions, EnvironmentOptions):
     """What every run shares, whatever its agent."""
 
     steps: int = 40
@@ -136,11 +89,13 @@ class TrainingOptions(EvaluationOptions, EnvironmentOptions):
 
     def __post_init__(self) -> None:
         _check_log(self.log)
+        self.check_model()
+        self.check_sampler()
         for name in ("steps", "prompts_per_step", "checkpoint_every", "eval_tasks", "eval_samples"):
-            _at_least(name, getattr(self, name), 1)
+            at_least(name, getattr(self, name), 1)
         for name in ("threads", "max_tokens"):
-            _at_least(name, getattr(self, name), 1)
-        _at_least("group_size", self.group_size, 2)
+            at_least(name, getattr(self, name), 1)
+        at_least("group_size", self.group_size, 2)
         if self.temperature <= 0:
             raise ConfigurationError(f"temperature is {self.temperature}; training samples, so it must be above 0")
 
@@ -162,7 +117,7 @@ class TrainOptions(TrainingOptions):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _at_least("seed", self.seed, 0)
+        at_least("seed", self.seed, 0)
 
 
 @dataclass(frozen=True)
@@ -191,8 +146,8 @@ class CompareOptions(TrainingOptions):
             if len(set(values)) != len(values):
                 raise ConfigurationError(f"{name} has {', '.join(map(str, values))}; each may be there once")
         for seed in self.seeds:
-            _at_least("seed", seed, 0)
-        _at_least("jobs", self.jobs, 0)
+            at_least("seed", seed, 0)
+        at_least("jobs", self.jobs, 0)
         for key in self.agent_kwargs:
             agent, _, option = key.rpartition(".")
             if not option or agent not in keys:
@@ -222,7 +177,7 @@ class CompareOptions(TrainingOptions):
 
 
 @dataclass(frozen=True)
-class EvaluateOptions(EnvironmentOptions):
+class EvaluateOptions(SamplerOptions, ModelOptions, EnvironmentOptions):
     """Options of `python -m agents.evaluate`."""
 
     fold: str = "heldout"
@@ -237,10 +192,12 @@ class EvaluateOptions(EnvironmentOptions):
     """JSON-lines file for every completion with its verdict; must be new."""
 
     def __post_init__(self) -> None:
+        self.check_model()
+        self.check_sampler()
         for name in ("limit", "samples", "threads", "max_tokens"):
-            _at_least(name, getattr(self, name), 1)
-        _at_least("temperature", self.temperature, 0)
-        _at_least("seed", self.seed, 0)
+            at_least(name, getattr(self, name), 1)
+        at_least("temperature", self.temperature, 0)
+        at_least("seed", self.seed, 0)
         if "fold" in self.env_kwargs:
             raise ConfigurationError("env_kwargs has fold; give it as --fold")
 
@@ -253,11 +210,6 @@ def _check_log(formats: tuple[str, ...]) -> None:
         raise ConfigurationError(f"log is {','.join(formats)!r}; csv must be one of them, curves are drawn from it")
     if "tensorboard" in formats and importlib.util.find_spec("tensorboard") is None:
         raise ConfigurationError("log has tensorboard, which is not installed; pip install tensorboard")
-
-
-def _at_least(name: str, value: float, minimum: float) -> None:
-    if not value >= minimum:
-        raise ConfigurationError(f"{name} is {value}; it must be at least {minimum}")
 
 
 def from_toml(cls: type[Any], path: Path) -> dict[str, Any]:

@@ -33,6 +33,8 @@ def run(options: EvaluateOptions) -> dict[str, float]:
     env_kwargs = {**options.env_kwargs, "fold": options.fold}
     desk = make_group_env(options.env, env_kwargs, 1, 1).desk
     tasks = [int(desk.indices[k]) for k in range(min(options.limit, len(desk.indices)))]
+    if tasks:  # a broken picture shows before the model is loaded
+        make_group_env(options.env, env_kwargs, 1, 1).reset(options={"task_index": tasks[:1]})
     print(f"loading {options.policy} ..", file=sys.stderr)
     policy = prepare(options)
     sampling = Sampling(options.temperature, options.max_tokens)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from torch import nn
+from torch import Tensor, nn
 
 from agents.episodes import Completion, Prompt
 from agents.policy.scores import TokenScores
@@ -29,6 +29,46 @@ class Sampling:
             raise ValueError(f"temperature is {self.temperature}; it must be 0 (greedy) or more")
         if self.max_tokens < 1:
             raise ValueError(f"max_tokens is {self.max_tokens}; it must be 1 or more")
+
+
+OnCompletion = Callable[[int, Completion], None]
+"""Is told of each completion as soon as it has ended, with its number: prompt by prompt, `n` of each."""
+
+
+class Sampler(Protocol):
+    """What samples completions with weights of its own, which follow the trained ones."""
+
+    def generate(
+        self,
+        prompts: Sequence[Prompt],
+        n: int,
+        sampling: Sampling,
+        seeds: Sequence[int],
+        *,
+        limits: Sequence[int] | None = None,
+        on_completion: OnCompletion | None = None,
+    ) -> list[list[Completion]]:
+        """Sample `n` completions of each prompt.
+
+        Args:
+            prompts: the prompts.
+            n: completions of each.
+            sampling: how.
+            seeds: one per completion, prompt by prompt; a completion depends on its own seed and prompt
+                only, not on what else is in the call.
+            limits: the most tokens of each completion, 1 to `sampling.max_tokens`; None: that many for all.
+            on_completion: is told of each completion when it ends, so that grading need not wait for the last.
+
+        """
+        ...
+
+    def load_weights(self, weights: Iterable[tuple[str, Tensor]]) -> None:
+        """Take over weights: (name as in a checkpoint of the model, value) pairs, adapters merged."""
+        ...
+
+    def close(self) -> None:
+        """Give back what the sampler holds: memory, processes, connections."""
+        ...
 
 
 class Policy(Protocol):
@@ -56,18 +96,17 @@ class Policy(Protocol):
         seeds: Sequence[int],
         *,
         limits: Sequence[int] | None = None,
+        on_completion: OnCompletion | None = None,
     ) -> list[list[Completion]]:
-        """Sample `n` completions of each prompt.
+        """Sample `n` completions of each prompt; see `Sampler.generate`."""
+        ...
 
-        Args:
-            prompts: the prompts.
-            n: completions of each.
-            sampling: how.
-            seeds: one per completion, prompt by prompt; a completion depends on its own seed and prompt
-                only, not on what else is in the call.
-            limits: the most tokens of each completion, 1 to `sampling.max_tokens`; None: that many for all.
+    def weights(self) -> Iterator[tuple[str, Tensor]]:
+        """Yield the weights as a checkpoint of the model has them, adapters merged: (name, value)."""
+        ...
 
-        """
+    def weights_changed(self) -> None:
+        """Be told that the weights have changed: what was computed from them is forgotten, samplers follow."""
         ...
 
     def score(

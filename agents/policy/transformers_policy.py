@@ -6,7 +6,7 @@ run against it, in sampling and, with gradients through the cache, in training.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ from transformers import (
 )
 
 from agents.episodes import Completion, Prompt, StopReason
-from agents.policy.base import Sampling
+from agents.policy.base import OnCompletion, Sampling
 from agents.policy.inputs import PromptEncoder
 from agents.policy.scores import TokenScores, score_tokens
 
@@ -87,6 +87,13 @@ class TransformersPolicy:
         """Count the tokens that a prompt is run as, those of its pictures included."""
         return len(self.encoder.token_ids(prompt))
 
+    def weights(self) -> Iterator[tuple[str, Tensor]]:
+        """Yield the weights as a checkpoint of the model has them; see `Policy.weights`."""
+        yield from self.model.state_dict().items()
+
+    def weights_changed(self) -> None:
+        """Forget what was computed from the weights: nothing is kept yet."""
+
     # -- sampling ------------------------------------------------------------------------------------------
 
     @torch.no_grad()
@@ -98,8 +105,9 @@ class TransformersPolicy:
         seeds: Sequence[int],
         *,
         limits: Sequence[int] | None = None,
+        on_completion: OnCompletion | None = None,
     ) -> list[list[Completion]]:
-        """Sample `n` completions of each prompt; see `Policy.generate`."""
+        """Sample `n` completions of each prompt; see `Sampler.generate`."""
         rows = len(prompts) * n
         if len(seeds) != rows:
             raise ValueError(f"{len(seeds)} seeds for {len(prompts)} prompts x {n}; give one per completion")
@@ -118,6 +126,7 @@ class TransformersPolicy:
         logprobs: list[list[float]] = [[] for _ in range(rows)]
         alive = list(range(rows))  # which completion each row of the running batch is
         ended = [False] * rows
+        completions: list[Completion | None] = [None] * rows
         mask, position = prefix.mask_PL[owner_N], prefix.next_position_P[owner_N]
         logits = self._logits(self.model, prefix.last_PH[owner_N], sampling.temperature)
         for t in range(sampling.max_tokens):
@@ -129,7 +138,11 @@ class TransformersPolicy:
                 if not ended[number]:
                     ids[number].append(token_id)
                     logprobs[number].append(value)
-                    ended[number] = token_id in self.stop_ids or len(ids[number]) == limits[number]
+                    if token_id in self.stop_ids or len(ids[number]) == limits[number]:
+                        ended[number] = True
+                        completions[number] = done = self._completion(ids[number], logprobs[number])
+                        if on_completion is not None:
+                            on_completion(number, done)
             going = [row for row, number in enumerate(alive) if not ended[number]]
             if not going:
                 break
@@ -142,8 +155,8 @@ class TransformersPolicy:
             hidden = self._run(self.model, token[:, None], mask, position[:, None], prefix.cache)
             logits = self._logits(self.model, hidden[:, 0], sampling.temperature)
             position = position + 1
-        completions = [self._completion(*pair) for pair in zip(ids, logprobs)]
-        return [completions[i : i + n] for i in range(0, rows, n)]
+        whole = [completion for completion in completions if completion is not None]
+        return [whole[i : i + n] for i in range(0, rows, n)]
 
     def _completion(self, ids: list[int], logprobs: list[float]) -> Completion:
         stopped = ids[-1] in self.stop_ids

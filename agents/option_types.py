@@ -1,0 +1,69 @@
+"""Types of options that a command line and a TOML file write in one way: lists and KEY=VALUE pairs."""
+
+from __future__ import annotations
+
+import tomllib
+from typing import Annotated, Any
+
+import tyro
+
+from rlsd_env.errors import ConfigurationError
+
+
+def _read_names(words: list[str]) -> tuple[str, ...]:
+    return tuple(name for word in words for name in word.split(",") if name)
+
+
+def _read_numbers(words: list[str]) -> tuple[int, ...]:
+    try:
+        return tuple(int(name) for name in _read_names(words))
+    except ValueError:
+        raise ValueError(f"{' '.join(words)!r} is not a list of whole numbers such as 0,1,2") from None
+
+
+def _read_pairs(words: list[str]) -> dict[str, Any]:
+    """Read KEY=VALUE words; a value that is TOML (number, true, "text", [list]) is read as such."""
+    pairs: dict[str, Any] = {}
+    for word in words:
+        key, equals, text = word.partition("=")
+        if not key or not equals:
+            raise ValueError(f"{word!r} is not of the form KEY=VALUE")
+        try:
+            pairs[key] = tomllib.loads(f"value = {text}")["value"]
+        except tomllib.TOMLDecodeError:
+            pairs[key] = text
+    return pairs
+
+
+def _spec(metavar: str, read: Any, kind: type, write: Any) -> Any:
+    return tyro.constructors.PrimitiveConstructorSpec(
+        nargs="*",
+        metavar=metavar,
+        instance_from_str=read,
+        is_instance=lambda value: isinstance(value, kind),
+        str_from_instance=write,
+    )
+
+
+def _write_list(values: Any) -> list[str]:
+    return [",".join(str(value) for value in values)]
+
+
+def _write_pairs(values: Any) -> list[str]:
+    return [f"{key}={value}" for key, value in values.items()]
+
+
+Names = Annotated[tuple[str, ...], _spec("A,B,..", _read_names, tuple, _write_list)]
+Numbers = Annotated[tuple[int, ...], _spec("0,1,..", _read_numbers, tuple, _write_list)]
+Pairs = Annotated[dict[str, Any], _spec("KEY=VALUE", _read_pairs, dict, _write_pairs)]
+
+
+def at_least(name: str, value: float, minimum: float) -> None:
+    """Refuse a value below a minimum.
+
+    Raises:
+        ConfigurationError: the value is below it, or not a number.
+
+    """
+    if not value >= minimum:
+        raise ConfigurationError(f"{name} is {value}; it must be at least {minimum}")
