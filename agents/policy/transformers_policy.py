@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from transformers import (
@@ -23,13 +22,12 @@ from transformers import (
     DynamicCache,
 )
 
-from agents.episodes import Completion, Prompt, StopReason
+from agents.episodes import Completion, Prompt
 from agents.policy.base import OnCompletion, Sampling
 from agents.policy.inputs import PromptEncoder
+from agents.policy.sampling import sample
 from agents.policy.scores import TokenScores, score_tokens
 
-KEEP_RUNNING = 0.75
-"""Completions that have ended are dropped from the running batch once no more than this share still goes on."""
 NEVER = -1e30
 """The logit of ids that are never sampled: probability exactly 0, and differences of two are 0, not NaN."""
 
@@ -96,7 +94,6 @@ class TransformersPolicy:
 
     # -- sampling ------------------------------------------------------------------------------------------
 
-    @torch.no_grad()
     def generate(
         self,
         prompts: Sequence[Prompt],
@@ -108,61 +105,18 @@ class TransformersPolicy:
         on_completion: OnCompletion | None = None,
     ) -> list[list[Completion]]:
         """Sample `n` completions of each prompt; see `Sampler.generate`."""
-        rows = len(prompts) * n
-        if len(seeds) != rows:
-            raise ValueError(f"{len(seeds)} seeds for {len(prompts)} prompts x {n}; give one per completion")
-        limits = [sampling.max_tokens] * rows if limits is None else limits
-        if len(limits) != rows or not all(1 <= limit <= sampling.max_tokens for limit in limits):
-            raise ValueError(f"limits {list(limits)}: one per completion, each 1 to {sampling.max_tokens} tokens")
-        if not rows:
-            return []
-        uniform_NT = torch.from_numpy(
-            np.stack([np.random.default_rng(seed).random(sampling.max_tokens) for seed in seeds])
-        ).to(self.model.device)
-        prefix = self._run_prompts(self.model, prompts)
-        owner_N = torch.arange(len(prompts), device=self.model.device).repeat_interleave(n)
-        self._repeat(prefix.cache, len(prompts), owner_N)
-        ids: list[list[int]] = [[] for _ in range(rows)]
-        logprobs: list[list[float]] = [[] for _ in range(rows)]
-        alive = list(range(rows))  # which completion each row of the running batch is
-        ended = [False] * rows
-        completions: list[Completion | None] = [None] * rows
-        mask, position = prefix.mask_PL[owner_N], prefix.next_position_P[owner_N]
-        logits = self._logits(self.model, prefix.last_PH[owner_N], sampling.temperature)
-        for t in range(sampling.max_tokens):
-            logp = logits.log_softmax(-1)
-            greedy = sampling.temperature == 0
-            token = logp.argmax(-1) if greedy else _inverse_cdf(logp.exp(), uniform_NT[alive, t])
-            chosen = logp.gather(-1, token[:, None])[:, 0].tolist()
-            for number, token_id, value in zip(alive, token.tolist(), chosen):
-                if not ended[number]:
-                    ids[number].append(token_id)
-                    logprobs[number].append(value)
-                    if token_id in self.stop_ids or len(ids[number]) == limits[number]:
-                        ended[number] = True
-                        completions[number] = done = self._completion(ids[number], logprobs[number])
-                        if on_completion is not None:
-                            on_completion(number, done)
-            going = [row for row, number in enumerate(alive) if not ended[number]]
-            if not going:
-                break
-            if len(going) <= KEEP_RUNNING * len(alive):  # dropping rows copies the cache of the others
-                keep = torch.tensor(going, device=self.model.device)
-                prefix.cache.batch_select_indices(keep)
-                alive = [alive[row] for row in going]
-                mask, position, token = mask[keep], position[keep], token[keep]
-            mask = torch.cat([mask, mask.new_ones(len(alive), 1)], dim=1)
-            hidden = self._run(self.model, token[:, None], mask, position[:, None], prefix.cache)
-            logits = self._logits(self.model, hidden[:, 0], sampling.temperature)
-            position = position + 1
-        whole = [completion for completion in completions if completion is not None]
-        return [whole[i : i + n] for i in range(0, rows, n)]
-
-    def _completion(self, ids: list[int], logprobs: list[float]) -> Completion:
-        stopped = ids[-1] in self.stop_ids
-        text = self.encoder.tokenizer.decode(ids[:-1] if stopped else ids, skip_special_tokens=False)
-        reason = StopReason.STOP if stopped else StopReason.LENGTH
-        return Completion(tuple(ids), tuple(logprobs), text, reason)
+        return sample(
+            self.model,
+            self.encoder,
+            lambda hidden: self._logits(self.model, hidden, sampling.temperature),
+            self.stop_ids,
+            prompts,
+            n,
+            sampling,
+            seeds,
+            limits,
+            on_completion,
+        )
 
     # -- scoring -------------------------------------------------------------------------------------------
 
@@ -240,16 +194,3 @@ class TransformersPolicy:
         if temperature not in (0.0, 1.0):  # greedy sampling is scored at temperature 1
             logits = logits / temperature
         return logits.index_fill_(-1, self.never_ids, NEVER)
-
-
-def _inverse_cdf(probabilities: Tensor, uniform: Tensor) -> Tensor:
-    """Draw one index per row: the first whose cumulative probability exceeds the row's uniform number.
-
-    Args:
-        probabilities: [N, V].
-        uniform: [N] in [0, 1), float64.
-
-    """
-    cdf = probabilities.double().cumsum(-1)
-    target = (uniform * cdf[:, -1])[:, None]
-    return torch.searchsorted(cdf, target, right=True)[:, 0].clamp(max=cdf.shape[-1] - 1)

@@ -13,7 +13,8 @@ from agents.episodes import Prompt
 from agents.messages import user_message
 from agents.policy.base import Sampling
 from agents.policy.loading import load_policy
-from agents.policy.transformers_policy import TransformersPolicy, _inverse_cdf
+from agents.policy.sampling import inverse_cdf
+from agents.policy.transformers_policy import TransformersPolicy
 from rlsd_env.procedural.bar_chart import BarChart
 from rlsd_env.procedural.shape_count import ShapeCount
 from rlsd_env.prompts import render
@@ -150,7 +151,7 @@ def test_inverse_cdf_by_hand():
     probabilities = torch.tensor([[0.25, 0.0, 0.5, 0.25]] * 5)
     uniform = torch.tensor([0.0, 0.2499, 0.25, 0.7499, 0.9999], dtype=torch.float64)
     # cumulative .25, .25, .75, 1: the entry without probability is never drawn
-    assert _inverse_cdf(probabilities, uniform).tolist() == [0, 0, 2, 2, 3]
+    assert inverse_cdf(probabilities, uniform).tolist() == [0, 0, 2, 2, 3]
 
 
 def test_sampling_follows_the_distribution(policy):
