@@ -73,6 +73,26 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
         ) from error
 
 
+class InUseError(ConfigurationError):
+    """Another process is at an output folder."""
+
+
+@contextlib.contextmanager
+def locked(lock: Path) -> Iterator[None]:
+    """Hold a lock file for the length of the context; it is let go when the process ends, however it ends.
+
+    Raises:
+        InUseError: another process holds it.
+
+    """
+    with lock.open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise InUseError(f"out {str(lock.parent)!r} is in use by another process; wait for it") from None
+        yield
+
+
 @contextlib.contextmanager
 def claimed(folder: Path, options: Any, resume: bool) -> Iterator[None]:
     """Claim an output folder for the length of the context, and store the resolved options in it.
@@ -80,17 +100,13 @@ def claimed(folder: Path, options: Any, resume: bool) -> Iterator[None]:
     What a kill left half-written is removed.
 
     Raises:
-        ConfigurationError: the folder holds a run and `resume` is off, it was made with other options, or
-            another process is at it.
+        ConfigurationError: the folder holds a run and `resume` is off, or it was made with other options.
+        InUseError: another process is at it.
 
     """
     _check_folder(folder, options, resume)
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / LOCK).open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise ConfigurationError(f"out {str(folder)!r} is in use by another process; wait for it") from None
+    with locked(folder / LOCK):
         for leftover in folder.glob(f".*{TEMPORARY}"):
             leftover.unlink()
         if not (folder / CONFIG).exists():
