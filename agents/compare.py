@@ -7,6 +7,7 @@ in common with them and a budget of its own. Interrupted runs continue with --re
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import re
 import time
@@ -15,24 +16,11 @@ from pathlib import Path
 from typing import Any
 
 from agents import cli
-from agents.config import CompareOptions, TrainOptions
-from agents.pool import report, run_all
+from agents.config import CompareOptions
+from agents.pool import LocalPool, Pool
 from agents.progress import Bar
+from agents.trials import train_trial, untrained_trial
 from rlsd_env.errors import ConfigurationError
-
-
-def train_in_worker(options: TrainOptions) -> dict[str, Any]:
-    """Run one training in a worker process."""
-    from agents.experiment import train
-
-    return train(options, report)
-
-
-def evaluate_untrained_in_worker(options: CompareOptions, seed: int, path: Path) -> dict[str, Any]:
-    """Evaluate the untrained model in a worker process."""
-    from agents.experiment import untrained
-
-    return untrained(options, seed, path)
 
 
 def run(options: CompareOptions) -> dict[str, Any]:
@@ -49,28 +37,35 @@ def run(options: CompareOptions) -> dict[str, Any]:
     from agents.storage import claimed, write_json
 
     options, entrants = _resolve(options)
-    check(options, [(agent, options.kwargs_of(label)) for label, agent in options.specs()])
-    with claimed(options.out, options, options.resume):
+    here = options
+    if options.cluster != "local" and options.device == "cuda":  # the nodes may have the GPU that is not here
+        here = dataclasses.replace(options, device="auto")
+    check(here, [(agent, options.kwargs_of(label)) for label, agent in options.specs()])
+    with contextlib.ExitStack() as stack:
+        pool = stack.enter_context(_pool(options))
+        options = dataclasses.replace(options, device=pool.device)
+        stack.enter_context(claimed(options.out, options, options.resume))
         started = time.monotonic()
         tasks: dict[str, Any] = {}
         done = 0
         if any(entrant.speaks for entrant in entrants):
             for seed in options.seeds:
                 path = options.out / "untrained" / f"seed{seed}.json"
-                tasks[f"untrained, seed {seed}"] = (evaluate_untrained_in_worker, (options, seed, path))
+                tasks[f"untrained, seed {seed}"] = (untrained_trial, (options, seed, path))
         for seed in options.seeds:
             for entrant in entrants:
                 folder = options.out / "runs" / entrant.name / f"seed{seed}"
                 one = dataclasses.replace(options.train_options(entrant.label, entrant.name, seed, folder), resume=True)
-                tasks[f"{entrant.name}, seed {seed}"] = (train_in_worker, (one,))
+                tasks[f"{entrant.name}, seed {seed}"] = (train_trial, (one,))
                 done += _steps_done(folder, entrant)
         bar = Bar(len(options.seeds) * sum(entrant.steps for entrant in entrants), done)
         try:
-            records = run_all(tasks, options.parallel_jobs(options.device), bar)
+            finished = pool.run_all(tasks, bar)
         finally:
             bar.close()
-        results = summarise(records.values(), options)
+        results = summarise(finished.results.values(), options)
         results["timing"]["seconds_total"] = round(time.monotonic() - started, 1)
+        results["timing"]["lost_workers"] = finished.lost
         write_json(options.out / "results.json", results)
         draw_curves(options.out)
         print_table(results)
@@ -105,7 +100,6 @@ def _resolve(options: CompareOptions) -> tuple[CompareOptions, list[Entrant]]:
     """
     from agents.baselines import Baseline
     from agents.experiment import hyperparameters, make_method
-    from agents.policy.loading import find_policy
 
     entrants: dict[str, Entrant] = {}
     kwargs: dict[str, Any] = {}
@@ -120,8 +114,22 @@ def _resolve(options: CompareOptions) -> tuple[CompareOptions, list[Entrant]]:
         steps = method.updates if isinstance(method, Baseline) else options.steps
         entrants[name] = Entrant(label, name, steps, speaks)
         kwargs |= {f"{label}.{key}": value for key, value in hyperparameters(method).items()}
+    options = dataclasses.replace(options, agent_kwargs=kwargs)
+    if options.cluster != "local":
+        options = dataclasses.replace(options, out=options.out.absolute())
+    return options, list(entrants.values())
+
+
+def _pool(options: CompareOptions) -> contextlib.AbstractContextManager[Pool]:
+    """Return what runs the trials, with the device that they run on."""
+    from agents.policy.loading import find_policy
+
+    if options.cluster != "local":
+        from agents.cluster import connected
+
+        return connected(options)
     device = find_policy(options.policy, options.device)[1]
-    return dataclasses.replace(options, agent_kwargs=kwargs, device=device), list(entrants.values())
+    return contextlib.nullcontext(LocalPool(options.parallel_jobs(device), options.retries, device))
 
 
 def _steps_done(folder: Path, entrant: Entrant) -> int:

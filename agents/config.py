@@ -13,6 +13,7 @@ from typing import Any, get_type_hints
 
 import tomli_w
 
+from agents.cluster_options import ClusterOptions
 from agents.model_options import ModelOptions, SamplerOptions, TrainedModelOptions, TrainingSamplerOptions
 from agents.option_types import Names, Numbers, Pairs, at_least
 from rlsd_env.errors import ConfigurationError, one_of
@@ -121,7 +122,7 @@ class TrainOptions(TrainingOptions):
 
 
 @dataclass(frozen=True)
-class CompareOptions(TrainingOptions):
+class CompareOptions(ClusterOptions, TrainingOptions):
     """Options of `python -m agents.compare`."""
 
     agents: Names = ("grpo", "opsd", "sdpo", "grpo+opsd", "rlsd")
@@ -133,12 +134,14 @@ class CompareOptions(TrainingOptions):
     seeds: Numbers = (0, 1, 2)
     """Seeds; every agent is trained once with each."""
     jobs: int = 0
-    """Runs at the same time; 0: as many as there are cores for their threads, or 1 on a GPU."""
+    """Runs at the same time; 0: as many as there are cores for their threads, or 1 on a GPU; on a Ray cluster as many
+    as it has room for."""
     out: Path = Path("runs/compare")
     """Folder for results, metrics and plots; must be new unless --resume."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        self.check_cluster(self.device)
         keys = [key for key, _ in self.specs()]
         for name, values in (("agents", keys), ("seeds", list(self.seeds))):
             if not values:
@@ -261,7 +264,7 @@ def _flatten(table: Mapping[str, Any]) -> dict[str, Any]:
     return flat
 
 
-VOLATILE = ("resume", "config", "out", "jobs", "log")
+VOLATILE = ("resume", "config", "out", "jobs", "log", "cluster", "trial_cpus", "trial_gpus", "retries")
 """Options that do not change a result."""
 
 

@@ -1,4 +1,4 @@
-"""Runs in worker processes that die with their parent."""
+"""Trials in worker processes of this machine, which die with their parent."""
 
 from __future__ import annotations
 
@@ -6,26 +6,160 @@ import multiprocessing
 import os
 import queue
 import threading
+from collections import Counter
 from collections.abc import Callable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
 from multiprocessing.connection import wait as wait_for_handles
-from typing import Any
+from typing import Any, Protocol
 
 from agents.progress import Bar, Progress
 from rlsd_env.errors import ConfigurationError
 
-_reports: Any = None
-_stop: Any = None
 POLL_SECONDS = 0.5
+Tasks = Mapping[str, tuple[Callable[..., Any], tuple[Any, ...]]]
+"""For each name a function that a worker can import, and its arguments."""
 
 
 class StoppedError(Exception):
-    """Another run failed; this one stops between two steps and can be resumed."""
+    """Another trial failed; this one stops between two steps and can be resumed."""
+
+
+_send: Callable[[Progress], None] | None = None
+
+
+def report(progress: Progress) -> None:
+    """Send a progress report from a worker to the parent's bar.
+
+    Raises:
+        StoppedError: the parent has asked all trials to stop.
+
+    """
+    assert _send is not None, "only a worker of a pool can report"
+    _send(progress)
+
+
+def send_reports_to(send: Callable[[Progress], None]) -> None:
+    """Say where `report` sends to in this process; `send` raises `StoppedError` once the trial should stop."""
+    global _send
+    _send = send
+
+
+@dataclass(frozen=True)
+class Finished:
+    """What became of the tasks.
+
+    Attributes:
+        results: by name, in the order of the tasks.
+        lost: how often each task's worker was lost; those that never lost one are not in it.
+
+    """
+
+    results: dict[str, Any]
+    lost: dict[str, int]
+
+
+class Pool(Protocol):
+    """What runs the trials of a comparison."""
+
+    @property
+    def device(self) -> str:
+        """Where trials run: cpu or cuda."""
+
+    def run_all(self, tasks: Tasks, bar: Bar) -> Finished:
+        """Run named tasks.
+
+        Raises:
+            ConfigurationError: a task could not use an option; the message names the task.
+            RuntimeError: a task failed otherwise; the message names it. The others stop after their current step.
+
+        """
+
+
+class Track:
+    """Hands reports on to a bar, leaving out the steps that a retried trial does again."""
+
+    def __init__(self, bar: Bar) -> None:
+        self._bar = bar
+        self._furthest: dict[tuple[str, int], int] = {}
+
+    def __call__(self, progress: Progress) -> None:
+        """Show a report if its trial has not been as far before."""
+        trial = (progress.agent, progress.seed)
+        if progress.step > self._furthest.get(trial, 0):
+            self._furthest[trial] = progress.step
+            self._bar(progress)
+
+
+def failure(name: str, error: BaseException) -> Exception:
+    """Return the error that the command ends with where a task has failed."""
+    if isinstance(error, ConfigurationError):
+        return ConfigurationError(f"{name}: {error}")
+    return RuntimeError(f"{name} failed: {error}")
+
+
+class LocalPool:
+    """Tasks in spawned processes of this machine.
+
+    Args:
+        jobs: how many at a time.
+        retries: how often a task is started again whose worker was lost.
+        device: where they run.
+
+    """
+
+    def __init__(self, jobs: int, retries: int = 0, device: str = "cpu") -> None:
+        self.device = device
+        self._jobs = jobs
+        self._retries = retries
+
+    def run_all(self, tasks: Tasks, bar: Bar) -> Finished:
+        """Run named tasks; see `Pool.run_all`."""
+        results: dict[str, Any] = {}
+        lost: Counter[str] = Counter()
+        track = Track(bar)
+        while left := {name: task for name, task in tasks.items() if name not in results}:
+            if interrupted := self._run(left, results, track):
+                lost.update(interrupted)
+                worst = max(interrupted, key=lambda name: lost[name])
+                if lost[worst] > self._retries:
+                    raise RuntimeError(
+                        f"{worst} failed: a worker was killed {lost[worst]} times while it ran (out of memory?); "
+                        "--resume continues from the checkpoints, --jobs 1 has one at a time"
+                    )
+                bar.say(f"a worker was killed; again from the checkpoint: {'; '.join(interrupted)}")
+        return Finished({name: results[name] for name in tasks}, dict(lost))
+
+    def _run(self, tasks: Tasks, results: dict[str, Any], track: Track) -> list[str]:
+        """Run tasks until they are done or a worker is lost, which takes the others with it; name those that ran."""
+        context = multiprocessing.get_context("spawn")
+        reports: Any = context.Queue()  # a new one each time: a killed worker may have held its lock
+        stop = context.Event()
+        arguments = (reports, stop)
+        with ProcessPoolExecutor(self._jobs, mp_context=context, initializer=_start_worker, initargs=arguments) as pool:
+            futures: dict[Future[Any], str] = {pool.submit(f, *args): name for name, (f, args) in tasks.items()}
+            try:
+                waiting = set(futures)
+                while waiting:
+                    done, waiting = wait(waiting, timeout=POLL_SECONDS, return_when=FIRST_COMPLETED)
+                    _drain(reports, track)
+                    for future in done:
+                        try:
+                            results[futures[future]] = future.result()
+                        except BrokenProcessPool:
+                            continue  # as all that have not ended
+                        except Exception as error:
+                            raise failure(futures[future], error) from error
+            except BaseException:
+                stop.set()
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
+            _drain(reports, track)
+        return [name for name in tasks if name not in results][: self._jobs]  # they start in this order
 
 
 def _start_worker(reports: Any, stop: Any) -> None:
-    global _reports, _stop
-    _reports, _stop = reports, stop
     reports.cancel_join_thread()  # a worker must be able to end while nobody reads its reports
     parent = multiprocessing.parent_process()
     assert parent is not None
@@ -34,63 +168,18 @@ def _start_worker(reports: Any, stop: Any) -> None:
         wait_for_handles([parent.sentinel])
         os._exit(1)  # the parent was killed: nobody waits for a result, and a resumed run wants the files
 
+    def send(progress: Progress) -> None:
+        if stop.is_set():
+            raise StoppedError
+        reports.put(progress)
+
     threading.Thread(target=follow_parent, daemon=True).start()
+    send_reports_to(send)
 
 
-def report(progress: Progress) -> None:
-    """Send a progress report from a worker to the parent's bar.
-
-    Raises:
-        StoppedError: the parent has asked all runs to stop.
-
-    """
-    if _stop.is_set():
-        raise StoppedError
-    _reports.put(progress)
-
-
-def run_all(tasks: Mapping[str, tuple[Callable[..., Any], tuple[Any, ...]]], jobs: int, bar: Bar) -> dict[str, Any]:
-    """Run named tasks in `jobs` worker processes and return their results by name.
-
-    Args:
-        tasks: for each name a picklable function and its arguments.
-        jobs: worker processes, started afresh (spawn).
-        bar: receives what the workers report.
-
-    Raises:
-        ConfigurationError: a task could not use an option; the message names the task.
-        RuntimeError: a task failed otherwise; the message names it. The others stop after their current step.
-
-    """
-    context = multiprocessing.get_context("spawn")
-    reports: Any = context.Queue()
-    stop = context.Event()
-    results: dict[str, Any] = {}
-    with ProcessPoolExecutor(jobs, mp_context=context, initializer=_start_worker, initargs=(reports, stop)) as pool:
-        futures: dict[Future[Any], str] = {pool.submit(f, *args): name for name, (f, args) in tasks.items()}
-        try:
-            waiting = set(futures)
-            while waiting:
-                done, waiting = wait(waiting, timeout=POLL_SECONDS, return_when=FIRST_COMPLETED)
-                _drain(reports, bar)
-                for future in done:
-                    try:
-                        results[futures[future]] = future.result()
-                    except ConfigurationError as error:
-                        raise ConfigurationError(f"{futures[future]}: {error}") from error
-                    except Exception as error:
-                        raise RuntimeError(f"{futures[future]} failed: {error}") from error
-        except BaseException:
-            stop.set()
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
-        _drain(reports, bar)
-    return {name: results[name] for name in tasks}
-
-
-def _drain(reports: Any, bar: Bar) -> None:
+def _drain(reports: Any, track: Track) -> None:
     while True:
         try:
-            bar(reports.get_nowait())
+            track(reports.get_nowait())
         except queue.Empty:
             return

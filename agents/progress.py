@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from dataclasses import dataclass
 
 from tqdm import tqdm
@@ -48,6 +49,10 @@ class Bar:
             refresh=False,
         )
         self._bar.update(1)
+
+    def say(self, text: str) -> None:
+        """Write a line above the bar."""
+        self._bar.write(text, file=sys.stderr)
 
     def close(self) -> None:
         """Finish the bar."""

@@ -14,8 +14,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
-import torch
-
 from agents.config import resolved, to_toml
 from rlsd_env.errors import ConfigurationError
 
@@ -55,6 +53,8 @@ def write_csv(path: Path, rows: Sequence[Mapping[str, float]]) -> None:
 
 def save_checkpoint(path: Path, state: Mapping[str, Any]) -> None:
     """Write a checkpoint."""
+    import torch
+
     write_atomically(path, lambda file: torch.save(dict(state), file))
 
 
@@ -65,6 +65,8 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
         ConfigurationError: the file is no checkpoint.
 
     """
+    import torch
+
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
     except (RuntimeError, EOFError, OSError, ValueError, pickle.UnpicklingError) as error:
@@ -85,7 +87,7 @@ def locked(lock: Path) -> Iterator[None]:
         InUseError: another process holds it.
 
     """
-    with lock.open("w") as file:
+    with lock.open("a") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:

@@ -209,7 +209,7 @@ def test_a_class_of_the_script_itself_is_refused_with_the_fix(script):
 
 def test_ray(answer):
     ray = pytest.importorskip("ray")
-    ray.init(num_cpus=1, include_dashboard=False)
+    ray.init(address="local", num_cpus=1, include_dashboard=False)
     try:
         verify = ray.remote(lambda verifier: verifier.verify(RESPONSES[0], SEVEN).reward)
         assert ray.get(verify.remote(answer), timeout=25) == 1.0

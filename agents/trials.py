@@ -1,0 +1,26 @@
+"""The trials of a comparison, as functions that a worker process can import."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from agents.config import CompareOptions, TrainOptions
+from agents.pool import report
+
+
+def train_trial(options: TrainOptions) -> dict[str, Any]:
+    """Run one training; what result.json holds."""
+    from agents.experiment import train
+
+    return train(options, report)
+
+
+def untrained_trial(options: CompareOptions, seed: int, path: Path) -> dict[str, Any]:
+    """Evaluate the untrained model; what `path` holds."""
+    from agents.experiment import untrained
+    from agents.storage import LOCK, locked
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with locked(path.with_name(f"{LOCK}-{path.stem}")):
+        return untrained(options, seed, path)
