@@ -7,6 +7,7 @@ from typing import Any
 
 from agents.algorithms import Algorithm
 from agents.algorithms import make as make_algorithm
+from agents.distributed import World
 from agents.episodes import Completion, EpisodeBatch, Prompt
 from agents.learner import Learner, LearnerConfig
 from agents.messages import first_prompt
@@ -21,14 +22,22 @@ class Agent:
         algorithm: the method.
         config: the learner's side.
         sampling: how it acts.
+        world: the processes that train together; None: this one alone.
 
     """
 
-    def __init__(self, policy: Policy, algorithm: Algorithm, config: LearnerConfig, sampling: Sampling) -> None:
+    def __init__(
+        self,
+        policy: Policy,
+        algorithm: Algorithm,
+        config: LearnerConfig,
+        sampling: Sampling,
+        world: World | None = None,
+    ) -> None:
         self.policy = policy
         self.algorithm = algorithm
         self.sampling = sampling
-        self.learner = Learner(policy, algorithm, config, temperature=sampling.temperature)
+        self.learner = Learner(policy, algorithm, config, temperature=sampling.temperature, world=world)
 
     def act(self, observations: Sequence[Mapping[str, Any] | Prompt], seeds: Sequence[int]) -> list[Completion]:
         """Sample one completion for each observation, each from its own seed.

@@ -20,7 +20,7 @@ from agents import algorithms, baselines
 from agents.agent import Agent
 from agents.algorithms import Algorithm
 from agents.baselines import Baseline
-from agents.config import EnvironmentOptions, TrainingOptions, TrainOptions
+from agents.config import EvaluateOptions, TrainingOptions, TrainOptions
 from agents.environments import folds, make_group_env, require_trainable
 from agents.evaluation import Evaluation, evaluate
 from agents.learner import LearnerConfig
@@ -61,10 +61,10 @@ def hyperparameters(method: Method) -> dict[str, Any]:
     return algorithms.hyperparameters(method)
 
 
-def prepare(options: EnvironmentOptions) -> TransformersPolicy:
+def prepare(options: TrainingOptions | EvaluateOptions) -> TransformersPolicy:
     """Set torch up and load the policy."""
     torch.set_num_threads(options.threads)
-    return load_policy(options.policy, options.device)
+    return load_policy(options.policy, options.device, options)
 
 
 def check(options: TrainingOptions, agents: Sequence[tuple[str, dict[str, Any]]]) -> None:
@@ -97,6 +97,9 @@ def learner_config(options: TrainingOptions) -> LearnerConfig:
         clip_high=options.clip_high,
         aggregation=options.aggregation,
         micro_batch_tokens=options.micro_batch_tokens,
+        optimizer=options.optimizer,
+        sampler_correction=options.correction,
+        sampler_cap=options.sampler_cap,
     )
 
 

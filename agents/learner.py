@@ -8,28 +8,35 @@ One update of one batch:
 3. rows (turns) with and without a teacher are scored in micro-batches under a token budget; the result does
    not depend on how they are split;
 4. one optimiser step, then the teacher's weights follow.
+
+With several processes each has its own groups; denominators, gradients and metrics are over all of them.
 """
 
 from __future__ import annotations
 
 import math
-from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
+from torch.distributed.tensor import DTensor
 
 from agents.algorithms import Algorithm, Signals
-from agents.episodes import EpisodeBatch, Prompt, Turn
-from agents.losses import clipped_surrogate, entropy, k3_kl, row_coefficients
+from agents.distributed import World
+from agents.episodes import EpisodeBatch, Prompt
+from agents.losses import clipped_surrogate, k3_kl, row_coefficients, sampler_weight
+from agents.meter import Meter
+from agents.micro_batches import Part, Row, identity, in_step, split
+from agents.optimizers import clip_gradients, make_optimizer
 from agents.policy.base import Policy
 from agents.policy.scores import TokenScores
 from agents.teacher import TeacherWeights
 from rlsd_env.errors import ConfigurationError, one_of
 
 AGGREGATIONS = ("sequence_mean", "token_mean")
+CORRECTIONS = ("none", "truncate", "mask")
 
 
 @dataclass(frozen=True)
@@ -52,8 +59,17 @@ class LearnerConfig:
     """sequence_mean (paper) or token_mean (verl, the RLSD release, TRL's dapo)."""
     micro_batch_tokens: int = 16384
     """Prompt and response tokens, padding included, that are run at once."""
+    optimizer: str = "adamw"
+    """adamw or adamw8bit (moments in 8 bits, bitsandbytes)."""
+    sampler_correction: str = "none"
+    """What tokens are weighed by where the sampler's probabilities differ: none, truncate or mask; see
+    `agents.losses.sampler_weight`."""
+    sampler_cap: float = 2.0
+    """Bound of that weight."""
 
     def __post_init__(self) -> None:
+        if self.sampler_correction not in CORRECTIONS:
+            raise ConfigurationError(one_of("sampler_correction", self.sampler_correction, CORRECTIONS))
         if self.aggregation not in AGGREGATIONS:
             raise ConfigurationError(one_of("aggregation", self.aggregation, AGGREGATIONS))
         for name in ("lr", "max_grad_norm", "updates_per_batch", "micro_batch_tokens"):
@@ -68,24 +84,6 @@ def _check_shape(hook: str, value: Tensor, allowed: Sequence[torch.Size]) -> Non
         raise ValueError(f"the algorithm's {hook} has shape {list(value.shape)}; it must be {shapes}")
 
 
-@dataclass(frozen=True, eq=False)
-class _Row:
-    """One turn of one episode, as the model runs it."""
-
-    episode: int
-    turn: Turn
-    teacher_prompt: Prompt | None
-
-
-@dataclass(eq=False)
-class _Part:
-    """Rows that are run at once, and what stays the same over the updates of a training step."""
-
-    rows: tuple[_Row, ...]
-    S_old_NT: Tensor | None = None
-    teacher: TokenScores | None = None
-
-
 class Learner:
     """Updates a policy's weights from batches of episodes.
 
@@ -94,16 +92,28 @@ class Learner:
         algorithm: the method.
         config: the optimiser's side.
         temperature: what the episodes were sampled with; scoring uses the same.
+        world: the processes that train together; None: this one alone.
 
     """
 
-    def __init__(self, policy: Policy, algorithm: Algorithm, config: LearnerConfig, temperature: float = 1.0) -> None:
+    def __init__(
+        self,
+        policy: Policy,
+        algorithm: Algorithm,
+        config: LearnerConfig,
+        temperature: float = 1.0,
+        world: World | None = None,
+    ) -> None:
         self.policy = policy
         self.algorithm = algorithm
         self.config = config
         self.temperature = temperature
+        self.world = world or World()
         self.parameters = [p for p in policy.model.parameters() if p.requires_grad]
-        self.optimizer = torch.optim.AdamW(self.parameters, lr=config.lr, weight_decay=config.weight_decay)
+        if not self.parameters:
+            raise ValueError("the policy has no weight that is trained; load it with TrainedModelOptions")
+        self.sharded = any(isinstance(p, DTensor) for p in self.parameters)
+        self.optimizer = make_optimizer(config.optimizer, self.parameters, config.lr, config.weight_decay)
         self.teacher = TeacherWeights(algorithm.teacher, policy.model)
 
     def update(self, batch: EpisodeBatch) -> dict[str, float]:
@@ -116,7 +126,8 @@ class Learner:
         episodes = [episode for _, _, episode in batch]
         device = self.parameters[0].device
         valid_N = torch.tensor([episode.valid for episode in episodes], device=device)
-        if not valid_N.any():
+        valid_count = self.world.sum(valid_N.sum())
+        if not valid_count:
             raise RuntimeError(
                 f"the verifier failed on all {len(episodes)} episodes of step {batch.step}; "
                 f"the first said: {episodes[0].verdict.status} {episodes[0].verdict.feedback}"
@@ -133,38 +144,46 @@ class Learner:
         active_N = self.algorithm.active(A_N, has_teacher_N) & valid_N
         weights_N = self.algorithm.weights(A_N, has_teacher_N) * valid_N
         lengths_N = torch.tensor([episode.length for episode in episodes], device=device)
-        coefficients_N = row_coefficients(weights_N, lengths_N, self.config.aggregation)
+        coefficients_N = row_coefficients(weights_N, lengths_N, self.config.aggregation, self.world.sum)
         runs = (active_N & (coefficients_N != 0)).tolist()
         rows = [
-            _Row(number, turn, view.prompts[t] if view is not None else None)
+            Row(number, turn, view.prompts[t] if view is not None else None)
             for number, (episode, view) in enumerate(zip(episodes, views))
             if runs[number]
             for t, turn in enumerate(episode.turns)
         ]
-        parts = [_Part(tuple(part)) for part in self._micro_batches(rows)]
-        meter = _Meter()
+        parts = [Part(tuple(part)) for part in split(rows, self.policy, self.config.micro_batch_tokens)]
+        if self.sharded:
+            parts = in_step(parts, Row(0, episodes[0].turns[0], None), self.world)
+        meter = Meter()
         grad_norm = 0.0
         teacher_age = self.teacher.age
-        for _ in range(self.config.updates_per_batch if parts else 0):
+        anything = self.world.sum(torch.tensor(len(parts), device=device))
+        for _ in range(self.config.updates_per_batch if anything else 0):
             meter.start_update()
             self.optimizer.zero_grad(set_to_none=True)
             for part in parts:
                 self._backward(part, A_N, coefficients_N, batch.step, meter)
-            norm = torch.nn.utils.clip_grad_norm_(self.parameters, self.config.max_grad_norm)
-            grad_norm = float(norm)
+            if not self.sharded:
+                self.world.add_gradients(self.parameters)
+            grad_norm = clip_gradients(self.parameters, self.config.max_grad_norm)
             if not math.isfinite(grad_norm):
                 raise RuntimeError(f"the gradient of step {batch.step} is not finite ({grad_norm}); lower the lr")
             self.optimizer.step()
+            self.policy.weights_changed()
             self.teacher.after_update()
         self.teacher.after_step()
+        meter = meter.over(self.world)
         scored = meter.teacher_tokens
+        counts = torch.stack([((A_N == 0) & valid_N).sum(), active_N.sum(), lengths_N.sum()])
+        zero, active, tokens = self.world.sum(counts).tolist()
         return meter.means() | {
             "loss": meter.sums["loss"],
             "grad_norm": grad_norm,
-            "zero_advantage_share": float(((A_N == 0) & valid_N).sum() / valid_N.sum()),
-            "active_share": float(active_N.float().mean()),
+            "zero_advantage_share": zero / int(valid_count),
+            "active_share": active / (len(episodes) * self.world.size),
             "teacher_tokens_scored": float(scored),
-            "teacher_tokens_skipped": float(max(0, int(lengths_N.sum()) - scored)),
+            "teacher_tokens_skipped": float(max(0, tokens - scored)),
             "teacher_age": float(teacher_age),
         }
 
@@ -178,39 +197,19 @@ class Learner:
             for number, (group, i, _) in enumerate(batch)
         ]
 
-    def _micro_batches(self, rows: Sequence[_Row]) -> Iterator[list[_Row]]:
-        """Split rows into parts under the token budget, those with a teacher apart from those without."""
-        count = self.policy.count_tokens
-        for with_teacher in (True, False):
-            part: list[_Row] = []
-            longest, prompts, prompt_tokens = 0, set[int](), 0
-            for row in rows:
-                prompt = row.teacher_prompt or row.turn.prompt
-                if (row.teacher_prompt is not None) != with_teacher:
-                    continue
-                length = max(longest, len(row.turn.action.token_ids))
-                new = 0 if id(prompt) in prompts else count(prompt)
-                if part and length * (len(part) + 1) + prompt_tokens + new > self.config.micro_batch_tokens:
-                    yield part
-                    part, length, prompts, prompt_tokens = [], len(row.turn.action.token_ids), set(), 0
-                    new = count(prompt)
-                part.append(row)
-                prompts.add(id(prompt))
-                longest, prompt_tokens = length, prompt_tokens + new
-            if part:
-                yield part
-
-    def _backward(self, part: _Part, A_N: Tensor, coefficients_N: Tensor, step: int, meter: _Meter) -> None:
+    def _backward(self, part: Part, A_N: Tensor, coefficients_N: Tensor, step: int, meter: Meter) -> None:
         """Add the gradient of some rows to the parameters'."""
         algorithm, config, rows = self.algorithm, self.config, part.rows
         teacher = self._score_teacher(part, meter)
-        student = self._score([row.turn.prompt for row in rows], rows, None)
+        student = self._score([row.turn.prompt for row in rows], rows)
+        if not rows[0].counts:
+            (student.logp_NT.sum() * 0.0).backward()
+            return
         mask_NT = student.mask_NT
         S_NT = student.logp_NT.detach()
-        if part.S_old_NT is None:  # before the first update the weights are those that sampled
+        sampled_NT = self._sampled(part, S_NT)
+        if part.S_old_NT is None:  # the weights are those that will have their first update
             part.S_old_NT = S_NT
-            sampled = [torch.tensor(row.turn.action.logprobs) for row in rows]
-            sampled_NT = torch.nn.utils.rnn.pad_sequence(sampled, batch_first=True).to(S_NT)
             meter.add("sampler_difference", (S_NT - sampled_NT).abs()[mask_NT])
         S_old_NT = part.S_old_NT
         number_N = torch.tensor([row.episode for row in rows], device=S_NT.device)
@@ -228,6 +227,7 @@ class Learner:
             _check_shape("advantages", advantages, (S_NT.shape, signals.A_N1.shape))
             advantages = advantages.expand_as(S_NT)
             loss_NT = clipped_surrogate(student.logp_NT, S_old_NT, advantages, config.clip_low, config.clip_high)
+            loss_NT = loss_NT * self._correction(S_old_NT - sampled_NT, mask_NT, meter)
             ratio_NT = torch.exp(S_NT - S_old_NT)
             meter.add("clip_low", (ratio_NT < 1 - config.clip_low)[mask_NT])
             meter.add("clip_high", (ratio_NT > 1 + config.clip_high)[mask_NT])
@@ -243,13 +243,31 @@ class Learner:
         loss = (coefficients_N[number_N][:, None] * torch.where(mask_NT, loss_NT, 0.0)).sum()
         if not torch.isfinite(loss):
             raise RuntimeError(f"the loss of step {step} is {loss.item()}; lower the lr or look at the rewards")
-        loss.backward()
+        # Sharded gradients come as the mean over the processes; what is wanted is their sum.
+        (loss * self.world.size if self.sharded else loss).backward()
         meter.sums["loss"] += loss.item()
         with torch.no_grad():
-            meter.add("entropy", student.reduce(entropy))
+            meter.add("entropy", student.entropy_M)
             for name, value_NT in algorithm.diagnostics(signals).items():
                 _check_shape(f"diagnostics[{name!r}]", value_NT, (S_NT.shape,))
                 meter.add(name, value_NT[mask_NT])
+
+    @staticmethod
+    def _sampled(part: Part, S_NT: Tensor) -> Tensor:
+        """Return the log-probabilities that were recorded while sampling, [N, T]."""
+        sampled = [torch.tensor(row.turn.action.logprobs) for row in part.rows]
+        return torch.nn.utils.rnn.pad_sequence(sampled, batch_first=True).to(S_NT)
+
+    def _correction(self, difference_NT: Tensor, mask_NT: Tensor, meter: Meter) -> Tensor | float:
+        """Weigh tokens by how much likelier the learner finds them than the sampler did."""
+        if self.config.sampler_correction == "none":
+            return 1.0
+        ratio_NT = difference_NT.exp()
+        weight_NT = sampler_weight(ratio_NT, self.config.sampler_correction, self.config.sampler_cap)
+        meter.add("sampler_ratio", ratio_NT[mask_NT])
+        meter.add_largest("sampler_ratio_largest", ratio_NT[mask_NT])
+        meter.add("sampler_corrected_share", (weight_NT != ratio_NT)[mask_NT])
+        return weight_NT
 
     def _auxiliary(self, student: TokenScores, teacher: TokenScores, signals: Signals) -> Tensor | None:
         """Ask for the further loss of some tokens at a time, each of them a row of its own."""
@@ -274,64 +292,53 @@ class Learner:
                 return None
         return student.reduce(loss, teacher, per_token=per_token)
 
-    def _score_teacher(self, part: _Part, meter: _Meter) -> TokenScores | None:
+    def _score_teacher(self, part: Part, meter: Meter) -> TokenScores | None:
         """Score with the teacher, once per training step where its weights stay as they are."""
         if part.rows[0].teacher_prompt is None:
             return None
         if part.teacher is not None:
             return part.teacher
-        with torch.no_grad():
-            teacher = self._score([row.teacher_prompt for row in part.rows], part.rows, self.teacher.model)
-        meter.teacher_tokens += int(teacher.mask_NT.sum())
+        with torch.no_grad(), self.teacher.applied():
+            teacher = self._score([row.teacher_prompt for row in part.rows], part.rows)
+        if part.rows[0].counts:
+            meter.teacher_tokens += int(teacher.mask_NT.sum())
         if self.config.updates_per_batch > 1 and self.teacher.fixed_within_step:
             part.teacher = teacher
         return teacher
 
-    def _score(self, prompts: Sequence[Prompt | None], rows: Sequence[_Row], model: Any) -> TokenScores:
+    def _score(self, prompts: Sequence[Prompt | None], rows: Sequence[Row]) -> TokenScores:
         """Score the rows' actions, each distinct prompt once."""
         numbers: dict[Any, int] = {}
         distinct: list[Prompt] = []
         owners = []
         for prompt in prompts:
             assert prompt is not None
-            # A view passes on the student's own pictures and videos.
-            key = (repr(prompt.messages), id(prompt.images), id(prompt.videos))
-            if key not in numbers:
+            if (key := identity(prompt)) not in numbers:
                 numbers[key] = len(distinct)
                 distinct.append(prompt)
             owners.append(numbers[key])
         responses = [row.turn.action.token_ids for row in rows]
-        return self.policy.score(distinct, owners, responses, temperature=self.temperature, model=model)
+        return self.policy.score(distinct, owners, responses, temperature=self.temperature)
 
     def state_dict(self) -> dict[str, Any]:
-        """Return weights, optimiser and teacher; schedules depend on the step alone."""
+        """Return the trained weights, optimiser and teacher; schedules depend on the step alone."""
         return {
-            "model": self.policy.model.state_dict(),
+            "model": {name: p.detach() for name, p in self._trained()},
             "optimizer": self.optimizer.state_dict(),
             "teacher": self.teacher.state_dict(),
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Restore what `state_dict` returned."""
-        self.policy.model.load_state_dict(state["model"])
+        trained = dict(self._trained())
+        if trained.keys() != state["model"].keys():
+            raise ValueError("the stored weights are not those that are trained; resume with the stored options")
+        with torch.no_grad():
+            for name, value in state["model"].items():
+                trained[name].copy_(value)
         self.optimizer.load_state_dict(state["optimizer"])
         self.teacher.load_state_dict(state["teacher"])
+        self.policy.weights_changed()
 
-
-class _Meter:
-    """Token means over the parts of one update; the teacher's tokens over all updates of a step."""
-
-    def __init__(self) -> None:
-        self.teacher_tokens = 0
-        self.start_update()
-
-    def start_update(self) -> None:
-        self.sums: dict[str, float] = defaultdict(float)
-        self.counts: dict[str, int] = defaultdict(int)
-
-    def add(self, name: str, values: Tensor) -> None:
-        self.sums[name] += float(values.double().sum())
-        self.counts[name] += values.numel()
-
-    def means(self) -> dict[str, float]:
-        return {name: self.sums[name] / count for name, count in self.counts.items() if count}
+    def _trained(self) -> list[tuple[str, torch.nn.Parameter]]:
+        return [(name, p) for name, p in self.policy.model.named_parameters() if p.requires_grad]

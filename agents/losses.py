@@ -8,6 +8,7 @@ are natural logarithms; divergences are in nats per token.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
@@ -133,7 +134,9 @@ def k3_kl(logp: Tensor, reference_logp: Tensor) -> Tensor:
     return torch.expm1(difference) - difference
 
 
-def row_coefficients(weights_N: Tensor, lengths_N: Tensor, aggregation: str) -> Tensor:
+def row_coefficients(
+    weights_N: Tensor, lengths_N: Tensor, aggregation: str, add_up: Callable[[Tensor], Tensor] = lambda total: total
+) -> Tensor:
     """What each row's summed token loss is multiplied by, so that the parts of a batch add up to its loss.
 
     Args:
@@ -141,6 +144,7 @@ def row_coefficients(weights_N: Tensor, lengths_N: Tensor, aggregation: str) -> 
         lengths_N: response tokens of each episode.
         aggregation: "sequence_mean" (mean over episodes of the mean over tokens; the paper) or "token_mean"
             (mean over all tokens of the batch).
+        add_up: from this process's part of the mean's denominator to that of all processes.
 
     Returns:
         [N] coefficients, all 0 where every weight is.
@@ -155,4 +159,27 @@ def row_coefficients(weights_N: Tensor, lengths_N: Tensor, aggregation: str) -> 
         shares_N = weights_N
     else:
         raise ValueError(f"unknown aggregation {aggregation!r}; allowed: sequence_mean, token_mean")
+    total = add_up(total)
     return shares_N / total if total > 0 else torch.zeros_like(weights_N)
+
+
+def sampler_weight(ratio: Tensor, correction: str, cap: float) -> Tensor:
+    """Weigh tokens that another distribution sampled, by `r = pi_learner / pi_sampler` (truncated or masked).
+
+    Args:
+        ratio: r of each sampled token, any shape, without gradient.
+        correction: "none": 1; "truncate": `min(r, cap)` (truncated importance sampling, as in TRL and verl); "mask":
+            r within `1/cap` and `cap`, else 0 (IcePop).
+        cap: above 1.
+
+    >>> sampler_weight(torch.tensor([0.25, 1.0, 4.0]), "mask", 2.0)
+    tensor([0., 1., 0.])
+
+    """
+    if correction == "none":
+        return torch.ones_like(ratio)
+    if correction == "truncate":
+        return ratio.clamp(max=cap)
+    if correction == "mask":
+        return torch.where((ratio >= 1 / cap) & (ratio <= cap), ratio, 0.0)
+    raise ValueError(f"unknown correction {correction!r}; allowed: none, truncate, mask")

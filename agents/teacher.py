@@ -6,14 +6,15 @@ user message; pictures and the conversation so far stay, so the teacher always s
 
 from __future__ import annotations
 
-import copy
+import contextlib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
+from torch.distributed.tensor import DTensor
 
 from agents.episodes import Episode, EpisodeGroup, Prompt
 from agents.messages import Message
@@ -114,7 +115,10 @@ def sibling_or_feedback_view(group: EpisodeGroup, i: int, feedback: str) -> Teac
 
 
 class TeacherWeights:
-    """Whose weights the teacher has: a copy that follows the student by a rule, or the student itself.
+    """Whose weights the teacher has: those of the student as it is, or a copy that follows them by a rule.
+
+    Only weights that are trained are copied, so that a teacher of a model with adapters costs no second model; to
+    score, they change places with the student's.
 
     Args:
         rule: "live" (the student as it is), "frozen" (as it was at the start), "ema(RATE)" (moves by RATE of
@@ -131,27 +135,52 @@ class TeacherWeights:
         self.kind, self.number = parse_rule(rule)
         self.age = 0
         """Training steps since the teacher last changed; 0 for a live teacher."""
-        self._student = student
-        self._copy: nn.Module | None = None
+        self._student = {name: p for name, p in student.named_parameters() if p.requires_grad}
+        self._copy: dict[str, Tensor] | None = None
         if self.kind != "live":
-            self._copy = copy.deepcopy(student).eval().requires_grad_(False)
-
-    @property
-    def model(self) -> nn.Module:
-        """The weights to score with."""
-        return self._student if self._copy is None else self._copy
+            self._copy = {name: p.detach().clone() for name, p in self._student.items()}
 
     @property
     def fixed_within_step(self) -> bool:
         """Whether the weights stay as they are between the updates of one training step."""
         return self.kind in ("frozen", "synced")
 
+    @property
+    def weights(self) -> dict[str, Tensor]:
+        """The teacher's values of the trained weights, by name."""
+        return dict(self._student) if self._copy is None else self._copy
+
+    @contextlib.contextmanager
+    def applied(self) -> Iterator[None]:
+        """Give the student's model the teacher's weights for the length of the context; no gradient may need them."""
+        if self._copy is None:
+            yield
+            return
+        self._exchange()
+        try:
+            yield
+        finally:
+            self._exchange()
+
+    @torch.no_grad()
+    def _exchange(self) -> None:
+        assert self._copy is not None
+        for name, parameter in self._student.items():
+            mine = self._copy[name]
+            if type(parameter.data) is Tensor:
+                parameter.data, self._copy[name] = mine, parameter.data
+            else:  # shards of a distributed tensor stay where they are, their values change places
+                here, there = local(parameter), local(mine)
+                kept = here.clone()
+                here.copy_(there)
+                there.copy_(kept)
+
     @torch.no_grad()
     def after_update(self) -> None:
         """Follow the student after one of its optimiser steps (ema)."""
         if self._copy is not None and self.kind == "ema":
-            for mine, theirs in zip(self._copy.parameters(), self._student.parameters()):
-                mine.lerp_(theirs, self.number)
+            mine, theirs = self._pairs()
+            torch._foreach_lerp_(mine, theirs, self.number)
             self.age = -1
 
     @torch.no_grad()
@@ -161,13 +190,18 @@ class TeacherWeights:
             return
         self.age += 1
         if self.kind == "synced" and self.age >= self.number:
-            for mine, theirs in zip(self._copy.parameters(), self._student.parameters()):
-                mine.copy_(theirs)
+            mine, theirs = self._pairs()
+            torch._foreach_copy_(mine, theirs)
             self.age = 0
+
+    def _pairs(self) -> tuple[list[Tensor], list[Tensor]]:
+        assert self._copy is not None
+        names = list(self._student)
+        return [local(self._copy[name]) for name in names], [local(self._student[name].detach()) for name in names]
 
     def state_dict(self) -> dict[str, Any]:
         """Return all that a resumed run needs: the weights, which no rule can rebuild, and their age."""
-        return {"age": self.age, "weights": None if self._copy is None else self._copy.state_dict()}
+        return {"age": self.age, "weights": None if self._copy is None else dict(self._copy)}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Restore what `state_dict` returned."""
@@ -175,7 +209,17 @@ class TeacherWeights:
             raise ValueError(f"the stored teacher does not fit the rule {self.kind!r}; resume with the stored options")
         self.age = state["age"]
         if self._copy is not None:
-            self._copy.load_state_dict(state["weights"])
+            if state["weights"].keys() != self._copy.keys():
+                raise ValueError(
+                    "the stored teacher has other weights than those trained; resume with the stored options"
+                )
+            for name, value in state["weights"].items():
+                local(self._copy[name]).copy_(local(value))
+
+
+def local(tensor: Tensor) -> Tensor:
+    """Return this process's part of a distributed tensor, and any other tensor as it is."""
+    return tensor.to_local() if isinstance(tensor, DTensor) else tensor
 
 
 def parse_rule(rule: str) -> tuple[str, float]:

@@ -84,6 +84,11 @@ class Policy(Protocol):
         """The number of token ids."""
         ...
 
+    @property
+    def packs(self) -> bool:
+        """Whether responses are scored without padding, each prompt once."""
+        ...
+
     def count_tokens(self, prompt: Prompt) -> int:
         """Count the tokens that a prompt is run as, those of its pictures included."""
         ...

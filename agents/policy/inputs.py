@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from agents.episodes import Prompt
+from agents.policy.features import FeatureCache
 from agents.policy.media import MediaProcessor, Processed
 
 VISION_TOKENS = ("image_token_id", "video_token_id", "vision_start_token_id", "vision_end_token_id")
@@ -52,6 +53,7 @@ class PromptEncoder:
         pad = self.tokenizer.pad_token_id
         self.pad_id: int = self.tokenizer.eos_token_id if pad is None else pad
         self.three_axes = self.image_id is not None
+        self.kept = FeatureCache()
         self._ids: WeakKeyDictionary[Prompt, list[int]] = WeakKeyDictionary()
         specials = sorted(map(re.escape, self.tokenizer.all_special_tokens), key=len, reverse=True)
         self._specials = re.compile("|".join(["[\ue000\ue001]", *specials]))
@@ -93,9 +95,9 @@ class PromptEncoder:
         )
         features = {}
         if images:
-            features["image"] = _features(images, model.model.get_image_features, device)
+            features["image"] = self._features(images, "image", model)
         if videos:
-            features["video"] = _features(videos, model.model.get_video_features, device)
+            features["video"] = self._features(videos, "video", model)
         inputs |= {"position_ids": positions_3PL, "mm_encoder_outputs": features}
         return EncodedPrompts(inputs, positions_3PL.amax(dim=(0, 2)) + 1)
 
@@ -155,19 +157,10 @@ class PromptEncoder:
             return self._specials.sub(lambda match: f"{match[0][0]} {match[0][1:]}", content)
         return [{**part, "text": self._defuse(part["text"])} if part["type"] == "text" else part for part in content]
 
-
-def _features(media: Sequence[Processed], tower: Any, device: Any) -> Any:
-    """Run the vision tower on each distinct picture or video and hand its features to every occurrence."""
-    unique = list({id(one): one for one in media}.values())
-    order = {id(one): number for number, one in enumerate(unique)}
-    occurrences = [order[id(one)] for one in media]
-    features = tower(
-        torch.cat([one.pixels for one in unique]).to(device),
-        torch.stack([one.grid for one in unique]).to(device),
-        return_dict=True,
-    )
-    features.pooler_output = tuple(features.pooler_output[number] for number in occurrences)
-    deepstack = getattr(features, "deepstack_features", None)
-    if deepstack is not None:
-        features.deepstack_features = [tuple(level[number] for number in occurrences) for level in deepstack]
-    return features
+    def _features(self, media: Sequence[Processed], kind: str, model: Any) -> Any:
+        """Run the vision tower on each distinct picture or video and hand its features to every occurrence."""
+        tower = getattr(model.model, f"get_{kind}_features")
+        unique = list({id(one): one for one in media}.values())
+        features = self.kept.features(unique, tower, model)
+        order = {id(one): number for number, one in enumerate(unique)}
+        return features.of([order[id(one)] for one in media])

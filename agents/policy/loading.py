@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 from transformers import AutoConfig
 
+from agents.model_options import ModelOptions
 from agents.policy.transformers_policy import TransformersPolicy
 from rlsd_env.errors import ConfigurationError, one_of
 
@@ -40,10 +41,14 @@ def find_policy(name: str, device: str = "auto") -> tuple[str, str]:
     return path, device
 
 
-def load_policy(name: str = "tiny", device: str = "auto") -> TransformersPolicy:
+def load_policy(name: str = "tiny", device: str = "auto", options: ModelOptions | None = None) -> TransformersPolicy:
     """Load a policy: "tiny" (bundled), a checkpoint folder, or a hub id.
 
-    Weights are float32: bfloat16 ones would swallow the small updates of training.
+    Args:
+        name: which.
+        device: auto, cpu or cuda.
+        options: how it is run and what of it is trained; None: all of it, float32. An object with more than these
+            options, such as those of a command line, will do.
 
     Raises:
         ConfigurationError: the device is not there, or nothing can be loaded under that name.
@@ -51,7 +56,7 @@ def load_policy(name: str = "tiny", device: str = "auto") -> TransformersPolicy:
     """
     path, device = find_policy(name, device)
     try:
-        return TransformersPolicy.from_pretrained(path, device)
+        return TransformersPolicy.from_pretrained(path, device, options)
     except (OSError, ValueError) as error:
         raise _not_loadable(name, error) from error
 

@@ -40,6 +40,11 @@ class SampledPolicy:
         """The number of token ids."""
         return self.policy.vocabulary_size
 
+    @property
+    def packs(self) -> bool:
+        """Whether responses are scored without padding."""
+        return self.policy.packs
+
     def count_tokens(self, prompt: Prompt) -> int:
         """Count the tokens that a prompt is run as."""
         return self.policy.count_tokens(prompt)

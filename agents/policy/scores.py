@@ -9,17 +9,56 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
+
+from agents.losses import entropy
 
 CHUNK_NUMBERS = 2**25
 """Largest distributions that are held at once, in numbers: tokens times vocabulary; 128 MiB in float32."""
+NEVER = -1e30
+"""The logit of ids that are never sampled: probability exactly 0, and differences of two are 0, not NaN."""
 
-Head = Callable[[Tensor], Tensor]
-"""From hidden states, [C, H], to log-probabilities over the vocabulary, [C, V]; ids never sampled have probability 0
-(a finite, very negative number)."""
+
+@dataclass(frozen=True, eq=False)
+class Head:
+    """From hidden states, [C, H], to distributions over the vocabulary, [C, V].
+
+    It holds tensors and not the model, so that a teacher's head stays what it was when the model has the student's
+    weights again.
+
+    Attributes:
+        weight_VH: the output matrix.
+        bias_V: its bias, or None.
+        never: ids that are never sampled; their probability is 0 (a finite, very negative logarithm).
+        temperature: divides the logits; 0 (greedy sampling) is scored as 1.
+
+    """
+
+    weight_VH: Tensor
+    bias_V: Tensor | None
+    never: Tensor
+    temperature: float = 1.0
+
+    @property
+    def scale(self) -> float:
+        """What logits are multiplied by."""
+        return 1.0 / self.temperature if self.temperature else 1.0
+
+    def logits(self, hidden_CH: Tensor) -> Tensor:
+        """Compute logits at the temperature, [C, V] in float32; the product is in the matrix's precision."""
+        logits = functional.linear(hidden_CH.to(self.weight_VH.dtype), self.weight_VH, self.bias_V).float()
+        if self.scale != 1.0:
+            logits.mul_(self.scale)
+        return logits.index_fill_(-1, self.never, NEVER)
+
+    def __call__(self, hidden_CH: Tensor) -> Tensor:
+        """Compute log-probabilities, [C, V] in float32."""
+        return self.logits(hidden_CH).log_softmax(-1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,19 +68,24 @@ class TokenScores:
     Attributes:
         mask_NT: true on response tokens.
         logp_NT: log-probabilities of the given tokens, nats; 0 beyond a response's end.
+        entropy_M: entropy of each token's distribution, nats, without gradient.
         hidden_MH: the states that the tokens' distributions are computed from.
         head: what computes them.
-        vocabulary_size: V.
         whole_MV: all log-probabilities, where they are small enough to be held at once; else None.
 
     """
 
     mask_NT: Tensor
     logp_NT: Tensor
+    entropy_M: Tensor
     hidden_MH: Tensor
     head: Head
-    vocabulary_size: int
     whole_MV: Tensor | None
+
+    @property
+    def vocabulary_size(self) -> int:
+        """The number of token ids."""
+        return self.head.weight_VH.shape[0]
 
     @property
     def logp_MV(self) -> Tensor:
@@ -88,7 +132,7 @@ def over_chunks(function: Callable[..., Tensor], tensors: tuple[Tensor, ...], vo
     return torch.cat([checkpoint(function, *part, use_reentrant=False) for part in parts])
 
 
-def score_tokens(mask_NT: Tensor, ids_M: Tensor, hidden_MH: Tensor, head: Head, vocabulary_size: int) -> TokenScores:
+def score_tokens(mask_NT: Tensor, ids_M: Tensor, hidden_MH: Tensor, head: Head) -> TokenScores:
     """Score tokens by their hidden states.
 
     Args:
@@ -96,17 +140,78 @@ def score_tokens(mask_NT: Tensor, ids_M: Tensor, hidden_MH: Tensor, head: Head, 
         ids_M: their ids.
         hidden_MH: the states before them.
         head: see `Head`.
-        vocabulary_size: V.
 
     """
-
-    def chosen(logp_CV: Tensor, ids_C: Tensor) -> Tensor:
-        return logp_CV.gather(-1, ids_C[:, None])[:, 0]
-
-    whole_MV = head(hidden_MH) if hidden_MH.shape[0] * vocabulary_size <= CHUNK_NUMBERS else None
-    if whole_MV is not None:
-        chosen_M = chosen(whole_MV, ids_M)
+    whole_MV = None
+    if hidden_MH.shape[0] * head.weight_VH.shape[0] <= CHUNK_NUMBERS:
+        whole_MV = head(hidden_MH)
+        logp_M = whole_MV.gather(-1, ids_M[:, None])[:, 0]
+        with torch.no_grad():
+            entropy_M = entropy(whole_MV)
     else:
-        chosen_M = over_chunks(lambda hidden, ids: chosen(head(hidden), ids), (hidden_MH, ids_M), vocabulary_size)
-    zeros_NT = torch.zeros(mask_NT.shape, dtype=chosen_M.dtype, device=mask_NT.device)
-    return TokenScores(mask_NT, zeros_NT.masked_scatter(mask_NT, chosen_M), hidden_MH, head, vocabulary_size, whole_MV)
+        logp_M, entropy_M = _ChosenLogps.apply(hidden_MH, head.weight_VH, head.bias_V, ids_M, head)
+    zeros_NT = torch.zeros(mask_NT.shape, dtype=logp_M.dtype, device=mask_NT.device)
+    return TokenScores(mask_NT, zeros_NT.masked_scatter(mask_NT, logp_M), entropy_M, hidden_MH, head, whole_MV)
+
+
+class _ChosenLogps(torch.autograd.Function):
+    """Log-probability of the given ids and entropy of their distributions, a chunk of tokens at a time.
+
+    The gradient of a token's logits is `g (onehot - softmax)`; the softmax is computed again from hidden states and
+    the stored log of its denominator, so that one chunk of [C, V] is held, and nothing of that shape is kept.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any, hidden_MH: Tensor, weight_VH: Tensor, bias_V: Tensor | None, ids_M: Tensor, head: Head
+    ) -> tuple[Tensor, Tensor]:
+        tokens = max(1, CHUNK_NUMBERS // weight_VH.shape[0])
+        logp, log_sum, entropies = [], [], []
+        for hidden_CH, ids_C in zip(hidden_MH.split(tokens), ids_M.split(tokens)):
+            logits_CV = head.logits(hidden_CH)
+            chosen_C = logits_CV.gather(-1, ids_C[:, None])[:, 0]
+            # As log_softmax does it: log-probabilities close to 0 keep their digits.
+            logp_CV = logits_CV.log_softmax(-1)
+            del logits_CV
+            logp.append(logp_CV.gather(-1, ids_C[:, None])[:, 0])
+            log_sum.append(chosen_C - logp[-1])
+            entropies.append(-torch.linalg.vecdot(logp_CV.exp(), logp_CV))
+            del logp_CV
+        ctx.save_for_backward(hidden_MH, weight_VH, bias_V, ids_M, torch.cat(log_sum))
+        ctx.head = head
+        ctx.mark_non_differentiable(entropies_M := torch.cat(entropies))
+        return torch.cat(logp), entropies_M
+
+    @staticmethod
+    def backward(ctx: Any, grad_M: Tensor, _: Tensor) -> tuple[Tensor | None, ...]:
+        hidden_MH, weight_VH, bias_V, ids_M, log_sum_M = ctx.saved_tensors
+        head = Head(weight_VH, bias_V, ctx.head.never, ctx.head.temperature)
+        tokens = max(1, CHUNK_NUMBERS // weight_VH.shape[0])
+        grads_hidden = []
+        # Sums over chunks are in float32, whatever the precision of the products.
+        grad_weight = torch.zeros_like(weight_VH, dtype=torch.float32) if ctx.needs_input_grad[1] else None
+        grad_bias = torch.zeros_like(bias_V, dtype=torch.float32) if ctx.needs_input_grad[2] else None
+        for hidden_CH, ids_C, grad_C, log_sum_C in zip(
+            hidden_MH.split(tokens), ids_M.split(tokens), grad_M.split(tokens), log_sum_M.split(tokens)
+        ):
+            grad_CV = head.logits(hidden_CH)
+            grad_CV.sub_(log_sum_C[:, None]).exp_().mul_(-grad_C[:, None])
+            grad_CV.scatter_add_(1, ids_C[:, None], grad_C[:, None])
+            if head.scale != 1.0:
+                grad_CV.mul_(head.scale)
+            if grad_bias is not None:
+                grad_bias += grad_CV.sum(0)
+            grad_CV = grad_CV.to(weight_VH.dtype)
+            grads_hidden.append((grad_CV @ weight_VH).to(hidden_CH.dtype))
+            if grad_weight is not None:
+                if grad_weight.dtype == weight_VH.dtype:
+                    grad_weight.addmm_(grad_CV.T, hidden_CH)
+                else:
+                    grad_weight += grad_CV.T @ hidden_CH.to(weight_VH.dtype)
+        return (
+            torch.cat(grads_hidden),
+            None if grad_weight is None else grad_weight.to(weight_VH.dtype),
+            None if grad_bias is None or bias_V is None else grad_bias.to(bias_V.dtype),
+            None,
+            None,
+        )

@@ -1,0 +1,108 @@
+"""Several processes that train one model: data parallel, with or without sharding, under torchrun.
+
+Every process samples and scores its own tasks. Sums that decide a loss (how many episodes count, how many tokens) are
+over all of them, so that the number of processes changes nothing but rounding.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import torch
+from torch import Tensor, nn
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class World:
+    """The processes that train together; as it stands, this one alone.
+
+    Attributes:
+        rank: number of this process.
+        size: how many there are.
+
+    """
+
+    rank: int = 0
+    size: int = 1
+
+    @property
+    def first(self) -> bool:
+        """Whether this is the process that writes files."""
+        return self.rank == 0
+
+    def sum(self, value: Tensor) -> Tensor:
+        """Add up a tensor over all processes."""
+        if self.size == 1:
+            return value
+        total = value.clone()
+        torch.distributed.all_reduce(total)
+        return total
+
+    def add_gradients(self, parameters: Sequence[nn.Parameter]) -> None:
+        """Add up the gradients of all processes; a missing one is zero."""
+        if self.size == 1:
+            return
+        for parameter in parameters:
+            if parameter.grad is None:
+                parameter.grad = torch.zeros_like(parameter)
+        flat = torch.cat([p.grad.flatten() for p in parameters if p.grad is not None])
+        torch.distributed.all_reduce(flat)
+        for parameter, part in zip(parameters, flat.split([p.numel() for p in parameters])):
+            parameter.grad = part.view_as(parameter)
+
+    def gather(self, value: T) -> list[T]:
+        """Return every process's value, in the order of ranks; it is pickled."""
+        if self.size == 1:
+            return [value]
+        values: list[Any] = [None] * self.size
+        torch.distributed.all_gather_object(values, value)
+        return values
+
+    def share(self, values: Sequence[T]) -> Sequence[T]:
+        """Return this process's part of values that all have, in order.
+
+        Raises:
+            ValueError: they cannot be divided evenly.
+
+        """
+        if len(values) % self.size:
+            raise ValueError(f"{len(values)} values cannot be divided evenly among {self.size} processes")
+        part = len(values) // self.size
+        return values[self.rank * part : (self.rank + 1) * part]
+
+    def barrier(self) -> None:
+        """Wait until all processes are here."""
+        if self.size > 1:
+            torch.distributed.barrier()
+
+
+def launched() -> bool:
+    """Tell whether torchrun started this process as one of several."""
+    return int(os.environ.get("WORLD_SIZE", "1")) > 1
+
+
+def join(device: str) -> World:
+    """Join the processes that torchrun started; alone, be a world of one.
+
+    Args:
+        device: cpu (gloo) or cuda (nccl, each process on the GPU of its local rank).
+
+    """
+    if not launched():
+        return World()
+    if not torch.distributed.is_initialized():
+        if device == "cuda":
+            torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
+        torch.distributed.init_process_group("nccl" if device == "cuda" else "gloo")
+    return World(torch.distributed.get_rank(), torch.distributed.get_world_size())
+
+
+def leave() -> None:
+    """Leave the other processes."""
+    if torch.distributed.is_available() and torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()

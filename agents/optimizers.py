@@ -1,0 +1,46 @@
+"""Optimisers and the gradient's norm."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from agents.model_options import OPTIMIZERS
+from rlsd_env.errors import ConfigurationError, one_of
+
+
+def make_optimizer(
+    name: str, parameters: Sequence[nn.Parameter], lr: float, weight_decay: float
+) -> torch.optim.Optimizer:
+    """Make an optimiser.
+
+    Args:
+        name: adamw, or adamw8bit: bitsandbytes' AdamW, whose moments take 2 bytes per weight instead of 8.
+        parameters: what it moves.
+        lr: learning rate.
+        weight_decay: decoupled weight decay.
+
+    Raises:
+        ConfigurationError: the name is unknown, or bitsandbytes is not there.
+
+    """
+    if name == "adamw":
+        return torch.optim.AdamW(parameters, lr=lr, weight_decay=weight_decay, fused=True)
+    if name == "adamw8bit":
+        try:
+            from bitsandbytes.optim import AdamW8bit
+        except ImportError:
+            raise ConfigurationError(
+                "optimizer adamw8bit needs bitsandbytes, which is not installed; pip install bitsandbytes"
+            ) from None
+        return AdamW8bit(parameters, lr=lr, weight_decay=weight_decay)
+    raise ConfigurationError(one_of("optimizer", name, OPTIMIZERS))
+
+
+def clip_gradients(parameters: Sequence[nn.Parameter], limit: float) -> float:
+    """Scale gradients down to a norm and return the norm before."""
+    norm = torch.nn.utils.clip_grad_norm_(parameters, limit)
+    full: Tensor = norm.full_tensor() if hasattr(norm, "full_tensor") else norm
+    return float(full)

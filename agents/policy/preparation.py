@@ -1,0 +1,168 @@
+"""What is done to a model before it is trained: adapters, frozen parts, precision, checkpointing, compilation."""
+
+from __future__ import annotations
+
+import math
+import types
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
+
+from agents.model_options import ModelOptions, TrainedModelOptions
+from agents.policy.scoring import supports_packing, use_packed_attention
+from rlsd_env.errors import ConfigurationError
+
+ADAPTER = "default"
+MATRICES = (nn.Linear,)
+
+
+def prepare_model(model: Any, options: ModelOptions) -> bool:
+    """Change a model in place as options say.
+
+    Args:
+        model: a transformers model, float32.
+        options: with `TrainedModelOptions`, weights that are trained stay float32; else the model is for sampling and
+            scoring only.
+
+    Returns:
+        Whether responses are scored packed.
+
+    Raises:
+        ConfigurationError: an option does not fit the architecture.
+
+    """
+    if getattr(model.config.get_text_config(), "final_logit_softcapping", None) is not None:
+        raise ConfigurationError(f"{type(model).__name__} caps its logits, which is not supported; use another model")
+    trained = isinstance(options, TrainedModelOptions)
+    if isinstance(options, TrainedModelOptions):
+        if options.lora_rank:
+            add_adapters(model, options)
+        elif options.freeze_vision:
+            freeze_vision(model)
+        if options.gradient_checkpointing:
+            checkpoint_layers(model)
+    else:
+        model.requires_grad_(False)
+    if options.precision == "bfloat16":
+        for tensor in (*model.parameters(), *model.buffers()):
+            if tensor.is_floating_point() and not (trained and tensor.requires_grad):
+                _narrow(tensor)
+    packs = options.scoring != "plain" and supports_packing(model)
+    if options.scoring == "packed" and not packs:
+        raise ConfigurationError(
+            f"scoring is packed, which {type(model).__name__} does not support (its attention is not full everywhere, "
+            "or not transformers' own); use auto or plain"
+        )
+    if packs:
+        use_packed_attention(model)
+    if options.compile:
+        for layer in decoder_layers(model):
+            layer.compile(dynamic=True)
+    return packs
+
+
+def _narrow(tensor: Tensor) -> None:
+    if not isinstance(tensor, nn.Parameter) and tensor.ndim <= 1:
+        return  # inverse frequencies of the positions: rotary angles need their digits
+    tensor.data = tensor.data.to(torch.bfloat16)
+
+
+def decoder_layers(model: Any) -> list[nn.Module]:
+    """Return the layers of the language model."""
+    return list(model.get_decoder().layers)
+
+
+def vision_tower(model: Any) -> nn.Module | None:
+    """Return the vision tower, or None of a text-only model."""
+    return getattr(model.model, "visual", None)
+
+
+def vision_is_frozen(model: Any) -> bool:
+    """Tell whether what the vision tower makes of a picture cannot change."""
+    tower = vision_tower(model)
+    return tower is not None and not any(p.requires_grad for p in tower.parameters())
+
+
+def freeze_vision(model: Any) -> None:
+    """Leave the vision tower untrained.
+
+    Raises:
+        ConfigurationError: there is none.
+
+    """
+    tower = vision_tower(model)
+    if tower is None:
+        raise ConfigurationError(f"freeze_vision: {type(model).__name__} has no vision tower; leave the option out")
+    tower.requires_grad_(False)
+
+
+def add_adapters(model: Any, options: TrainedModelOptions) -> None:
+    """Put LoRA adapters beside linear layers of the language model and freeze everything else.
+
+    The model stays an instance of its class. Adapters start as exactly nothing: B is 0.
+
+    Raises:
+        ConfigurationError: a target is no linear layer of the language model's layers.
+
+    """
+    from peft import LoraConfig
+
+    inside = {id(module) for layer in decoder_layers(model) for module in layer.modules()}
+    linear = {
+        name: module for name, module in model.named_modules() if id(module) in inside and isinstance(module, MATRICES)
+    }
+    kinds = sorted({name.rpartition(".")[2] for name in linear})
+    for target in options.lora_targets:
+        if target not in kinds:
+            raise ConfigurationError(f"lora_targets has {target!r}; this model's layers have {', '.join(kinds)}")
+    config = LoraConfig(
+        r=options.lora_rank,
+        lora_alpha=options.lora_alpha or 2 * options.lora_rank,
+        target_modules=[name for name in linear if name.rpartition(".")[2] in options.lora_targets],
+        lora_dropout=0.0,
+    )
+    model.requires_grad_(False)
+    with torch.random.fork_rng(devices=[] if model.device.type == "cpu" else [model.device]):
+        model.add_adapter(config, adapter_name=ADAPTER)  # draws from the global generator, which is put back
+    generator = torch.Generator(model.device).manual_seed(0)
+    for name, parameter in model.named_parameters():
+        parameter.requires_grad_(".lora_" in name)
+        if ".lora_A." in name:  # every run starts from the same A
+            nn.init.kaiming_uniform_(parameter, a=math.sqrt(5), generator=generator)
+    model.eval()
+
+
+def merged_weights(model: Any) -> Iterator[tuple[str, Tensor]]:
+    """Yield a model's weights as a checkpoint of it has them: adapters merged, tied matrices once."""
+    adapted = {name: module for name, module in model.named_modules() if hasattr(module, "get_delta_weight")}
+    seen: set[int] = set()
+    for name, value in model.state_dict().items():
+        if ".lora_" in name or value.data_ptr() in seen:
+            continue
+        seen.add(value.data_ptr())
+        owner = name.removesuffix(".base_layer.weight")
+        if owner in adapted:
+            with torch.no_grad():
+                value = value + adapted[owner].get_delta_weight(ADAPTER).to(value.dtype)
+        yield name.replace(".base_layer.", "."), value
+
+
+def checkpoint_layers(model: Any) -> None:
+    """Keep the input of each layer only, and run the layer again in the backward pass.
+
+    transformers' own switch needs training mode and takes the cache away; this one needs neither.
+    """
+    tower = vision_tower(model)
+    blocks = list(getattr(tower, "blocks", ()))
+    for layer in [*decoder_layers(model), *blocks]:
+        layer.forward = types.MethodType(_run_again, layer)
+
+
+def _run_again(self: nn.Module, *arguments: Any, **options: Any) -> Any:
+    forward = types.MethodType(type(self).forward, self)
+    if not torch.is_grad_enabled():
+        return forward(*arguments, **options)
+    return checkpoint(forward, *arguments, use_reentrant=False, preserve_rng_state=False, **options)

@@ -1,0 +1,124 @@
+"""Given responses through a model: packed, each prompt once and no padding, or as plain padded rows.
+
+Both return the hidden states that the responses' tokens are predicted from, in the same order; `tests/agents/
+test_packing.py` holds them to each other, values and gradients.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from agents.episodes import Prompt
+from agents.policy.attention import PACKED, make_packing
+from agents.policy.inputs import PromptEncoder
+
+
+def supports_packing(model: Any) -> bool:
+    """Tell whether a model's attention goes through transformers' interface and is full everywhere."""
+    config = model.config.get_text_config()
+    full = all(kind == "full_attention" for kind in getattr(config, "layer_types", None) or ())
+    softcap = getattr(config, "attn_logit_softcapping", None) is not None
+    dropout = getattr(config, "attention_dropout", 0.0) or 0.0
+    backend = getattr(type(model), "_supports_attention_backend", False)
+    return bool(backend and full and not softcap and not dropout)
+
+
+def use_packed_attention(model: Any) -> None:
+    """Let the language model of `model` use packed attention; without a packing it is sdpa."""
+    text = model.config.get_text_config()
+    model.set_attn_implementation(PACKED if text is model.config else {"text_config": PACKED})
+
+
+def packed_states(
+    model: Any,
+    encoder: PromptEncoder,
+    prompts: Sequence[Prompt],
+    owners: Sequence[int],
+    responses: Sequence[Sequence[int]],
+) -> Tensor:
+    """Run prompts and responses end to end, each prompt once; see `agents.policy.attention`.
+
+    Args:
+        model: a model that uses packed attention.
+        encoder: turns prompts into its inputs.
+        prompts: P distinct prompts.
+        owners: for each of the N responses the number of its prompt.
+        responses: token ids, not empty.
+
+    Returns:
+        The state before each of the M response tokens, [M, H], row by row.
+
+    """
+    encoded = encoder.encode(prompts, model)
+    inputs = dict(encoded.model_inputs)
+    device = model.device
+    mask_PL = inputs["attention_mask"].bool()
+    lengths = mask_PL.sum(1).tolist()
+    run = [ids[:-1] for ids in responses]  # the last token predicts nothing that is scored
+    ids_R = torch.tensor([token for ids in run for token in ids], dtype=torch.long, device=device)
+    owner_N = torch.tensor(owners, device=device)
+    count_N = torch.tensor([len(ids) for ids in run], device=device)
+    owner_R = owner_N.repeat_interleave(count_N)
+    first_N = count_N.cumsum(0) - count_N
+    place_R = torch.arange(len(ids_R), device=device) - first_N.repeat_interleave(count_N)
+    position_R = encoded.next_position_P[owner_R] + place_R
+    position = inputs["position_ids"][..., mask_PL]
+    packing = make_packing(lengths, count_N.tolist(), list(owners), device)
+    inputs |= {
+        "input_ids": torch.cat([inputs["input_ids"][mask_PL], ids_R])[None],
+        "position_ids": torch.cat([position, position_R.expand(*position.shape[:-1], -1)], dim=-1)[..., None, :],
+        # Four axes keep transformers from making a mask; the packing says who sees whom.
+        "attention_mask": torch.ones(1, 1, 1, 1, dtype=torch.bool, device=device),
+    }
+    hidden_LH = model.model(**inputs, packing=packing, use_cache=False).last_hidden_state[0]
+    if not packing.calls[0]:
+        raise NotImplementedError(
+            f"{type(model).__name__} does not hand the packing to its attention layers; use scoring='plain'"
+        )
+    return hidden_LH[_before(lengths, owners, [len(ids) for ids in responses], device)]
+
+
+def _before(lengths: Sequence[int], owners: Sequence[int], counts: Sequence[int], device: torch.device) -> Tensor:
+    """Say where in the packed row the state before each response token is, [M]."""
+    ends = torch.tensor(lengths).cumsum(0) - 1
+    start = sum(lengths)
+    places = []
+    for owner, count in zip(owners, counts):
+        places.append(torch.cat([ends[owner : owner + 1], torch.arange(start, start + count - 1)]))
+        start += count - 1
+    return torch.cat(places).to(device)
+
+
+def plain_states(
+    model: Any,
+    encoder: PromptEncoder,
+    prompts: Sequence[Prompt],
+    owners: Sequence[int],
+    responses: Sequence[Sequence[int]],
+) -> Tensor:
+    """Run one padded row per response, prompt included, as transformers itself would; as `packed_states`."""
+    encoded = encoder.encode([prompts[owner] for owner in owners], model)
+    inputs = dict(encoded.model_inputs)
+    device = model.device
+    longest = max(len(ids) for ids in responses) - 1
+    pad = encoder.pad_id
+    ids_NT = torch.tensor([[*ids[:-1], *[pad] * (longest + 1 - len(ids))] for ids in responses], device=device)
+    ids_NT = ids_NT.to(torch.long).reshape(len(responses), longest)
+    counts = torch.tensor([len(ids) for ids in responses], device=device)
+    mask_NT = torch.arange(longest, device=device) < counts[:, None] - 1
+    position_NT = encoded.next_position_P[:, None] + torch.arange(longest, device=device)
+    position = inputs["position_ids"]
+    prompt_mask = inputs["attention_mask"]
+    inputs |= {
+        "input_ids": torch.cat([inputs["input_ids"], ids_NT], dim=1),
+        "position_ids": torch.cat([position, position_NT.expand(*position.shape[:-1], -1)], dim=-1),
+        "attention_mask": torch.cat([prompt_mask, mask_NT.to(prompt_mask.dtype)], dim=1),
+    }
+    hidden = model.model(**inputs, use_cache=False).last_hidden_state
+    # Prompts are padded on the left, so the last prompt token of every row is in one column.
+    hidden_NTH = hidden[:, prompt_mask.shape[1] - 1 :]
+    return hidden_NTH[torch.arange(longest + 1, device=device) < counts[:, None]]
