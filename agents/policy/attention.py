@@ -9,7 +9,7 @@ a packing it is transformers' own `sdpa`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,8 +21,73 @@ from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import AttentionMaskInterface, sdpa_mask
 
 PACKED = "rlsd_packed"
+PADDING = 0.75
+"""Responses are padded together with ones that are longer, but not if they are shorter than this share of those."""
 UNSUPPORTED = ("sliding_window", "softcap", "s_aux", "position_bias", "indexer_scores")
 """Arguments of other architectures' attention that would have to be honoured."""
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """Pieces of a packed row that lie one after the other, and how they are padded for attention.
+
+    Attributes:
+        places_NT: place of each token in the packed row, padded on the right with 0.
+        lengths: tokens of each piece.
+        start: place of the first token.
+        kept: where the tokens are among the padded ones; None: there is no padding.
+
+    """
+
+    places_NT: Tensor
+    lengths: tuple[int, ...]
+    start: int
+    kept: Tensor | None
+
+    @property
+    def stop(self) -> int:
+        """The place after the last token."""
+        return self.start + sum(self.lengths)
+
+    def pad(self, x_LHD: Tensor) -> Tensor:
+        """Bring tokens of a packed row into padded rows, [N, T, heads, D]."""
+        if self.kept is None:
+            return x_LHD[self.start : self.stop].unflatten(0, self.places_NT.shape)
+        return x_LHD.index_select(0, self.places_NT.flatten()).unflatten(0, self.places_NT.shape)
+
+    def unpad(self, x_NTHD: Tensor) -> Tensor:
+        """Take the tokens out of padded rows, end to end."""
+        flat = x_NTHD.flatten(0, 1)
+        return flat if self.kept is None else flat.index_select(0, self.kept)
+
+
+def make_rows(lengths: Sequence[int], start: int, device: torch.device) -> Rows:
+    """Lay pieces end to end from a place on."""
+    longest = max(lengths)
+    places = torch.zeros(len(lengths), longest, dtype=torch.long)
+    kept, place = [], start
+    for number, length in enumerate(lengths):
+        places[number, :length] = torch.arange(place, place + length)
+        kept.append(torch.arange(number * longest, number * longest + length))
+        place += length
+    even = len(set(lengths)) == 1
+    return Rows(places.to(device), tuple(lengths), start, None if even else torch.cat(kept).to(device))
+
+
+@dataclass(frozen=True, eq=False)
+class Block:
+    """Responses of similar length, which attention pads to the longest of them.
+
+    Attributes:
+        rows: the responses.
+        owner_N: number of each one's prompt.
+        sees_NTK: which keys (of its prompt, then of itself) each response token sees.
+
+    """
+
+    rows: Rows
+    owner_N: Tensor
+    sees_NTK: Tensor
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,46 +95,17 @@ class Packing:
     """Where the tokens of prompts and responses lie in a packed row of L tokens.
 
     Attributes:
-        prompt_PK: place of each prompt token, padded on the right with 0.
-        response_NT: place of each response token, padded on the right with 0; T may be 0.
-        prompt_lengths: tokens of each prompt.
-        response_lengths: tokens of each response that are run.
-        owner_N: number of each response's prompt.
-        per_prompt: responses of each prompt, where all have as many, one prompt after the other; else None.
-        prompt_kept: where the prompts' tokens are among the padded ones; None: there is no padding.
-        response_kept: where the responses' are.
+        prompts: the prompts, which come first.
+        blocks: the responses.
         block_mask: for flex attention; None: the portable kernel.
         calls: attention layers that have run with it so far, in a list of one number.
 
     """
 
-    prompt_PK: Tensor
-    response_NT: Tensor
-    prompt_lengths: tuple[int, ...]
-    response_lengths: tuple[int, ...]
-    owner_N: Tensor
-    per_prompt: int | None
-    prompt_kept: Tensor | None
-    response_kept: Tensor | None
+    prompts: Rows
+    blocks: tuple[Block, ...]
     block_mask: Any = None
     calls: list[int] = field(default_factory=lambda: [0])
-    masks: dict[int, Tensor] = field(default_factory=dict, repr=False)
-
-    def response_mask(self, heads_per_key: int) -> Tensor:
-        """Tell which keys (of the prompt, then of the response) each response token sees, [N, 1, heads x T, K + T]."""
-        if heads_per_key not in self.masks:
-            self.masks[heads_per_key] = self._make_mask(heads_per_key)
-        return self.masks[heads_per_key]
-
-    def _make_mask(self, heads_per_key: int) -> Tensor:
-        device = self.prompt_PK.device
-        tokens = self.response_NT.shape[1]
-        lengths_P = torch.tensor(self.prompt_lengths, device=device)
-        sees_PK = torch.arange(self.prompt_PK.shape[1], device=device) < lengths_P[:, None]
-        before_TT = torch.ones(tokens, tokens, dtype=torch.bool, device=device).tril()
-        sees_NTK = sees_PK[self.owner_N][:, None].expand(-1, tokens, -1)
-        mask_NTK = torch.cat([sees_NTK, before_TT.expand(len(sees_NTK), -1, -1)], dim=-1)
-        return mask_NTK.repeat(1, heads_per_key, 1)[:, None]
 
 
 def make_packing(
@@ -79,39 +115,47 @@ def make_packing(
 
     Args:
         prompt_lengths: tokens of each prompt.
-        response_lengths: tokens of each response that are run.
+        response_lengths: tokens of each response that are run; best in the order of `by_length`.
         owners: number of each response's prompt.
         device: where the indices are wanted; on a GPU the packing has a block mask for flex attention.
 
     """
-    prompt_PK = _places(prompt_lengths, 0, device)
-    response_NT = _places(response_lengths, sum(prompt_lengths), device)
-    times, rest = divmod(len(owners), len(prompt_lengths))
-    even = not rest and list(owners) == [number for number in range(len(prompt_lengths)) for _ in range(times)]
-    block_mask = None
     if device.type == "cuda":
-        block_mask = make_block_mask(prompt_lengths, response_lengths, owners, device)
-    return Packing(
-        prompt_PK, response_NT, tuple(prompt_lengths), tuple(response_lengths),
-        torch.tensor(owners, device=device), times if even else None,
-        _kept(prompt_lengths, device), _kept(response_lengths, device), block_mask,
-    )  # fmt: skip
+        mask = make_block_mask(prompt_lengths, response_lengths, owners, device)
+        return Packing(make_rows(prompt_lengths, 0, device), (), mask)
+    prompts = make_rows(prompt_lengths, 0, device)
+    sees_PK = torch.arange(max(prompt_lengths), device=device) < torch.tensor(prompt_lengths, device=device)[:, None]
+    blocks, place = [], prompts.stop
+    for first, last in similar(response_lengths):
+        rows = make_rows(response_lengths[first:last], place, device)
+        owner_N = torch.tensor(owners[first:last], device=device)
+        count, tokens = rows.places_NT.shape
+        before_TT = torch.ones(tokens, tokens, dtype=torch.bool, device=device).tril()
+        sees = sees_PK[owner_N][:, None].expand(-1, tokens, -1)
+        blocks.append(Block(rows, owner_N, torch.cat([sees, before_TT.expand(count, -1, -1)], dim=-1)))
+        place = rows.stop
+    return Packing(prompts, tuple(blocks))
 
 
-def _places(lengths: Sequence[int], start: int, device: torch.device) -> Tensor:
-    places = torch.zeros(len(lengths), max(lengths, default=0), dtype=torch.long)
-    for row, length in zip(places, lengths):
-        row[:length] = torch.arange(start, start + length)
-        start += length
-    return places.to(device)
+def by_length(lengths: Sequence[int]) -> list[int]:
+    """Return the numbers of responses with the longest first."""
+    return sorted(range(len(lengths)), key=lambda number: -lengths[number])
 
 
-def _kept(lengths: Sequence[int], device: torch.device) -> Tensor | None:
-    longest = max(lengths, default=0)
-    if len(set(lengths)) <= 1:
-        return None
-    kept = [torch.arange(row * longest, row * longest + length) for row, length in enumerate(lengths)]
-    return torch.cat(kept).to(device)
+def similar(lengths: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """Cut lengths into stretches, (first, last + 1), none of which is padded by more than `PADDING`; empty ones go.
+
+    >>> list(similar([100, 90, 80, 40, 40, 0]))
+    [(0, 3), (3, 5)]
+    """
+    first = 0
+    for number, length in enumerate(lengths):
+        if length < PADDING * lengths[first] or length > lengths[first]:
+            if lengths[first]:
+                yield first, number
+            first = number
+    if lengths and lengths[first]:
+        yield first, len(lengths)
 
 
 def make_block_mask(
@@ -199,62 +243,37 @@ def portable(query_LHD: Tensor, key_LJD: Tensor, value_LJD: Tensor, packing: Pac
 
     """
     heads_per_key = query_LHD.shape[1] // key_LJD.shape[1]
-    split = sum(packing.prompt_lengths)
-    even = packing.prompt_kept is None
-    prompt = [_pad(x, packing.prompt_PK, even, 0, split) for x in (query_LHD, key_LJD, value_LJD)]
-    query, key, value = (x.transpose(1, 2) for x in prompt)
+    query, *of_prompts = (packing.prompts.pad(x) for x in (query_LHD, key_LJD, value_LJD))
+    key, value = (x.transpose(1, 2) for x in of_prompts)
     # Padding is on the right, so causality alone keeps it from being seen.
     out = functional.scaled_dot_product_attention(
-        query,
+        query.transpose(1, 2),
         key.repeat_interleave(heads_per_key, 1) if heads_per_key > 1 else key,
         value.repeat_interleave(heads_per_key, 1) if heads_per_key > 1 else value,
         is_causal=True,
         scale=scaling,
     )
-    parts = [_unpad(out.transpose(1, 2), packing.prompt_kept)]
-    if packing.response_NT.shape[1]:
-        even = packing.response_kept is None
-        own = [_pad(x, packing.response_NT, even, split, len(x)) for x in (query_LHD, key_LJD, value_LJD)]
-        parts.append(_responses(own[0], own[1:], prompt[1:], packing, heads_per_key, scaling))
+    parts = [packing.prompts.unpad(out.transpose(1, 2))]
+    for block in packing.blocks:
+        own = [block.rows.pad(x) for x in (query_LHD, key_LJD, value_LJD)]
+        parts.append(_attend(block, own, of_prompts, heads_per_key, scaling))
     return torch.cat(parts)[None]
 
 
-def _responses(
-    query_NTHD: Tensor,
-    own: Sequence[Tensor],
-    prompt: Sequence[Tensor],
-    packing: Packing,
-    heads_per_key: int,
-    scaling: float | None,
+def _attend(
+    block: Block, own: Sequence[Tensor], of_prompts: Sequence[Tensor], heads_per_key: int, scaling: float | None
 ) -> Tensor:
+    query_NTHD, *rest = own
     rows, tokens, heads, width = query_NTHD.shape
     key, value = (
-        torch.cat([_of_owners(of_prompt, packing), of_response], dim=1).transpose(1, 2)
-        for of_prompt, of_response in zip(prompt, own)
+        torch.cat([of_prompt.index_select(0, block.owner_N), of_response], dim=1).transpose(1, 2)
+        for of_prompt, of_response in zip(of_prompts, rest)
     )
     # Query heads that share a key head are further queries of it, so that keys are not copied for them.
     folded = query_NTHD.transpose(1, 2).reshape(rows, heads // heads_per_key, heads_per_key * tokens, width)
-    mask = packing.response_mask(heads_per_key)
+    mask = block.sees_NTK.repeat(1, heads_per_key, 1)[:, None]
     out = functional.scaled_dot_product_attention(folded, key, value, attn_mask=mask, scale=scaling)
-    return _unpad(out.reshape(rows, heads, tokens, width).transpose(1, 2), packing.response_kept)
-
-
-def _pad(x_LHD: Tensor, places: Tensor, even: bool, start: int, stop: int) -> Tensor:
-    """Bring [start, stop) of a packed row into padded rows, [rows, longest, heads, D]."""
-    if even:
-        return x_LHD[start:stop].unflatten(0, places.shape)
-    return x_LHD.index_select(0, places.flatten()).unflatten(0, places.shape)
-
-
-def _unpad(x_RTHD: Tensor, kept: Tensor | None) -> Tensor:
-    flat = x_RTHD.flatten(0, 1)
-    return flat if kept is None else flat.index_select(0, kept)
-
-
-def _of_owners(x_PKJD: Tensor, packing: Packing) -> Tensor:
-    if packing.per_prompt is None:
-        return x_PKJD.index_select(0, packing.owner_N)
-    return x_PKJD[:, None].expand(-1, packing.per_prompt, -1, -1, -1).flatten(0, 1)
+    return block.rows.unpad(out.reshape(rows, heads, tokens, width).transpose(1, 2))
 
 
 _compiled: Any = None

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from agents.episodes import Prompt
-from agents.policy.attention import PACKED, make_packing
+from agents.policy.attention import PACKED, by_length, make_packing
 from agents.policy.inputs import PromptEncoder
 
 
@@ -58,16 +58,18 @@ def packed_states(
     device = model.device
     mask_PL = inputs["attention_mask"].bool()
     lengths = mask_PL.sum(1).tolist()
-    run = [ids[:-1] for ids in responses]  # the last token predicts nothing that is scored
+    order = by_length([len(ids) for ids in responses])
+    run = [responses[number][:-1] for number in order]  # the last token predicts nothing that is scored
+    run_owners = [owners[number] for number in order]
     ids_R = torch.tensor([token for ids in run for token in ids], dtype=torch.long, device=device)
-    owner_N = torch.tensor(owners, device=device)
+    owner_N = torch.tensor(run_owners, device=device)
     count_N = torch.tensor([len(ids) for ids in run], device=device)
     owner_R = owner_N.repeat_interleave(count_N)
     first_N = count_N.cumsum(0) - count_N
     place_R = torch.arange(len(ids_R), device=device) - first_N.repeat_interleave(count_N)
     position_R = encoded.next_position_P[owner_R] + place_R
     position = inputs["position_ids"][..., mask_PL]
-    packing = make_packing(lengths, count_N.tolist(), list(owners), device)
+    packing = make_packing(lengths, count_N.tolist(), run_owners, device)
     inputs |= {
         "input_ids": torch.cat([inputs["input_ids"][mask_PL], ids_R])[None],
         "position_ids": torch.cat([position, position_R.expand(*position.shape[:-1], -1)], dim=-1)[..., None, :],
@@ -79,18 +81,19 @@ def packed_states(
         raise NotImplementedError(
             f"{type(model).__name__} does not hand the packing to its attention layers; use scoring='plain'"
         )
-    return hidden_LH[_before(lengths, owners, [len(ids) for ids in responses], device)]
+    return hidden_LH[_before(lengths, owners, order, [len(ids) for ids in responses]).to(device)]
 
 
-def _before(lengths: Sequence[int], owners: Sequence[int], counts: Sequence[int], device: torch.device) -> Tensor:
-    """Say where in the packed row the state before each response token is, [M]."""
+def _before(lengths: Sequence[int], owners: Sequence[int], order: Sequence[int], counts: Sequence[int]) -> Tensor:
+    """Say where in the packed row the state before each response token is, [M], response by response."""
     ends = torch.tensor(lengths).cumsum(0) - 1
+    places: dict[int, Tensor] = {}
     start = sum(lengths)
-    places = []
-    for owner, count in zip(owners, counts):
-        places.append(torch.cat([ends[owner : owner + 1], torch.arange(start, start + count - 1)]))
-        start += count - 1
-    return torch.cat(places).to(device)
+    for number in order:
+        rest = counts[number] - 1
+        places[number] = torch.cat([ends[owners[number]].view(1), torch.arange(start, start + rest)])
+        start += rest
+    return torch.cat([places[number] for number in range(len(counts))])
 
 
 def plain_states(

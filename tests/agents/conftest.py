@@ -30,6 +30,12 @@ def policy(_bundled) -> TransformersPolicy:
 
 
 @pytest.fixture(scope="session")
+def processor(_bundled):
+    """The bundled model's processor, for other models."""
+    return _bundled.processor
+
+
+@pytest.fixture(scope="session")
 def batch(_bundled):
     """Real rollouts of the bundled model: 4 tasks x 4 attempts."""
     env = make_group_env("rlsd/ShapeCount-v0", {}, 4, 4)

@@ -1,0 +1,193 @@
+"""Packed groups against plain padded rows: the same numbers and gradients, on several architectures."""
+
+from __future__ import annotations
+
+import copy
+
+import numpy as np
+import pytest
+import torch
+from torch.testing import assert_close
+
+from agents.episodes import Prompt
+from agents.messages import user_message
+from agents.model_options import TrainedModelOptions
+from agents.policy import attention
+from agents.policy.attention import by_length, make_block_mask, make_packing, portable, similar
+from agents.policy.scoring import supports_packing
+from agents.policy.transformers_policy import TransformersPolicy
+from rlsd_env.errors import ConfigurationError
+from tests.agents.architectures import ARCHITECTURES, build
+
+
+def policies(name, processor, **options):
+    """The same weights, scored packed and scored plain."""
+    made = build(name, processor)
+    return [
+        TransformersPolicy(copy.deepcopy(made[0]), made[1], TrainedModelOptions(scoring=scoring, **options))
+        for scoring in ("packed", "plain")
+    ]
+
+
+def workload(sees):
+    """Prompts of three lengths, one of them with two pictures of different sizes; responses of 1 to 19 tokens."""
+    rng = np.random.default_rng(0)
+    small, large = (rng.integers(0, 256, (side, side, 3), dtype=np.uint8) for side in (32, 64))
+    texts = ["How many red circles ?", "red", "What is the number of blue squares plus red circles ?"]
+    pictures = [(small,), (large,), (large, small)] if sees else [()] * 3
+    prompts = [Prompt((user_message("<image>" * len(images) + text),), images) for text, images in zip(texts, pictures)]
+    owners = [0, 0, 0, 0, 2, 1, 1, 2]
+    responses = [rng.integers(20, 480, length).tolist() for length in (7, 1, 19, 12, 3, 18, 18, 2)]
+    return prompts, owners, responses
+
+
+def scored(policy, prompts, owners, responses):
+    scores = policy.score(prompts, owners, responses)
+    weights = torch.linspace(-1, 1, scores.logp_NT.numel()).view_as(scores.logp_NT)
+    (scores.logp_NT * weights).sum().backward()
+    gradients = {n: p.grad for n, p in policy.model.named_parameters() if p.grad is not None}
+    return scores, gradients
+
+
+def distance(a, b):
+    return float(sum(((a[n] - b[n]) ** 2).sum() for n in b).sqrt() / sum((b[n] ** 2).sum() for n in b).sqrt())
+
+
+@pytest.mark.parametrize("options", [{}, {"gradient_checkpointing": True}], ids=["", "checkpointed"])
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_packed_scores_and_gradients_are_those_of_plain_rows(processor, name, options):
+    packed, plain = policies(name, processor, **options)
+    assert (packed.packs, plain.packs) == (True, False)
+    case = workload(sees=name != "qwen3")
+    (a, gradients), (b, expected) = scored(packed, *case), scored(plain, *case)
+    assert torch.equal(a.mask_NT, b.mask_NT)
+    assert_close(a.logp_NT, b.logp_NT, atol=1e-5, rtol=1e-5)
+    assert_close(a.entropy_M, b.entropy_M, atol=1e-5, rtol=1e-5)
+    assert gradients.keys() == expected.keys()
+    assert len(gradients) > 30
+    assert distance(gradients, expected) < 1e-4
+
+
+def test_checkpointing_changes_nothing(processor):
+    case = workload(sees=True)
+    model, own = build("qwen3_vl", processor)
+    results = []
+    for again in (False, True):
+        options = TrainedModelOptions(gradient_checkpointing=again)
+        policy = TransformersPolicy(copy.deepcopy(model), own, options)
+        held = []
+
+        def keep(tensor, held=held):
+            held.append(tensor.numel() if tensor.grad_fn is not None else 0)
+            return tensor
+
+        with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+            scores = policy.score(*case)
+        scores.logp_NT.sum().backward()
+        results.append((scores.logp_NT, [p.grad for p in policy.model.parameters()], sum(held)))
+    assert torch.equal(results[0][0], results[1][0])
+    for a, b in zip(results[0][1], results[1][1]):
+        assert (a is None) == (b is None)
+        assert a is None or torch.equal(a, b)
+    assert results[1][2] < 0.3 * results[0][2]  # what the graph holds
+
+
+def test_a_copy_of_a_checkpointed_model_runs_its_own_layers(processor):
+    model, own = build("qwen3_vl", processor)
+    policy = TransformersPolicy(model, own, TrainedModelOptions(gradient_checkpointing=True))
+    other = copy.deepcopy(policy.model)
+    with torch.no_grad():
+        for p in other.parameters():
+            p.zero_()
+    case = workload(sees=True)
+    assert not torch.allclose(policy.score(*case).logp_NT, policy.score(*case, model=other).logp_NT)
+
+
+def naive(query, key, value, prompt_lengths, response_lengths, owners):
+    """Attention token by token: [L, H, D] with as many key heads as query heads divided by 2."""
+    spans, place = [], 0
+    for length in [*prompt_lengths, *response_lengths]:
+        spans.append(range(place, place + length))
+        place += length
+    out = torch.zeros_like(query)
+    for number, span in enumerate(spans):
+        before = [] if number < len(prompt_lengths) else list(spans[owners[number - len(prompt_lengths)]])
+        for place in span:
+            seen = [*before, *range(span.start, place + 1)]
+            for head in range(query.shape[1]):
+                scores = key[seen, head // 2] @ query[place, head] / query.shape[2] ** 0.5
+                out[place, head] = scores.softmax(0) @ value[seen, head // 2]
+    return out
+
+
+CASES = [
+    ([3, 5], [4, 4, 2, 1], [1, 0, 1, 0]),
+    ([4, 4], [3, 3], [0, 1]),
+    ([2], [], []),
+    ([1, 6], [9, 2, 0], [0, 0, 1]),
+]
+
+
+@pytest.mark.parametrize(("prompt_lengths", "response_lengths", "owners"), CASES)
+def test_the_portable_kernel_token_by_token(prompt_lengths, response_lengths, owners):
+    generator = torch.Generator().manual_seed(0)
+    total = sum(prompt_lengths) + sum(response_lengths)
+    query, key, value = (torch.randn(total, heads, 8, generator=generator) for heads in (4, 2, 2))
+    packing = make_packing(prompt_lengths, response_lengths, owners, torch.device("cpu"))
+    out = portable(query, key, value, packing, 8**-0.5)[0]
+    assert_close(out, naive(query, key, value, prompt_lengths, response_lengths, owners), atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize(("prompt_lengths", "response_lengths", "owners"), CASES)
+def test_flex_attentions_mask_is_the_same_attention(prompt_lengths, response_lengths, owners):
+    """The GPU's kernel, run unfused: its block mask against the portable kernel."""
+    from torch.nn.attention.flex_attention import flex_attention
+
+    generator = torch.Generator().manual_seed(0)
+    total = sum(prompt_lengths) + sum(response_lengths)
+    query, key, value = (torch.randn(total, heads, 16, generator=generator) for heads in (4, 2, 2))
+    device = torch.device("cpu")
+    mask = make_block_mask(prompt_lengths, response_lengths, owners, device)
+    flex = flex_attention(*(x.transpose(0, 1)[None] for x in (query, key, value)), block_mask=mask, enable_gqa=True)[
+        0
+    ].transpose(0, 1)
+    packing = make_packing(prompt_lengths, response_lengths, owners, device)
+    assert_close(flex, portable(query, key, value, packing, 0.25)[0], atol=1e-5, rtol=1e-5)
+
+
+def test_stretches_of_similar_lengths():
+    lengths = [60, 143, 80, 45, 44, 107]
+    order = by_length(lengths)
+    assert order == [1, 5, 2, 0, 3, 4]
+    # 107 < .75 x 143; 80 < .75 x 107; 60 is not below .75 x 80; 45 < .75 x 80
+    assert list(similar([lengths[n] for n in order])) == [(0, 1), (1, 2), (2, 4), (4, 6)]
+    assert list(similar([])) == list(similar([0, 0])) == []
+
+
+def test_an_architecture_with_windows_is_scored_plain(processor):
+    from transformers import Qwen2Config, Qwen2ForCausalLM
+
+    config = Qwen2Config(
+        vocab_size=485, hidden_size=32, intermediate_size=32, num_hidden_layers=2, num_attention_heads=2,
+        num_key_value_heads=1, use_sliding_window=True, sliding_window=4, max_window_layers=1, eos_token_id=2,
+    )  # fmt: skip
+    model = Qwen2ForCausalLM(config).eval()
+    model.generation_config.eos_token_id = 2
+    assert not supports_packing(model)
+    policy = TransformersPolicy(model, processor.tokenizer)
+    assert not policy.packs
+    prompts, owners, responses = workload(sees=False)
+    scores = policy.score(prompts, owners, responses)
+    ids = torch.tensor([[*policy.encoder.token_ids(prompts[0]), *responses[2]]])
+    logits = model(ids).logits[0, -len(responses[2]) - 1 : -1].log_softmax(-1)
+    expected = logits.gather(-1, torch.tensor(responses[2])[:, None])[:, 0]
+    assert_close(scores.logp_NT[2, : len(responses[2])], expected, atol=1e-5, rtol=1e-5)
+    with pytest.raises(ConfigurationError, match="Qwen2ForCausalLM does not support"):
+        TransformersPolicy(model, processor.tokenizer, TrainedModelOptions(scoring="packed"))
+
+
+def test_attention_that_does_more_is_refused():
+    packing = make_packing([2], [1], [0], torch.device("cpu"))
+    x = torch.zeros(1, 1, 3, 8)
+    with pytest.raises(NotImplementedError, match="softcap"):
+        attention.packed_attention(None, x, x, x, None, packing=packing, softcap=30.0)
