@@ -10,6 +10,7 @@ not reached the head for a minute.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import logging
 import os
 import sys
@@ -44,6 +45,13 @@ class Desk:
         self._current: dict[str, int] = {}
         self._begun: set[str] = set()
         self._reports: list[Progress | str] = []
+        self._stopping = False
+
+    def reopen(self) -> None:
+        """Forget all trials."""
+        self._current.clear()
+        self._begun.clear()
+        self._reports.clear()
         self._stopping = False
 
     def expect(self, name: str, attempt: int) -> None:
@@ -127,6 +135,8 @@ class RayPool:
     """
 
     def __init__(self, options: CompareOptions) -> None:
+        import ray
+
         self._options = options
         self.device = options.device
         if self.device == "auto":
@@ -140,8 +150,11 @@ class RayPool:
                 f"no node of the cluster has {_amounts(self._needed)} for a trial; there are "
                 f"{'; '.join(_amounts(node['Resources']) for node in _nodes())}; see --trial-cpus and --trial-gpus"
             )
+        # A process of its own, which comes up while the nodes are looked at.
+        self._desk = ray.remote(num_cpus=0, resources={"node:__internal_head__": 0.001})(Desk).remote()
+        self._attempts = itertools.count()
         self._check(nodes)
-        print(f"Ray cluster: {len(nodes)} nodes for trials of {_amounts(self._needed)}", file=sys.stderr)
+        print(f"Ray: {len(nodes)} node(s) that have {_amounts(self._needed)} for a trial", file=sys.stderr)
 
     def _roomy(self) -> list[dict[str, Any]]:
         return [
@@ -174,7 +187,10 @@ class RayPool:
 
     def run_all(self, tasks: Tasks, bar: Bar) -> Finished:
         """Run named tasks; see `agents.pool.Pool.run_all`."""
-        run = _Run(tasks, self._options, self._needed, bar)
+        import ray
+
+        ray.get(self._desk.reopen.remote())
+        run = _Run(tasks, self._options, self._needed, self._desk, self._attempts, bar)
         try:
             without_room: float | None = None
             while run.unfinished:
@@ -202,7 +218,15 @@ class RayPool:
 class _Run:
     """The state of `RayPool.run_all`."""
 
-    def __init__(self, tasks: Tasks, options: CompareOptions, needed: Mapping[str, float], bar: Bar) -> None:
+    def __init__(
+        self,
+        tasks: Tasks,
+        options: CompareOptions,
+        needed: Mapping[str, float],
+        desk: Any,
+        attempts: Iterator[int],
+        bar: Bar,
+    ) -> None:
         import ray
 
         self.results: dict[str, Any] = {}
@@ -213,7 +237,8 @@ class _Run:
         self._track = Track(bar)
         self._waiting = list(tasks)
         self._running: dict[Any, str] = {}
-        self._desk = ray.remote(num_cpus=0, resources={"node:__internal_head__": 0.001})(Desk).remote()
+        self._desk = desk
+        self._attempts = attempts
         # A trial on a GPU gets a process of its own (Ray's default), which frees the GPU's memory when it ends.
         self._trial = ray.remote(
             num_cpus=needed["CPU"], num_gpus=needed["GPU"], max_retries=0, scheduling_strategy="SPREAD"
@@ -230,7 +255,7 @@ class _Run:
 
         while self._waiting and not 0 < self._options.jobs <= len(self._running):
             name = self._waiting.pop(0)
-            attempt = self.lost[name]
+            attempt = next(self._attempts)
             ray.get(self._desk.expect.remote(name, attempt))
             arguments = (self._desk, name, attempt, os.getcwd(), self._options.out / LOCK, self._tasks[name])
             self._running[self._trial.options(name=name).remote(*arguments)] = name
@@ -313,7 +338,13 @@ def connected(options: CompareOptions) -> Iterator[RayPool]:
     address = None if options.cluster == "ray" else options.cluster
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     try:
-        ray.init(address, runtime_env=worker_environment(), logging_level=logging.ERROR, include_dashboard=False)
+        ray.init(
+            address,
+            runtime_env=worker_environment(),
+            include_dashboard=False,
+            logging_level=logging.ERROR,
+            log_to_driver="stdout" in options.log,  # else Ray's own words on each lost worker are between ours
+        )
     except (ConnectionError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
         raise ConfigurationError(f"cluster {options.cluster}: {_reason(error)}") from error
     try:
