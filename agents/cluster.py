@@ -13,6 +13,7 @@ import contextlib
 import itertools
 import logging
 import os
+import socket
 import sys
 import time
 from collections import Counter
@@ -32,6 +33,8 @@ ANSWER_SECONDS = 60.0
 """How long a trial waits for the driver's answer after a step; below the time that a file system keeps a lock."""
 LOCK_SECONDS = 180.0
 """How long a retry waits for the lock of a copy that was taken for lost; above that time."""
+KNOCK_SECONDS = 10.0
+"""How long the head of the cluster has to answer."""
 NODE_SECONDS = 120.0
 """How long a node has to show that it can run trials: workers start, code arrives, folders are mounted."""
 ROOM_SECONDS = 900.0
@@ -151,7 +154,8 @@ class RayPool:
                 f"{'; '.join(_amounts(node['Resources']) for node in _nodes())}; see --trial-cpus and --trial-gpus"
             )
         # A process of its own, which comes up while the nodes are looked at.
-        self._desk = ray.remote(num_cpus=0, resources={"node:__internal_head__": 0.001})(Desk).remote()
+        desk: Any = ray.remote(num_cpus=0, resources={"node:__internal_head__": 0.001})(Desk)
+        self._desk = desk.remote()
         self._attempts = itertools.count()
         self._check(nodes)
         print(f"Ray: {len(nodes)} node(s) that have {_amounts(self._needed)} for a trial", file=sys.stderr)
@@ -335,7 +339,8 @@ def connected(options: CompareOptions) -> Iterator[RayPool]:
     if ray.is_initialized():
         yield RayPool(options)
         return
-    address = None if options.cluster == "ray" else options.cluster
+    address = os.environ.get("RAY_ADDRESS") if options.cluster == "ray" else options.cluster
+    _knock(address or "")
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     try:
         ray.init(
@@ -351,6 +356,22 @@ def connected(options: CompareOptions) -> Iterator[RayPool]:
         yield RayPool(options)
     finally:
         ray.shutdown()
+
+
+def _knock(address: str) -> None:
+    """Find out whether anybody answers at host:port; Ray itself would try for minutes.
+
+    Raises:
+        ConfigurationError: nobody does.
+
+    """
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if not port.isdecimal():
+        return
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=KNOCK_SECONDS).close()
+    except OSError as error:
+        raise ConfigurationError(f"cluster {address}: no answer ({error}); start one with ray start --head") from error
 
 
 def _nodes() -> list[dict[str, Any]]:

@@ -37,6 +37,10 @@ def where(name):
     return __file__
 
 
+def gpus(name):
+    return os.environ["CUDA_VISIBLE_DEVICES"]
+
+
 def refuse(name, attempts, other):
     count(attempts)
     wait_for(other)
@@ -210,7 +214,7 @@ def test_code_is_this_project_and_own_modules_and_nothing_that_is_installed(task
 
 @pytest.fixture(scope="module")
 def nodes():
-    """Two nodes with one processor each; their files are in a folder of their own."""
+    """Two nodes with one processor each, one with what it takes for a GPU; their files are in a folder of their own."""
     pytest.importorskip("ray")
     from ray.cluster_utils import Cluster
 
@@ -221,7 +225,7 @@ def nodes():
         patch.setenv("PYTHONPATH", str(ROOT))
         patch.chdir(folder)
         cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
-        cluster.add_node(num_cpus=1)
+        cluster.add_node(num_cpus=1, num_gpus=1)
         yield cluster
         cluster.shutdown()
     shutil.rmtree(folder, ignore_errors=True)
@@ -257,6 +261,10 @@ def test_tasks_on_a_cluster(pool, tasks, bar, tmp_path, monkeypatch):
     assert (finished.results, finished.lost) == ({"a": "a"}, {"a": 1})
     assert bar.lines[0].startswith("a: worker lost, retry 1 of 1")
     assert 2 in bar.steps
+
+    half = cluster.RayPool(CompareOptions(cluster="ray", out=tmp_path / "out", trial_gpus=0.5))
+    assert half.device == "cuda"
+    assert half.run_all({"g": (tasks.gpus, ("g",))}, bar).results == {"g": "0"}  # Ray's first GPU; there is none here
 
     with pytest.raises(RuntimeError, match=r"b failed: its worker was lost 2 times, the last time because: .*died"):
         pool.run_all({"b": (tasks.die, ("b", tmp_path / "b", 9))}, bar)
@@ -300,6 +308,11 @@ def test_a_cluster_without_room_and_one_that_is_not_there_are_refused(nodes, tmp
         connected(CompareOptions(cluster=nodes.address, out=tmp_path / "out", trial_cpus=7, device="cpu")),
     ):
         raise AssertionError("it has no room")
+    with (
+        pytest.raises(ConfigurationError, match=r"cluster 127\.0\.0\.1:1: no answer .*; start one with ray start"),
+        connected(CompareOptions(cluster="127.0.0.1:1", out=tmp_path / "out")),
+    ):
+        raise AssertionError("it is not there")
     assert not (tmp_path / "out").exists()
 
 
