@@ -142,7 +142,13 @@ def _steps_done(folder: Path, entrant: Entrant) -> int:
 
 def main(argv: Sequence[str]) -> None:
     """Read the arguments and compare."""
-    run(cli.parse(CompareOptions, argv, "python -m agents.compare", __doc__ or ""))
+    options = cli.parse(CompareOptions, argv, "python -m agents.compare", __doc__ or "")
+    if options.dry_run:
+        from agents.estimate.table import print_comparison
+
+        print_comparison(options)
+        return
+    run(options)
 
 
 def entry() -> None:

@@ -14,6 +14,7 @@ from typing import Any, get_type_hints
 import tomli_w
 
 from agents.cluster_options import ClusterOptions
+from agents.estimate.assumptions import read_assumptions
 from agents.model_options import ModelOptions, SamplerOptions, TrainedModelOptions, TrainingSamplerOptions
 from agents.option_types import Names, Numbers, Pairs, at_least
 from rlsd_env.errors import ConfigurationError, one_of
@@ -87,6 +88,11 @@ class TrainingOptions(TrainingSamplerOptions, TrainedModelOptions, EvaluationOpt
     """Where metrics go: csv (metrics.csv, always needed), json (metrics.jsonl), stdout, tensorboard."""
     resume: bool = False
     """Continue what --out holds; the other options must be the stored ones."""
+    dry_run: bool = False
+    """Print what the run would need (parameters, memory, hours) and stop: an estimate, for which nothing is loaded."""
+    assumptions: Pairs = field(default_factory=dict)
+    """What the estimate of --dry-run assumes, e.g. gpus=32 gpu_memory_gib=80 response_tokens=1500; docs/scaling.md has
+    all."""
 
     def __post_init__(self) -> None:
         _check_log(self.log)
@@ -99,6 +105,7 @@ class TrainingOptions(TrainingSamplerOptions, TrainedModelOptions, EvaluationOpt
         at_least("group_size", self.group_size, 2)
         if self.temperature <= 0:
             raise ConfigurationError(f"temperature is {self.temperature}; training samples, so it must be above 0")
+        read_assumptions(self.assumptions, self.max_tokens)
 
 
 @dataclass(frozen=True)
@@ -264,7 +271,19 @@ def _flatten(table: Mapping[str, Any]) -> dict[str, Any]:
     return flat
 
 
-VOLATILE = ("resume", "config", "out", "jobs", "log", "cluster", "trial_cpus", "trial_gpus", "retries")
+VOLATILE = (
+    "resume",
+    "config",
+    "out",
+    "jobs",
+    "log",
+    "cluster",
+    "trial_cpus",
+    "trial_gpus",
+    "retries",
+    "dry_run",
+    "assumptions",
+)
 """Options that do not change a result."""
 
 

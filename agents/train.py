@@ -13,6 +13,11 @@ from agents.config import TrainOptions
 def main(argv: Sequence[str]) -> None:
     """Read the arguments and train."""
     options = cli.parse(TrainOptions, argv, "python -m agents.train", __doc__ or "")
+    if options.dry_run:
+        from agents.estimate.table import print_estimate
+
+        print_estimate(options)
+        return
     from agents.experiment import check, train
     from agents.progress import Bar
 

@@ -14,7 +14,7 @@ import agents
 from agents.episodes import Prompt
 from agents.learner import LearnerConfig
 from agents.messages import user_message
-from agents.model_options import ModelOptions, TrainedModelOptions, TrainingSamplerOptions
+from agents.model_options import ModelOptions, TrainedModelOptions, TrainingSamplerOptions, check_packages
 from agents.optimizers import make_optimizer
 from agents.policy.base import Sampling
 from agents.policy.loading import load_policy
@@ -217,7 +217,7 @@ def test_moments_in_8_bits(fresh, batch):
         with pytest.raises(ConfigurationError, match="pip install bitsandbytes"):
             make_optimizer("adamw8bit", [torch.nn.Parameter(torch.zeros(2))], 1e-3, 0.0)
         with pytest.raises(ConfigurationError, match="pip install bitsandbytes"):
-            TrainedModelOptions(optimizer="adamw8bit").check_model()
+            check_packages(TrainedModelOptions(optimizer="adamw8bit"))
         pytest.skip("bitsandbytes is not installed: only its absence was tested")
     agent = make(fresh(TrainedModelOptions()), optimizer="adamw8bit")
     before = agent.policy.score(*case(batch)).logp_NT.detach()
