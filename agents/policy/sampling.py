@@ -12,6 +12,7 @@ from transformers import DynamicCache
 
 from agents.episodes import Completion, Prompt, StopReason
 from agents.policy.base import OnCompletion, Sampling
+from agents.policy.decoding import decoder
 from agents.policy.inputs import PromptEncoder
 
 KEEP_RUNNING = 0.75
@@ -60,28 +61,28 @@ def sample(
     encoded = encoder.encode(prompts, model)
     cache = DynamicCache(config=model.config.get_text_config())
     output = model.model(**encoded.model_inputs, past_key_values=cache, use_cache=True)
-    if n > 1:
-        cache.batch_repeat_interleave(n)
-    owner_N = torch.arange(len(prompts), device=model.device).repeat_interleave(n)
-    mask = encoded.model_inputs["attention_mask"][owner_N]
-    position = encoded.next_position_P[owner_N]
+    mask_PL = encoded.model_inputs["attention_mask"]
+    running = decoder(model, cache, mask_PL, n, max(limits), encoder.three_axes)
+    position = encoded.next_position_P.repeat_interleave(n)
     # Prompts are padded on the left, so the last column is the last token of each.
-    logits = head(output.last_hidden_state[:, -1][owner_N])
+    logits = head(output.last_hidden_state[:, -1]).repeat_interleave(n, dim=0)
     ids: list[list[int]] = [[] for _ in range(rows)]
     logprobs: list[list[float]] = [[] for _ in range(rows)]
     alive = list(range(rows))  # which completion each row of the running batch is
+    uniform = uniform_NT
     ended = [False] * rows
     completions: list[Completion | None] = [None] * rows
-    for t in range(sampling.max_tokens):
+    for t in range(max(limits)):
         logp = logits.log_softmax(-1)
         greedy = sampling.temperature == 0
-        token = logp.argmax(-1) if greedy else inverse_cdf(logp.exp(), uniform_NT[alive, t])
-        chosen = logp.gather(-1, token[:, None])[:, 0].tolist()
-        for number, token_id, value in zip(alive, token.tolist(), chosen):
+        token = logp.argmax(-1) if greedy else inverse_cdf(logp.exp(), uniform[:, t])
+        chosen = logp.gather(-1, token[:, None])[:, 0]
+        # Both in one transfer from the device; float64 holds either exactly.
+        for number, (token_id, value) in zip(alive, torch.stack([token.double(), chosen.double()], dim=1).tolist()):
             if not ended[number]:
-                ids[number].append(token_id)
+                ids[number].append(int(token_id))
                 logprobs[number].append(value)
-                if token_id in stop_ids or len(ids[number]) == limits[number]:
+                if ids[number][-1] in stop_ids or len(ids[number]) == limits[number]:
                     ended[number] = True
                     completions[number] = done = _completion(encoder, stop_ids, ids[number], logprobs[number])
                     if on_completion is not None:
@@ -89,21 +90,12 @@ def sample(
         going = [row for row, number in enumerate(alive) if not ended[number]]
         if not going:
             break
-        if len(going) <= KEEP_RUNNING * len(alive):  # dropping rows copies the cache of the others
-            keep = torch.tensor(going, device=model.device)
-            cache.batch_select_indices(keep)
+        if len(going) <= KEEP_RUNNING * len(alive):  # dropping rows copies what is kept of the others
+            running.keep(going)
             alive = [alive[row] for row in going]
-            mask, position, token = mask[keep], position[keep], token[keep]
-        mask = torch.cat([mask, mask.new_ones(len(alive), 1)], dim=1)
-        positions = position[:, None]
-        output = model.model(
-            input_ids=token[:, None],
-            attention_mask=mask,
-            position_ids=positions[None].expand(3, -1, -1) if encoder.three_axes else positions,
-            past_key_values=cache,
-            use_cache=True,
-        )
-        logits = head(output.last_hidden_state[:, 0])
+            keep = torch.tensor(going, device=model.device)
+            uniform, position, token = uniform[keep], position[keep], token[keep]
+        logits = head(running.step(token, position))
         position = position + 1
     whole = [completion for completion in completions if completion is not None]
     return [whole[i : i + n] for i in range(0, rows, n)]
