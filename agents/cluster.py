@@ -348,10 +348,11 @@ def connected(options: CompareOptions) -> Iterator[RayPool]:
             runtime_env=worker_environment(),
             include_dashboard=False,
             logging_level=logging.ERROR,
-            log_to_driver="stdout" in options.log,  # else Ray's own words on each lost worker are between ours
+            log_to_driver="stdout" in options.log,  # all else that workers print is in Ray's own logs
         )
     except (ConnectionError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
-        raise ConfigurationError(f"cluster {options.cluster}: {_reason(error)}") from error
+        hint = "" if "RAY_AUTH_MODE" in os.environ else "; if it asks for a token, set RAY_AUTH_MODE=token"
+        raise ConfigurationError(f"cluster {options.cluster}: {_reason(error)}{hint}") from error
     try:
         yield RayPool(options)
     finally:

@@ -207,8 +207,9 @@ def test_a_class_of_the_script_itself_is_refused_with_the_fix(script):
     assert script(MAIN).communicate(timeout=20) == ("True True\nTrue True\n1.0\n", "")
 
 
-def test_ray(answer):
+def test_ray(answer, monkeypatch):
     ray = pytest.importorskip("ray")
+    monkeypatch.setenv("RAY_AUTH_MODE", "disabled")  # else Ray writes a token into the home folder
     ray.init(address="local", num_cpus=1, include_dashboard=False)
     try:
         verify = ray.remote(lambda verifier: verifier.verify(RESPONSES[0], SEVEN).reward)
