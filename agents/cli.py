@@ -67,6 +67,11 @@ def _first_paragraph(boxed: str) -> str:
     return " ".join(body) or "the arguments cannot be read; see --help"
 
 
+def speaks() -> bool:
+    """Tell whether this process is the one that prints, of those that torchrun started."""
+    return os.environ.get("RANK", "0") == "0"
+
+
 def main(command: Callable[[Sequence[str]], None]) -> None:
     """Run a command; a `ConfigurationError` becomes one line on stderr and exit code 2."""
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
@@ -76,7 +81,8 @@ def main(command: Callable[[Sequence[str]], None]) -> None:
     try:
         command(sys.argv[1:])
     except ConfigurationError as error:
-        print(f"error: {error}", file=sys.stderr)
+        if speaks():
+            print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)

@@ -82,8 +82,8 @@ class World:
 
 
 def launched() -> bool:
-    """Tell whether torchrun started this process as one of several."""
-    return int(os.environ.get("WORLD_SIZE", "1")) > 1
+    """Tell whether torchrun started this process."""
+    return "RANK" in os.environ
 
 
 def join(device: str) -> World:

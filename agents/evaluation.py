@@ -9,10 +9,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from agents.distributed import World
 from agents.environments import make_group_env
-from agents.episodes import EpisodeBatch, Turn
-from agents.losses import entropy, kl_divergence
-from agents.metrics import episode_metrics
+from agents.episodes import EpisodeBatch
+from agents.losses import kl_divergence
+from agents.metrics import episode_metrics, of_all
 from agents.policy.base import Policy, Sampling
 from agents.rollout import collect, completion_seeds
 from agents.teacher import answer_view
@@ -51,6 +52,7 @@ def evaluate(
     samples: int,
     sampling: Sampling,
     seed: int,
+    world: World | None = None,
 ) -> Evaluation:
     """Play tasks `samples` times at the sampling temperature and once greedily.
 
@@ -62,16 +64,20 @@ def evaluate(
         samples: sampled completions per task.
         sampling: how they are sampled; completions depend on `seed` and the task's place in the list.
         seed: seed of the sampling.
+        world: processes that divide the tasks among themselves, at least one for each; None: this one alone. Their
+            accuracies and metrics are of all tasks, their episodes their own.
 
     """
-    drawn = _play(policy, env, env_kwargs, task_indices, samples, sampling, seed)
-    greedy = _play(policy, env, env_kwargs, task_indices, 1, Sampling(0.0, sampling.max_tokens), seed)
-    episodes = [episode for batch in drawn for _, _, episode in batch]
-    questions = [group.item.task.question for batch in drawn for group, _, _ in batch]
-    metrics = episode_metrics(episodes, questions) | _distribution_metrics(
-        policy, drawn, sampling.temperature, sampling.max_tokens
+    world = world or World()
+    mine = np.array_split(np.arange(len(task_indices)), world.size)[world.rank]
+    tasks, first = [task_indices[k] for k in mine], int(mine[0]) if len(mine) else 0
+    drawn = _play(policy, env, env_kwargs, tasks, samples, sampling, seed, first)
+    greedy = _play(policy, env, env_kwargs, tasks, 1, Sampling(0.0, sampling.max_tokens), seed, first)
+    metrics = episode_metrics(*of_all(drawn, world)) | _distribution_metrics(
+        policy, drawn, sampling.temperature, sampling.max_tokens, world
     )
-    return Evaluation(_accuracy(drawn), _accuracy(greedy), metrics, tuple(drawn), tuple(greedy))
+    sampled_K, greedy_K = (np.concatenate(world.gather(_accuracy(batches))) for batches in (drawn, greedy))
+    return Evaluation(sampled_K, greedy_K, metrics, tuple(drawn), tuple(greedy))
 
 
 def _play(
@@ -82,13 +88,15 @@ def _play(
     samples: int,
     sampling: Sampling,
     seed: int,
+    first: int,
 ) -> list[EpisodeBatch]:
     at_once = max(1, ROWS_AT_ONCE // samples)
     batches = []
     for start in range(0, len(task_indices), at_once):
         tasks = task_indices[start : start + at_once]
         venv = make_group_env(env, env_kwargs, len(tasks), samples)
-        seeds = [s for k in range(len(tasks)) for s in completion_seeds(seed, (STREAM_SAMPLED, start + k), samples)]
+        places = range(first + start, first + start + len(tasks))
+        seeds = [s for place in places for s in completion_seeds(seed, (STREAM_SAMPLED, place), samples)]
         batches.append(collect(venv, policy, tasks, sampling, seeds, step=0))
         venv.close()
     return batches
@@ -105,23 +113,23 @@ def _accuracy(batches: Sequence[EpisodeBatch]) -> NDArray[np.float64]:
 
 @torch.no_grad()
 def _distribution_metrics(
-    policy: Policy, batches: Sequence[EpisodeBatch], temperature: float, max_tokens: int
+    policy: Policy, batches: Sequence[EpisodeBatch], temperature: float, max_tokens: int, world: World
 ) -> dict[str, float]:
     """Entropy, and KL to the same weights shown the answer, on the first sample of each task."""
-    entropies, divergences, tokens = 0.0, 0.0, 0
+    sums = np.zeros(3)  # entropy, divergence, tokens
     groups = [group for batch in batches for group in batch.groups]
     rows = max(1, NUMBERS_AT_ONCE // (max_tokens * policy.vocabulary_size))
-    for start in range(0, len(groups), rows):
-        turns: list[Turn] = []
-        informed = []
-        for group in groups[start : start + rows]:
-            turns.append(group.episodes[0].turns[0])
-            informed.append(answer_view(group, 0).prompts[0])
+    # Sharded weights are gathered by all processes together, so all make as many calls.
+    for number in range(max(world.gather(-(-len(groups) // rows)))):
+        part = groups[number * rows : (number + 1) * rows]
+        turns = [group.episodes[0].turns[0] for group in part or groups[:1]]
+        informed = [answer_view(group, 0).prompts[0] for group in part or groups[:1]]
         responses = [turn.action.token_ids for turn in turns]
         owners = range(len(turns))
         student = policy.score([turn.prompt for turn in turns], owners, responses, temperature=temperature)
         teacher = policy.score(informed, owners, responses, temperature=temperature)
-        entropies += float(student.reduce(entropy).double().sum())
-        divergences += float(student.reduce(kl_divergence, teacher).double().sum())
-        tokens += int(student.mask_NT.sum())
-    return {"entropy": entropies / tokens, "kl_to_informed_self": divergences / tokens}
+        if part:
+            divergence = student.reduce(kl_divergence, teacher)
+            sums += [float(x.double().sum()) for x in (student.entropy_M, divergence, student.mask_NT)]
+    entropies, divergences, tokens = np.sum(world.gather(sums), axis=0)
+    return {"entropy": float(entropies / tokens), "kl_to_informed_self": float(divergences / tokens)}

@@ -7,6 +7,7 @@ the trained model in model/. A baseline has no checkpoint.pt: interrupted, it st
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -16,22 +17,26 @@ from typing import Any
 import numpy as np
 import torch
 
-from agents import algorithms, baselines
+from agents import algorithms, baselines, checkpoint
 from agents.agent import Agent
 from agents.algorithms import Algorithm
 from agents.baselines import Baseline
 from agents.config import EvaluateOptions, TrainingOptions, TrainOptions
+from agents.distributed import World, join, launched
 from agents.environments import folds, make_group_env, require_trainable
 from agents.evaluation import Evaluation, evaluate
 from agents.learner import LearnerConfig
 from agents.logging import RunLog
 from agents.metrics import batch_metrics
+from agents.model_options import ModelOptions, check_packages
 from agents.policy.base import Policy, Sampling
 from agents.policy.loading import find_policy, load_policy
+from agents.policy.replica import ReplicaSampler
+from agents.policy.sampled import SampledPolicy
 from agents.policy.transformers_policy import TransformersPolicy
 from agents.progress import Progress
 from agents.rollout import TaskStream, collect, completion_seeds
-from agents.storage import claimed, load_checkpoint, read_json, save_checkpoint, write_csv, write_json
+from agents.storage import claimed, read_json, write_csv, write_json
 from rlsd_env.errors import ConfigurationError, one_of
 
 STREAM_TRAINING = 1
@@ -61,10 +66,17 @@ def hyperparameters(method: Method) -> dict[str, Any]:
     return algorithms.hyperparameters(method)
 
 
-def prepare(options: TrainingOptions | EvaluateOptions) -> TransformersPolicy:
-    """Set torch up and load the policy."""
+def prepare(
+    options: TrainingOptions | EvaluateOptions, world: World | None = None
+) -> TransformersPolicy | SampledPolicy:
+    """Set torch up and load the policy; under `shard` it is spread over the processes, and a replica samples."""
     torch.set_num_threads(options.threads)
-    return load_policy(options.policy, options.device, options)
+    policy = load_policy(options.policy, options.device, options)
+    if isinstance(options, TrainingOptions) and options.shard:
+        policy.shard(world or World())
+        replica = load_policy(options.policy, options.device, ModelOptions(precision=options.precision))
+        return SampledPolicy(policy, ReplicaSampler(replica), current=True)
+    return policy
 
 
 def check(options: TrainingOptions, agents: Sequence[tuple[str, dict[str, Any]]]) -> None:
@@ -74,6 +86,7 @@ def check(options: TrainingOptions, agents: Sequence[tuple[str, dict[str, Any]]]
         ConfigurationError: an agent, an option of it, the environment or the learner's options are unusable.
 
     """
+    check_packages(options)
     methods = [make_method(agent, kwargs) for agent, kwargs in agents]
     learner_config(options)
     find_policy(options.policy, options.device)
@@ -117,13 +130,16 @@ def train(options: TrainOptions, report: Report) -> dict[str, Any]:
         agent_kwargs=hyperparameters(method),
         device=find_policy(options.policy, options.device)[1],
     )
-    with claimed(options.out, options, options.resume):
+    world = join(options.device)
+    check_world(options, method, world)
+    with claimed(options.out, options, options.resume) if world.first else contextlib.nullcontext():
+        world.barrier()
         if (options.out / "result.json").exists():
             return read_json(options.out / "result.json")
         if isinstance(method, Baseline):
             outcome = dataclasses.asdict(method.train(options, report))
         else:
-            outcome = _train(options, method, report)
+            outcome = _train(options, method, report, world)
         result = {
             "agent": options.label,
             "algorithm": method.name,
@@ -131,55 +147,81 @@ def train(options: TrainOptions, report: Report) -> dict[str, Any]:
             "seed": options.seed,
             **outcome,
         }
-        write_json(options.out / "result.json", result)
+        if world.first:
+            write_json(options.out / "result.json", result)
+        world.barrier()
         return result
 
 
-def _train(options: TrainOptions, algorithm: Algorithm, report: Report) -> dict[str, Any]:
+def check_world(options: TrainOptions, method: Method, world: World) -> None:
+    """Refuse what several processes cannot do.
+
+    Raises:
+        ConfigurationError: tasks cannot be divided among them, or the method trains in one process only.
+
+    """
+    if options.shard and not launched():
+        raise ConfigurationError(
+            "shard is for several processes; start them: torchrun --nproc-per-node N -m agents.train"
+        )
+    if isinstance(method, Baseline) and world.size > 1:
+        raise ConfigurationError(f"{method.name} trains in one process; start it without torchrun")
+    if options.prompts_per_step % world.size:
+        raise ConfigurationError(
+            f"prompts_per_step is {options.prompts_per_step}; it must be a multiple of the {world.size} processes"
+        )
+    if options.eval_tasks < world.size:
+        raise ConfigurationError(
+            f"eval_tasks is {options.eval_tasks}; give each of {world.size} processes one at least"
+        )
+
+
+def _train(options: TrainOptions, algorithm: Algorithm, report: Report, world: World) -> dict[str, Any]:
     out = options.out
-    policy = prepare(options)
+    policy = prepare(options, world)
     sampling = Sampling(options.temperature, options.max_tokens)
-    agent = Agent(policy, algorithm, learner_config(options), sampling)
+    agent = Agent(policy, algorithm, learner_config(options), sampling, world)
     env_kwargs, _ = folds(options.env_kwargs)
-    env = make_group_env(options.env, env_kwargs, options.prompts_per_step, options.group_size)
+    env = make_group_env(options.env, env_kwargs, options.prompts_per_step // world.size, options.group_size)
     stream = TaskStream(env.desk.indices, options.prompts_per_step, options.seed)
-    rows, timing, start = _restore(agent, out / "checkpoint.pt")
-    with RunLog(out, options.log, f"{options.label}, seed {options.seed}", rows) as log:
-        for step in range(start, options.steps):
+    progress = checkpoint.restore(out, agent, world)
+    title = f"{options.label}, seed {options.seed}"
+    with RunLog(out, options.log if world.first else (), title, progress.rows) as log:
+        for step in range(progress.step, options.steps):
             began = time.perf_counter()
-            seeds = completion_seeds(options.seed, (STREAM_TRAINING, step), env.num_envs)
-            batch = collect(env, policy, stream(step), sampling, seeds, step)
+            seeds = completion_seeds(options.seed, (STREAM_TRAINING, step), env.num_envs * world.size)
+            batch = collect(env, policy, world.share(stream(step)), sampling, world.share(seeds), step)
             require_trainable(env.items)
-            if step + 1 < options.steps:
-                env.desk.source.prefetch(stream(step + 1))  # the next pictures are decoded while the weights move
+            if step + 1 < options.steps:  # the next pictures are decoded while the weights move
+                env.desk.source.prefetch(world.share(stream(step + 1)))
             rolled = time.perf_counter()
-            row = {"step": step, **batch_metrics(batch), **agent.update(batch)}
+            row = {"step": step, **batch_metrics(batch, world), **agent.update(batch)}
             log.append(row)
             updated = time.perf_counter()
-            timing.append({"step": step, "seconds_rollout": rolled - began, "seconds_update": updated - rolled})
-            if (step + 1) % options.checkpoint_every == 0 or step + 1 == options.steps:
-                state = {"agent": agent.state_dict(), "rows": log.rows, "timing": timing, "step": step + 1}
-                save_checkpoint(out / "checkpoint.pt", state)
-                log.save()
-                write_csv(out / "timing.csv", timing)
+            progress.timing.append(
+                {"step": step, "seconds_rollout": rolled - began, "seconds_update": updated - rolled}
+            )
+            progress.rows, progress.step = log.rows, step + 1
+            if progress.step % options.checkpoint_every == 0 or progress.step == options.steps:
+                checkpoint.save(out, agent, progress, world)
+                _write_tables(out, log, progress, world)
             report(Progress(options.label, options.seed, step + 1, options.steps, row.get("reward", float("nan"))))
-    log.save()  # a kill may have come between the last checkpoint and its tables
-    write_csv(out / "timing.csv", timing)
+    _write_tables(out, log, progress, world)  # a kill may have come between the last checkpoint and its tables
+    evaluation = evaluate_heldout(policy, options, options.seed, world)
     outcome = {
-        "evaluation": evaluation_record(evaluate_heldout(policy, options, options.seed)),
+        "evaluation": evaluation_record(evaluation),
         "training": training_record(log.rows),
-        "seconds": {name: sum(row[f"seconds_{name}"] for row in timing) for name in ("rollout", "update")},
+        "seconds": {name: sum(row[f"seconds_{name}"] for row in progress.timing) for name in ("rollout", "update")},
     }
-    policy.save(out / "model")
+    if world.first or options.shard:
+        policy.save(out / "model")
     return outcome
 
 
-def _restore(agent: Agent, checkpoint: Path) -> tuple[list[dict[str, float]], list[dict[str, float]], int]:
-    if not checkpoint.exists():
-        return [], [], 0
-    state = load_checkpoint(checkpoint)
-    agent.load_state_dict(state["agent"])
-    return state["rows"], state["timing"], state["step"]
+def _write_tables(out: Path, log: RunLog, progress: checkpoint.Progress, world: World) -> None:
+    if world.first:
+        log.save()
+        write_csv(out / "timing.csv", progress.timing)
 
 
 def training_record(rows: Sequence[Mapping[str, float]]) -> dict[str, float]:
@@ -203,11 +245,12 @@ def heldout_tasks(options: TrainingOptions) -> list[int]:
     return [int(indices[int(k)]) for k in chosen]
 
 
-def evaluate_heldout(policy: Policy, options: TrainingOptions, seed: int) -> Evaluation:
-    """Evaluate on the held-out tasks."""
+def evaluate_heldout(policy: Policy, options: TrainingOptions, seed: int, world: World | None = None) -> Evaluation:
+    """Evaluate on the held-out tasks; several processes divide them."""
     _, env_kwargs = folds(options.env_kwargs)
     sampling = Sampling(options.temperature, options.max_tokens)
-    return evaluate(policy, options.env, env_kwargs, heldout_tasks(options), options.eval_samples, sampling, seed)
+    tasks = heldout_tasks(options)
+    return evaluate(policy, options.env, env_kwargs, tasks, options.eval_samples, sampling, seed, world)
 
 
 def evaluation_record(evaluation: Evaluation) -> dict[str, Any]:

@@ -21,6 +21,11 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.distributed.checkpoint.state_dict import (
+    StateDictOptions,
+    get_optimizer_state_dict,
+    set_optimizer_state_dict,
+)
 from torch.distributed.tensor import DTensor
 
 from agents.algorithms import Algorithm, Signals
@@ -35,6 +40,7 @@ from agents.policy.scores import TokenScores
 from agents.teacher import TeacherWeights
 from rlsd_env.errors import ConfigurationError, one_of
 
+FLAT = StateDictOptions(flatten_optimizer_state_dict=True)
 AGGREGATIONS = ("sequence_mean", "token_mean")
 CORRECTIONS = ("none", "truncate", "mask")
 
@@ -324,7 +330,7 @@ class Learner:
         """Return the trained weights, optimiser and teacher; schedules depend on the step alone."""
         return {
             "model": {name: p.detach() for name, p in self._trained()},
-            "optimizer": self.optimizer.state_dict(),
+            "optimizer": self._optimizer_state(),
             "teacher": self.teacher.state_dict(),
         }
 
@@ -336,9 +342,18 @@ class Learner:
         with torch.no_grad():
             for name, value in state["model"].items():
                 trained[name].copy_(value)
-        self.optimizer.load_state_dict(state["optimizer"])
+        if self.sharded:
+            set_optimizer_state_dict(self.policy.model, self.optimizer, state["optimizer"], options=FLAT)
+        else:
+            self.optimizer.load_state_dict(state["optimizer"])
         self.teacher.load_state_dict(state["teacher"])
         self.policy.weights_changed()
+
+    def _optimizer_state(self) -> dict[str, Any]:
+        """Return the moments; of a sharded model by the weights' names, which another number of processes has too."""
+        if self.sharded:
+            return get_optimizer_state_dict(self.policy.model, self.optimizer, options=FLAT)
+        return self.optimizer.state_dict()
 
     def _trained(self) -> list[tuple[str, torch.nn.Parameter]]:
         return [(name, p) for name, p in self.policy.model.named_parameters() if p.requires_grad]

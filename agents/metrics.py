@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from agents.diagnostics.leakage import phrase_rate
-from agents.episodes import Episode, EpisodeBatch, StopReason
+from agents.distributed import World
+from agents.episodes import Episode, EpisodeBatch, Prompt, StopReason, Turn
 from verifiers import Status
 
 
@@ -34,8 +35,22 @@ def episode_metrics(episodes: Sequence[Episode], questions: Sequence[str]) -> di
     return {name: value for name, value in found.items() if value is not None}
 
 
-def batch_metrics(batch: EpisodeBatch) -> dict[str, float]:
-    """Summarise the rollouts of a training step."""
-    episodes = [episode for _, _, episode in batch]
-    questions = [group.item.task.question for group, _, _ in batch]
-    return episode_metrics(episodes, questions)
+def batch_metrics(batch: EpisodeBatch, world: World | None = None) -> dict[str, float]:
+    """Summarise the rollouts of a training step, those of all processes."""
+    return episode_metrics(*of_all([batch], world or World()))
+
+
+def of_all(batches: Sequence[EpisodeBatch], world: World) -> tuple[list[Episode], list[str]]:
+    """Return the episodes of all processes, with their questions; those of others without their prompts."""
+    episodes = [episode for batch in batches for _, _, episode in batch]
+    questions = [group.item.task.question for batch in batches for group, _, _ in batch]
+    if world.size > 1:
+        parts = world.gather([(_without_prompts(episode), text) for episode, text in zip(episodes, questions)])
+        episodes = [episode for part in parts for episode, _ in part]
+        questions = [text for part in parts for _, text in part]
+    return episodes, questions
+
+
+def _without_prompts(episode: Episode) -> Episode:
+    turns = tuple(Turn(Prompt(()), turn.action) for turn in episode.turns)
+    return Episode(turns, episode.reward, episode.verdict)

@@ -53,6 +53,9 @@ class TrainedModelOptions(ModelOptions):
     """Leave the vision tower as it is; what it makes of a picture is then kept. Implied by LoRA."""
     gradient_checkpointing: bool = False
     """Keep each layer's input only and run the layer again in the backward pass: less memory, a third more time."""
+    shard: bool = False
+    """Under torchrun: spread weights, gradients, moments and the teacher's copy over all processes (FSDP2), instead of
+    a copy of the model in each."""
     optimizer: str = "adamw"
     """adamw, or adamw8bit: moments in 8 bits (bitsandbytes)."""
 

@@ -32,12 +32,13 @@ class Progress:
 class Bar:
     """A progress bar over the steps of all runs that names agent, seed, step, reward and time left."""
 
-    def __init__(self, total: int, initial: int = 0) -> None:
+    def __init__(self, total: int, initial: int = 0, quiet: bool = False) -> None:
         # On a terminal twice a second; in a log file a line every ten seconds.
         self._bar = tqdm(
             total=total,
             initial=initial,
             unit="step",
+            disable=quiet,
             mininterval=0.5 if os.isatty(2) else 10,
             bar_format="{percentage:3.0f}%|{bar:20}| {n_fmt}/{total_fmt} steps, {remaining} left, {desc}",
         )

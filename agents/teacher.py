@@ -14,10 +14,11 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.distributed.tensor import DTensor
 
 from agents.episodes import Episode, EpisodeGroup, Prompt
 from agents.messages import Message
+from agents.policy.sharding import reshard
+from agents.policy.tensors import local
 from rlsd_env.errors import ConfigurationError
 
 HINTS: dict[str, str] = {
@@ -135,6 +136,7 @@ class TeacherWeights:
         self.kind, self.number = parse_rule(rule)
         self.age = 0
         """Training steps since the teacher last changed; 0 for a live teacher."""
+        self._model = student
         self._student = {name: p for name, p in student.named_parameters() if p.requires_grad}
         self._copy: dict[str, Tensor] | None = None
         if self.kind != "live":
@@ -165,6 +167,7 @@ class TeacherWeights:
     @torch.no_grad()
     def _exchange(self) -> None:
         assert self._copy is not None
+        reshard(self._model)
         for name, parameter in self._student.items():
             mine = self._copy[name]
             if type(parameter.data) is Tensor:
@@ -215,11 +218,6 @@ class TeacherWeights:
                 )
             for name, value in state["weights"].items():
                 local(self._copy[name]).copy_(local(value))
-
-
-def local(tensor: Tensor) -> Tensor:
-    """Return this process's part of a distributed tensor, and any other tensor as it is."""
-    return tensor.to_local() if isinstance(tensor, DTensor) else tensor
 
 
 def parse_rule(rule: str) -> tuple[str, float]:

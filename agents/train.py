@@ -1,4 +1,7 @@
-"""Train one agent on an environment and evaluate it on held-out tasks."""
+"""Train one agent on an environment and evaluate it on held-out tasks.
+
+On several GPUs or nodes: torchrun --nproc-per-node GPUS -m agents.train ... --shard
+"""
 
 from __future__ import annotations
 
@@ -22,11 +25,13 @@ def main(argv: Sequence[str]) -> None:
     from agents.progress import Bar
 
     check(options, [(options.agent, options.agent_kwargs)])
-    bar = Bar(options.steps)
+    bar = Bar(options.steps, quiet=not cli.speaks())
     try:
         result = train(options, bar)
     finally:
         bar.close()
+    if not cli.speaks():
+        return
     evaluation = result["evaluation"]
     for kind in ("sampled", "greedy"):
         values = np.array([np.nan if value is None else value for value in evaluation[kind]])

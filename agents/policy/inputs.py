@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 from weakref import WeakKeyDictionary
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -16,6 +17,8 @@ from agents.policy.features import FeatureCache
 from agents.policy.media import MediaProcessor, Processed
 
 VISION_TOKENS = ("image_token_id", "video_token_id", "vision_start_token_id", "vision_end_token_id")
+BLANK = 64
+"""Side of the picture that stands in where there is none."""
 _SAMPLED = re.compile("\ue000([0-9]+)\ue001")
 """Stands for the sampled tokens of an earlier turn while the chat template is rendered."""
 
@@ -27,11 +30,13 @@ class EncodedPrompts:
     Attributes:
         model_inputs: keyword arguments for the inner model's forward.
         next_position_P: the position of the first response token, [P].
+        idle: 0, where the vision tower was run for the sake of other processes alone; to be added to the states.
 
     """
 
     model_inputs: dict[str, Any]
     next_position_P: Tensor
+    idle: Tensor | None = None
 
 
 class PromptEncoder:
@@ -54,6 +59,8 @@ class PromptEncoder:
         self.pad_id: int = self.tokenizer.eos_token_id if pad is None else pad
         self.three_axes = self.image_id is not None
         self.kept = FeatureCache()
+        self.keeps_step = False
+        """Whether the vision tower is run in every call, since its weights are sharded over processes."""
         self._ids: WeakKeyDictionary[Prompt, list[int]] = WeakKeyDictionary()
         specials = sorted(map(re.escape, self.tokenizer.all_special_tokens), key=len, reverse=True)
         self._specials = re.compile("|".join(["[\ue000\ue001]", *specials]))
@@ -80,7 +87,8 @@ class PromptEncoder:
             position_PL = (mask_PL.cumsum(-1) - 1).clamp(min=0)
             next_position_P = position_PL[:, -1] + 1
             inputs["position_ids"] = position_PL[None].expand(3, -1, -1) if self.three_axes else position_PL
-            return EncodedPrompts(inputs, next_position_P)
+            idle = self._run_idly(model) if self.keeps_step and self.three_axes else None
+            return EncodedPrompts(inputs, next_position_P, idle)
 
         kinds_PL = torch.eq(ids_PL, self.image_id or 0).int()
         if videos:
@@ -93,13 +101,16 @@ class PromptEncoder:
         positions_3PL, _ = model.model.get_rope_index(
             input_ids=ids_PL, mm_token_type_ids=kinds_PL, attention_mask=mask_PL, **grids
         )
-        features = {}
-        if images:
-            features["image"] = self._features(images, "image", model)
-        if videos:
-            features["video"] = self._features(videos, "video", model)
+        features = self._features(images, videos, model)
         inputs |= {"position_ids": positions_3PL, "mm_encoder_outputs": features}
         return EncodedPrompts(inputs, positions_3PL.amax(dim=(0, 2)) + 1)
+
+    def _run_idly(self, model: Any) -> Tensor:
+        """Run the vision tower on nothing much, as the other processes that share its shards run it."""
+        blank = np.zeros((BLANK, BLANK, 3), np.uint8)
+        features = self.kept.features(self.media.images([blank]), model.model.get_image_features, model)
+        levels = [embedding for level in features.deepstack or () for embedding in level]
+        return sum((embedding.sum() for embedding in (*features.embeddings, *levels)), torch.tensor(0.0)) * 0.0
 
     def token_ids(self, prompt: Prompt) -> list[int]:
         """Return the token ids that a prompt is run as, vision tokens expanded.
@@ -157,10 +168,13 @@ class PromptEncoder:
             return self._specials.sub(lambda match: f"{match[0][0]} {match[0][1:]}", content)
         return [{**part, "text": self._defuse(part["text"])} if part["type"] == "text" else part for part in content]
 
-    def _features(self, media: Sequence[Processed], kind: str, model: Any) -> Any:
-        """Run the vision tower on each distinct picture or video and hand its features to every occurrence."""
-        tower = getattr(model.model, f"get_{kind}_features")
-        unique = list({id(one): one for one in media}.values())
-        features = self.kept.features(unique, tower, model)
+    def _features(self, images: Sequence[Processed], videos: Sequence[Processed], model: Any) -> dict[str, Any]:
+        """Run the vision tower, once, on all distinct pictures and videos and hand features to every occurrence."""
+        unique = list({id(one): one for one in (*images, *videos)}.values())
+        features = self.kept.features(unique, model.model.get_image_features, model)
         order = {id(one): number for number, one in enumerate(unique)}
-        return features.of([order[id(one)] for one in media])
+        return {
+            name: features.of([order[id(one)] for one in media])
+            for name, media in (("image", images), ("video", videos))
+            if media
+        }

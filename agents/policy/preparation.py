@@ -13,6 +13,7 @@ from torch.utils.checkpoint import checkpoint
 
 from agents.model_options import ModelOptions, TrainedModelOptions
 from agents.policy.scoring import supports_packing, use_packed_attention
+from agents.policy.tensors import whole
 from rlsd_env.errors import ConfigurationError
 
 ADAPTER = "default"
@@ -120,7 +121,7 @@ def add_adapters(model: Any, options: TrainedModelOptions) -> None:
             raise ConfigurationError(f"lora_targets has {target!r}; this model's layers have {', '.join(kinds)}")
     config = LoraConfig(
         r=options.lora_rank,
-        lora_alpha=options.lora_alpha or 2 * options.lora_rank,
+        lora_alpha=options.lora_alpha or 2 * options.lora_rank,  # type: ignore[arg-type]
         target_modules=[name for name in linear if name.rpartition(".")[2] in options.lora_targets],
         lora_dropout=0.0,
     )
@@ -136,17 +137,19 @@ def add_adapters(model: Any, options: TrainedModelOptions) -> None:
 
 
 def merged_weights(model: Any) -> Iterator[tuple[str, Tensor]]:
-    """Yield a model's weights as a checkpoint of it has them: adapters merged, tied matrices once."""
+    """Yield a model's weights as a checkpoint of it has them: adapters merged, tied matrices once, shards gathered."""
     adapted = {name: module for name, module in model.named_modules() if hasattr(module, "get_delta_weight")}
-    seen: set[int] = set()
-    for name, value in model.state_dict().items():
-        if ".lora_" in name or value.data_ptr() in seen:
+    persistent = model.state_dict().keys()
+    buffers = ((name, buffer) for name, buffer in model.named_buffers() if name in persistent)
+    for name, tensor in (*model.named_parameters(), *buffers):
+        if ".lora_" in name:
             continue
-        seen.add(value.data_ptr())
+        value = whole(tensor.detach())
         owner = name.removesuffix(".base_layer.weight")
         if owner in adapted:
-            with torch.no_grad():
-                value = value + adapted[owner].get_delta_weight(ADAPTER).to(value.dtype)
+            module = adapted[owner]
+            up, down = (whole(side[ADAPTER].weight.detach()) for side in (module.lora_B, module.lora_A))
+            value = value + (module.scaling[ADAPTER] * (up @ down)).to(value.dtype)
         yield name.replace(".base_layer.", "."), value
 
 

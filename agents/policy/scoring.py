@@ -81,6 +81,8 @@ def packed_states(
         raise NotImplementedError(
             f"{type(model).__name__} does not hand the packing to its attention layers; use scoring='plain'"
         )
+    if encoded.idle is not None:
+        hidden_LH = hidden_LH + encoded.idle
     return hidden_LH[_before(lengths, owners, order, [len(ids) for ids in responses]).to(device)]
 
 
@@ -122,6 +124,8 @@ def plain_states(
         "attention_mask": torch.cat([prompt_mask, mask_NT.to(prompt_mask.dtype)], dim=1),
     }
     hidden = model.model(**inputs, use_cache=False).last_hidden_state
+    if encoded.idle is not None:
+        hidden = hidden + encoded.idle
     # Prompts are padded on the left, so the last prompt token of every row is in one column.
     hidden_NTH = hidden[:, prompt_mask.shape[1] - 1 :]
     return hidden_NTH[torch.arange(longest + 1, device=device) < counts[:, None]]

@@ -19,6 +19,7 @@ from transformers import (
     AutoTokenizer,
 )
 
+from agents.distributed import World
 from agents.episodes import Completion, Prompt
 from agents.model_options import ModelOptions, TrainedModelOptions
 from agents.policy.base import OnCompletion, Sampling
@@ -27,6 +28,8 @@ from agents.policy.preparation import merged_weights, prepare_model, vision_is_f
 from agents.policy.sampling import sample
 from agents.policy.scores import Head, TokenScores, score_tokens
 from agents.policy.scoring import packed_states, plain_states
+from agents.policy.sharding import run_whole, shard
+from agents.policy.tensors import whole
 
 
 class TransformersPolicy:
@@ -49,6 +52,7 @@ class TransformersPolicy:
         self.processor = processor
         self.precision = options.precision
         self.packs = prepare_model(model, options)
+        self.sharded = False
         self.encoder = PromptEncoder(processor, model.config)
         self.encoder.kept.frozen = vision_is_frozen(model)
         stop = model.generation_config.eos_token_id
@@ -76,9 +80,23 @@ class TransformersPolicy:
             model = loader.from_pretrained(path, dtype=torch.float32)
         return cls(model.to(device).eval(), reader.from_pretrained(path), options)
 
+    def shard(self, world: World) -> None:
+        """Spread the model over processes, before it is trained; samples come from a replica then."""
+        shard(self.model, world, self.precision)
+        self.sharded = True
+        self.encoder.keeps_step = not self.encoder.kept.frozen
+
     def save(self, folder: Path) -> None:
-        """Write model and processor so that `from_pretrained` reads them; of a model with adapters, those alone."""
-        self.model.save_pretrained(folder)
+        """Write model and processor so that `from_pretrained` reads them; of a model with adapters, those alone.
+
+        All processes must call it for a sharded model; the first one writes.
+        """
+        state = None
+        if self.sharded:
+            state = {name: whole(p.detach()).cpu() for name, p in self.model.named_parameters()}
+            if torch.distributed.get_rank():
+                return
+        self.model.save_pretrained(folder, state_dict=state)
         self.model.config.save_pretrained(folder)
         self.model.generation_config.save_pretrained(folder)
         self.processor.save_pretrained(folder)
@@ -149,7 +167,7 @@ class TransformersPolicy:
             raise ValueError("a response has vision placeholder tokens, which are never sampled and have no log-prob")
         states = packed_states if self.packs else plain_states
         with self.autocast():
-            hidden_MH = states(run, self.encoder, prompts, owners, responses)
+            hidden_MH = run_whole(run, states, self.encoder, prompts, owners, responses)
             return score_tokens(mask_NT, ids_M, hidden_MH, self.head(run, temperature))
 
     def head(self, model: Any, temperature: float) -> Head:
@@ -157,6 +175,8 @@ class TransformersPolicy:
         weight, bias = model.lm_head.weight, model.lm_head.bias
         if not torch.is_grad_enabled():  # the tensors of now: a teacher's, while the model has its weights
             weight, bias = weight.detach(), None if bias is None else bias.detach()
+            if self.sharded:  # gathered weights do not outlast the next change of the shards
+                weight, bias = weight.clone(), None if bias is None else bias.clone()
         if self.precision == "bfloat16":
             weight = weight.to(torch.bfloat16)
             bias = None if bias is None else bias.to(torch.bfloat16)

@@ -1,0 +1,61 @@
+"""Run under torchrun by test_distributed.py: updates of a sharded model, checkpoints, and what they come to."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import torch
+from torch.distributed.tensor import DTensor
+
+from agents import checkpoint
+from agents.agent import Agent
+from agents.algorithms import make
+from agents.distributed import join, leave
+from agents.environments import make_group_env
+from agents.learner import LearnerConfig
+from agents.model_options import TrainedModelOptions
+from agents.policy.base import Sampling
+from agents.policy.loading import load_policy
+from agents.policy.tensors import local
+from agents.rollout import collect, completion_seeds
+
+TASKS = [3, 1, 4, 15, 9, 2]
+
+
+def batches(world, steps):
+    """Rollouts of the bundled model, which do not follow the updates: what counts here is the learner."""
+    policy = load_policy("tiny", "cpu")
+    env = make_group_env("rlsd/ShapeCount-v0", {}, len(TASKS) // world.size, 4)
+    for step in range(steps):
+        seeds = completion_seeds(9, (1, step), len(TASKS) * 4)
+        yield collect(env, policy, world.share(TASKS), Sampling(1.0, 40), world.share(seeds), step)
+
+
+def main(folder: Path, first: int, last: int) -> None:
+    torch.set_num_threads(1)
+    world = join("cpu")
+    policy = load_policy("tiny", "cpu", TrainedModelOptions())
+    policy.shard(world)
+    config = LearnerConfig(lr=1e-3, micro_batch_tokens=700)
+    agent = Agent(policy, make("rlsd", {"teacher": "ema(0.5)"}), config, Sampling(1.0, 40), world)
+    assert all(isinstance(p, DTensor) for p in agent.learner.parameters)
+    held = sum(local(p).numel() for p in agent.learner.parameters)
+    total = sum(p.numel() for p in agent.learner.parameters)
+    progress = checkpoint.restore(folder, agent, world)
+    assert progress.step == first
+    for batch in list(batches(world, last))[first:]:
+        metrics = agent.update(batch)
+        progress.rows.append({"step": batch.step, **metrics})
+        progress.step = batch.step + 1
+    checkpoint.save(folder, agent, progress, world)
+    weights = {name: float(value.double().sum()) for name, value in policy.weights()}
+    if world.first:
+        result = {"rows": progress.rows, "weights": weights, "share": held / total}
+        (folder / f"result{last}.json").write_text(json.dumps(result))
+    leave()
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]))

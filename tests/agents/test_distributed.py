@@ -1,0 +1,128 @@
+"""Several processes under the real torchrun (gloo): the same losses as one process, shards that change their number."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from agents.config import TrainOptions
+from agents.distributed import World
+from agents.losses import row_coefficients
+from rlsd_env.errors import ConfigurationError
+from tests.conftest import ROOT
+
+SMALL = "--steps 3 --prompts-per-step 4 --group-size 4 --eval-tasks 5 --eval-samples 2 --checkpoint-every 2".split()
+
+
+def run(cwd, processes, *argv, check=True):
+    launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)]
+    command = [sys.executable, *(launcher if processes else []), *map(str, argv)]
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
+    done = subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=300)
+    assert not check or done.returncode == 0, done.stderr[-4000:]
+    return done
+
+
+def train(cwd, processes, *argv, **options):
+    return run(cwd, processes, "-m", "agents.train", "--agent", "rlsd", *SMALL, *argv, **options)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """The same training by one process, by two with a copy of the model each, and by two that share its shards."""
+    out = tmp_path_factory.mktemp("distributed")
+    train(out, 0, "--out", "one")
+    train(out, 2, "--out", "two")
+    done = train(out, 2, "--shard", "--out", "sharded")
+    assert done.stdout.count("greedy accuracy") == 1  # one of them speaks
+    return out
+
+
+def rows(folder):
+    with (folder / "metrics.csv").open() as file:
+        return [{k: float(v) for k, v in row.items() if v} for row in csv.DictReader(file)]
+
+
+@pytest.mark.parametrize("name", ["two", "sharded"])
+def test_two_processes_give_the_losses_of_one(trained, name):
+    one, other = rows(trained / "one"), rows(trained / name)
+    assert [row["active_share"] > 0 for row in one] == [True] * 3
+    assert one[0]["teacher_tokens_scored"] > 0
+    for a, b in zip(one, other, strict=True):
+        assert a.keys() == b.keys()
+        for key, value in a.items():
+            # sampler_difference is rounding itself
+            assert b[key] == pytest.approx(value, rel=1e-5, abs=1e-6 if key == "sampler_difference" else 1e-9), key
+    results = [json.loads((trained / which / "result.json").read_text()) for which in ("one", name)]
+    assert results[0]["evaluation"]["sampled"] == results[1]["evaluation"]["sampled"]
+    assert results[0]["evaluation"]["metrics"] == pytest.approx(results[1]["evaluation"]["metrics"], rel=1e-5)
+
+
+@pytest.mark.parametrize("name", ["two", "sharded"])
+def test_the_model_of_several_processes_loads_anywhere(trained, name):
+    from agents.policy.loading import load_policy
+
+    one, other = (load_policy(str(trained / which / "model"), "cpu") for which in ("one", name))
+    start = load_policy("tiny", "cpu")
+    for key, value in one.weights():
+        torch.testing.assert_close(dict(other.weights())[key], value, atol=2e-6, rtol=1e-5)
+    assert any(not torch.equal(value, dict(start.weights())[key]) for key, value in one.weights())
+
+
+def test_a_sharded_run_is_resumed_with_its_options(trained):
+    done = train(trained, 0, "--out", "sharded", "--resume", check=False)
+    assert (done.returncode, "was made with shard = True, not False" in done.stderr) == (2, True)
+
+
+def test_shards_are_read_by_another_number_of_processes(tmp_path):
+    """Two steps by two processes and two more by three, against four by one process; parts and groups differ too."""
+    worker = ROOT / "tests" / "agents" / "distributed_worker.py"
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+    run(tmp_path, 2, worker, "a", 0, 2)
+    run(tmp_path, 3, worker, "a", 2, 4)
+    run(tmp_path, 1, worker, "b", 0, 4)
+    a, b = (json.loads((tmp_path / folder / "result4.json").read_text()) for folder in ("a", "b"))
+    assert 0.2 < a["share"] < 0.5  # of the weights, a process holds a third
+    assert b["share"] == 1.0
+    assert len(a["rows"]) == len(b["rows"]) == 4
+    for mine, theirs in zip(a["rows"], b["rows"]):
+        for key in ("loss", "grad_norm", "entropy", "information_gain", "teacher_tokens_scored", "active_share"):
+            assert mine[key] == pytest.approx(theirs[key], rel=1e-4), key
+    for name, value in b["weights"].items():
+        assert a["weights"][name] == pytest.approx(value, rel=1e-3, abs=2e-3), name
+
+
+def test_what_cannot_be_divided_is_said_once(tmp_path):
+    done = train(tmp_path, 2, "--prompts-per-step", "3", "--out", "out", check=False)
+    assert done.returncode != 0
+    assert done.stderr.count("prompts_per_step is 3; it must be a multiple of the 2 processes") == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_what_several_processes_cannot_do():
+    from agents.experiment import check_world, make_method
+
+    for options, method, world, message in (
+        (TrainOptions(shard=True), "rlsd", World(), "torchrun --nproc-per-node"),
+        (TrainOptions(eval_tasks=1), "rlsd", World(0, 2), "eval_tasks is 1"),
+        (TrainOptions(), "ppo", World(0, 2), "ppo trains in one process"),
+    ):
+        with pytest.raises(ConfigurationError, match=message):
+            check_world(options, make_method(method), world)
+
+
+def test_denominators_are_those_of_all_processes():
+    weights, lengths = torch.tensor([1.0, 1.0]), torch.tensor([2, 4])
+    # another process has 6 more episodes: 1 / (2 x 8), 1 / (4 x 8)
+    coefficients = row_coefficients(weights, lengths, "sequence_mean", lambda total: total + 6)
+    assert coefficients.tolist() == [1 / 16, 1 / 32]
+    assert World(1, 2).share([0, 1, 2, 3]) == [2, 3]
+    with pytest.raises(ValueError, match="3 values cannot be divided"):
+        World(1, 2).share([0, 1, 2])
