@@ -83,7 +83,7 @@ def merger_bytes(vision: Vision, p: Precision) -> int:
 
 def text_bytes(text: Text, tokens: float, p: Precision, adapters: tuple[str, ...] | None, checkpointing: bool) -> float:
     """Bytes that the language model keeps of some tokens at most, the layers' inputs only where it is checkpointing."""
-    ends = tokens * text.hidden * (p.residual + 8)  # embeddings, last norm
+    ends = tokens * text.hidden * 8  # the last norm's input and what it makes of it, in float32
     layer = tokens * layer_bytes(text, p, adapters)
     if not checkpointing:
         return ends + text.layers * layer
