@@ -1,0 +1,73 @@
+"""Who samples for a policy, by the options: the policy itself, vLLM in this process, or a vLLM server."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+from agents.config import EvaluateOptions, TrainingOptions
+from agents.policy.base import Policy, Sampler
+from agents.policy.loading import find_policy
+from agents.policy.sampled import SampledPolicy
+from agents.policy.transformers_policy import TransformersPolicy
+from agents.policy.vllm_sampler import VLLMSampler
+from agents.policy.vllm_server import VLLMServerSampler
+
+P = TypeVar("P", bound=Policy)
+
+
+def with_sampler(
+    policy: TransformersPolicy, options: TrainingOptions | EvaluateOptions
+) -> TransformersPolicy | SampledPolicy:
+    """Return the policy, sampling as the options say.
+
+    Raises:
+        ConfigurationError: an argument of the sampler is unusable, or no server answers.
+
+    """
+    if options.sampler == "transformers":
+        return policy
+    path, device = find_policy(options.policy, options.device)
+    path, adapted = _base(path)
+    if options.sampler == "vllm":
+        sampler: Sampler = VLLMSampler(
+            path,
+            policy.encoder,
+            policy.stop_ids,
+            device=device,
+            precision=options.precision,
+            threads=options.threads,
+            arguments=options.sampler_kwargs,
+        )
+        return SampledPolicy(policy, sampler, current=not adapted)
+    server = VLLMServerSampler(
+        options.sampler,
+        path,
+        policy.encoder,
+        policy.stop_ids,
+        device=device,
+        precision=options.precision,
+        arguments=options.sampler_kwargs,
+    )
+    return SampledPolicy(policy, server)  # whose weights the server has is not known
+
+
+def _base(path: str) -> tuple[str, bool]:
+    """Return the model that adapters in a folder belong to, and whether there are any."""
+    adapters = Path(path) / "adapter_config.json"
+    if not adapters.exists():
+        return path, False
+    return str(json.loads(adapters.read_text("utf-8"))["base_model_name_or_path"]), True
+
+
+@contextmanager
+def released(policy: P) -> Iterator[P]:
+    """Close what samples for a policy at the end."""
+    try:
+        yield policy
+    finally:
+        if isinstance(policy, SampledPolicy):
+            policy.close()

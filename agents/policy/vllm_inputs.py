@@ -1,0 +1,167 @@
+"""What vLLM is given and gives back: prompts, sampling parameters, completions."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Sequence
+from typing import Any
+
+import torch
+
+from agents.episodes import Completion, Prompt, StopReason
+from agents.policy.base import Sampling
+from agents.policy.inputs import PromptEncoder
+from rlsd_env.errors import ConfigurationError
+
+NEVER = -1e30
+"""Added to the logits of ids that are never sampled: the learner's own value for them, so probability exactly 0."""
+COLDEST = 0.01
+"""vLLM samples at this temperature where a lower one above 0 is asked for."""
+ITEM_FIELDS = {"image": ("pixel_values", "image_grid_thw"), "video": ("pixel_values_videos", "video_grid_thw")}
+"""What the Qwen-VL models of vLLM call patches and grids."""
+
+
+def check_call(
+    prompts: Sequence[Prompt], n: int, sampling: Sampling, seeds: Sequence[int], limits: Sequence[int] | None
+) -> Sequence[int]:
+    """Return the most tokens of each completion.
+
+    Raises:
+        ValueError: seeds or limits are not one per completion, or a limit is out of range.
+        ConfigurationError: vLLM does not sample at that temperature.
+
+    """
+    rows = len(prompts) * n
+    if len(seeds) != rows:
+        raise ValueError(f"{len(seeds)} seeds for {len(prompts)} prompts x {n}; give one per completion")
+    limits = [sampling.max_tokens] * rows if limits is None else limits
+    if len(limits) != rows or not all(1 <= limit <= sampling.max_tokens for limit in limits):
+        raise ValueError(f"limits {list(limits)}: one per completion, each 1 to {sampling.max_tokens} tokens")
+    if 0 < sampling.temperature < COLDEST:
+        raise ConfigurationError(
+            f"temperature is {sampling.temperature}; vLLM samples at 0 (greedy) or at {COLDEST} and more"
+        )
+    return limits
+
+
+def check_length(ids: Sequence[int], limit: int, longest: int) -> None:
+    """Refuse what does not fit: vLLM would end the completion early without a word.
+
+    Raises:
+        ConfigurationError: prompt and completion together may be longer than the engine's longest sequence.
+
+    """
+    if len(ids) + limit > longest:
+        raise ConfigurationError(
+            f"a prompt of {len(ids)} tokens and a completion of up to {limit} are more than vLLM's max_model_len of "
+            f"{longest}; give sampler_kwargs max_model_len={len(ids) + limit} or more (a server: --max-model-len)"
+        )
+
+
+def sampling_parameters(
+    sampling: Sampling, seed: int, limit: int, stop_ids: Collection[int], never_ids: Collection[int]
+) -> dict[str, Any]:
+    """Return the arguments of vLLM's `SamplingParams` for one completion."""
+    return {
+        "temperature": sampling.temperature,
+        "max_tokens": limit,
+        "seed": seed % 2**63,  # vLLM's seeds are signed, and -1 is none
+        "logprobs": 0,  # of the sampled token alone
+        "logit_bias": dict.fromkeys(never_ids, NEVER),
+        "stop_token_ids": sorted(stop_ids),
+        "ignore_eos": True,  # the tokenizer's own end is not the learner's, unless it is among the stop ids
+        "detokenize": False,
+    }
+
+
+def completion(
+    encoder: PromptEncoder,
+    stop_ids: Collection[int],
+    ids: Sequence[int],
+    logprobs: Sequence[float],
+    reason: str | None,
+    limit: int,
+) -> Completion:
+    """Make a completion of what vLLM sampled.
+
+    Raises:
+        RuntimeError: vLLM ended it for another reason than a stop token or the limit.
+
+    """
+    stopped = bool(ids) and ids[-1] in stop_ids
+    if reason != ("stop" if stopped else "length") or not (stopped or len(ids) == limit) or len(logprobs) != len(ids):
+        raise RuntimeError(
+            f"vLLM ended a completion after {len(ids)} of {limit} tokens with reason {reason!r}; its log says why"
+        )
+    text = encoder.tokenizer.decode(ids[:-1] if stopped else ids, skip_special_tokens=False)
+    return Completion(tuple(ids), tuple(logprobs), text, StopReason.STOP if stopped else StopReason.LENGTH)
+
+
+def engine_inputs(encoder: PromptEncoder, prompt: Prompt) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return a prompt as vLLM's engine takes it: the learner's own token ids, patches and grids.
+
+    Returns:
+        The input, and the same without the patches, for requests that follow the first one of a prompt.
+
+    """
+    from vllm.inputs import mm_input, tokens_input
+
+    ids = encoder.token_ids(prompt)
+    if not prompt.images and not prompt.videos:
+        whole = dict(tokens_input(list(ids)))
+        return whole, whole
+    media: dict[str, list[Any]] = {"image": encoder.media.images(prompt.images)}
+    media["video"] = encoder.media.videos(prompt.videos)
+    media = {kind: found for kind, found in media.items() if found}
+    items = {kind: [_item(kind, one) for one in found] for kind, found in media.items()}
+    names = {
+        "image": [_name(image) for image in prompt.images],
+        "video": [_name(video.frames, video.fps) for video in prompt.videos],
+    }
+    names = {kind: names[kind] for kind in media}
+    ranges = {kind: _ranges(encoder, ids, kind, found) for kind, found in media.items()}
+    without = {kind: [None] * len(found) for kind, found in items.items()}
+    first, later = (mm_input(list(ids), kept, names, ranges) for kept in (items, without))
+    return dict(first), dict(later)
+
+
+def _item(kind: str, media: Any) -> Any:
+    from transformers import BatchFeature
+    from vllm.multimodal.inputs import MultiModalFieldConfig, MultiModalKwargsItems
+
+    patches, grids = ITEM_FIELDS[kind]
+    grid_13 = media.grid[None]
+    fields = {
+        patches: MultiModalFieldConfig.flat_from_sizes(kind, grid_13.prod(-1)),
+        grids: MultiModalFieldConfig.batched(kind, keep_on_cpu=True),
+    }
+    return MultiModalKwargsItems.from_hf_inputs(BatchFeature({patches: media.pixels, grids: grid_13}), fields)[kind][0]
+
+
+def _name(array: Any, *more: Any) -> str:
+    """Name pixels by their content; vLLM keeps what its vision tower made of them under that name."""
+    digest = hashlib.blake2b(repr((array.shape, more)).encode(), digest_size=16)
+    digest.update(array.tobytes())
+    return digest.hexdigest()
+
+
+def _ranges(encoder: PromptEncoder, ids: Sequence[int], kind: str, media: Sequence[Any]) -> list[Any]:
+    """Say where in the prompt each picture or video is; sampled ids and texts cannot have such tokens."""
+    from vllm.multimodal.inputs import PlaceholderRange
+
+    vision_id = encoder.image_id if kind == "image" else encoder.video_id
+    merged = getattr(encoder.processor, f"{kind}_processor").merge_size ** 2
+    places = [place for place, id in enumerate(ids) if id == vision_id]
+    ranges = []
+    for one in media:
+        count = int(one.grid.prod()) // merged
+        own, places = places[:count], places[count:]
+        if kind == "image":
+            ranges.append(PlaceholderRange(own[0], count))
+            continue
+        # Between a video's frames are times and boundaries, which keep their own embeddings.
+        start = own[0] - 1
+        is_embed = torch.zeros(own[-1] + 1 - start, dtype=torch.bool)
+        is_embed[torch.tensor(own) - start] = True
+        ranges.append(PlaceholderRange(start, len(is_embed), is_embed))
+    return ranges

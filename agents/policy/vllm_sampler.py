@@ -1,0 +1,265 @@
+"""Sampling by a vLLM engine that this process owns.
+
+The engine runs in processes of its own, so that vLLM's hold on torch's threads and on the global generators stays
+there. What it runs is what the learner scores: the learner's token ids, patches and grids go in as they are; vLLM's
+own defaults of sampling (a checkpoint's top-k, top-p and penalties) are off; log-probabilities are those of the
+distribution that was sampled from, at its temperature and without the vision placeholders.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from agents.episodes import Completion, Prompt
+from agents.policy.base import OnCompletion, Sampling
+from agents.policy.inputs import PromptEncoder
+from agents.policy.vllm_inputs import check_call, check_length, completion, engine_inputs, sampling_parameters
+from agents.policy.vllm_weights import SharedMemoryTransfer, weights_folder, write_weights
+from rlsd_env.errors import ConfigurationError, one_of
+
+TRANSFERS = ("auto", "folder", "ipc")
+"""Ways of new weights into the engine: a folder of safetensors in memory; CUDA IPC, where trainer and engine share a
+GPU; auto: ipc on a GPU, else folder."""
+FIXED = {
+    "generation_config": "vllm",  # nothing of the checkpoint's top-k, top-p, penalties
+    "logprobs_mode": "processed_logprobs",
+    "mm_device_do_normalize": False,  # patches come normalised from the learner's own processor
+    "enable_prefix_caching": True,
+}
+"""Arguments of the engine that samples would be wrong without."""
+TAKEN = ("model", "tokenizer", "dtype", "weight_transfer_config", "data_parallel_size")
+"""Further arguments that are not a user's to give."""
+CPU_DEFAULTS = {"enforce_eager": True, "block_size": 32, "kv_cache_memory_bytes": 2**30}
+GPU_DEFAULTS = {"gpu_memory_utilization": 0.3}
+"""What is left of the GPU is the trainer's (TRL's default for an engine beside it)."""
+
+
+class VLLMSampler:
+    """Samples with `vllm.LLM`.
+
+    Args:
+        path: the checkpoint folder or hub id that the trained model was loaded from.
+        encoder: the learner's.
+        stop_ids: token ids that end a completion.
+        device: cpu or cuda.
+        precision: float32 or bfloat16.
+        threads: CPU threads of the engine.
+        arguments: of vLLM's engine (`vllm.EngineArgs`), and `transfer`, one of `TRANSFERS`.
+
+    Raises:
+        ConfigurationError: an argument is unknown, not to be given, or unusable.
+
+    """
+
+    def __init__(
+        self,
+        path: str,
+        encoder: PromptEncoder,
+        stop_ids: Iterable[int],
+        *,
+        device: str = "cpu",
+        precision: str = "float32",
+        threads: int = 1,
+        arguments: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.encoder = encoder
+        self.stop_ids = frozenset(stop_ids)
+        self.dtype = getattr(torch, precision)
+        given = dict(arguments or {})
+        transfer = given.pop("transfer", "auto")
+        check_arguments(given, transfer, device)
+        shared_memory = transfer == "ipc" or (transfer == "auto" and device == "cuda")
+        own = _defaults(device) | given | FIXED | {"model": path, "dtype": precision}
+        if shared_memory:
+            own["weight_transfer_config"] = {"backend": "ipc"}
+            os.environ["VLLM_ALLOW_INSECURE_SERIALIZATION"] = "1"  # between this process and its own engine
+        own_threads = torch.get_num_threads()
+        with _environment(_variables(device, threads, bool(own.get("enforce_eager")))):
+            from vllm import LLM
+
+            try:
+                self._llm: Any = LLM(**own)
+            except (ValueError, RuntimeError) as error:
+                reason = " ".join(str(error).split())[:500]
+                raise ConfigurationError(
+                    f"vLLM does not start with {path!r} and {given or 'its defaults'}: {reason} "
+                    "(VLLM_LOGGING_LEVEL=INFO shows vLLM's own log)"
+                ) from error
+        torch.set_num_threads(own_threads)
+        self.longest: int = self._llm.model_config.max_model_len
+        self._transfer = SharedMemoryTransfer(self._llm, self.dtype) if shared_memory else None
+        self._count = 0
+        self.cached_tokens = 0
+        self.prompt_tokens = 0
+
+    def generate(
+        self,
+        prompts: Sequence[Prompt],
+        n: int,
+        sampling: Sampling,
+        seeds: Sequence[int],
+        *,
+        limits: Sequence[int] | None = None,
+        on_completion: OnCompletion | None = None,
+    ) -> list[list[Completion]]:
+        """Sample `n` completions of each prompt; see `Sampler.generate`.
+
+        The engine starts when it has all requests, so what is run together does not depend on their arrival. Of
+        requests that share a prompt one computes it, block by block, and the others read it from the cache.
+
+        Raises:
+            ValueError: seeds or limits are not one per completion.
+            ConfigurationError: a prompt and its completion do not fit into the engine's longest sequence, or vLLM
+                does not sample at that temperature.
+            RuntimeError: vLLM gave up on a request.
+
+        """
+        from vllm import SamplingParams
+        from vllm.sampling_params import RequestOutputKind
+
+        limits = check_call(prompts, n, sampling, seeds, limits)
+        for i, prompt in enumerate(prompts):
+            check_length(self.encoder.token_ids(prompt), max(limits[i * n : (i + 1) * n], default=1), self.longest)
+        engine = self._llm.llm_engine
+        numbers: dict[str, int] = {}
+        completions: list[Completion | None] = [None] * len(seeds)
+        self._llm.sleep(level=0, mode="keep")
+        try:
+            for i, prompt in enumerate(prompts):
+                first, later = engine_inputs(self.encoder, prompt)
+                for number in range(i * n, (i + 1) * n):
+                    parameters = sampling_parameters(
+                        sampling, seeds[number], limits[number], self.stop_ids, self.encoder.vision_ids
+                    )
+                    request = f"rlsd-{self._count}"
+                    self._count += 1
+                    kind = RequestOutputKind.FINAL_ONLY
+                    engine.add_request(
+                        request,
+                        first if number == i * n else later,
+                        SamplingParams(**parameters, output_kind=kind),
+                    )
+                    numbers[request] = number
+            self._llm.wake_up(tags=["scheduling"])
+            while numbers:
+                for output in engine.step():
+                    if output.finished and output.request_id in numbers:
+                        number = numbers.pop(output.request_id)
+                        done = self._completion(output, self.encoder.token_ids(prompts[number // n]), limits[number])
+                        completions[number] = done
+                        if on_completion is not None:
+                            on_completion(number, done)
+        finally:
+            if numbers:  # an error or an interrupt: the engine must not go on with what nobody waits for
+                engine.abort_request(list(numbers))
+            self._llm.wake_up(tags=["scheduling"])
+        whole = [one for one in completions if one is not None]
+        return [whole[i : i + n] for i in range(0, len(whole), n)]
+
+    def _completion(self, output: Any, prompt_ids: Sequence[int], limit: int) -> Completion:
+        if list(output.prompt_token_ids) != list(prompt_ids):
+            raise RuntimeError("vLLM ran other prompt token ids than the learner's; its version is not supported")
+        self.cached_tokens += output.num_cached_tokens or 0
+        self.prompt_tokens += len(prompt_ids)
+        (sampled,) = output.outputs
+        ids = [int(id) for id in sampled.token_ids]
+        logprobs = [chosen[id].logprob for id, chosen in zip(ids, sampled.logprobs or ())]
+        return completion(self.encoder, self.stop_ids, ids, logprobs, sampled.finish_reason, limit)
+
+    def load_weights(self, weights: Iterable[tuple[str, Tensor]]) -> None:
+        """Take over weights, and forget what was computed from the old ones."""
+        if self._transfer is not None:
+            self._transfer.send(weights)
+        else:
+            with weights_folder() as folder:
+                write_weights(weights, folder, self.dtype)
+                self._llm.collective_rpc("reload_weights", kwargs={"weights_path": str(folder)})
+        self._llm.llm_engine.reset_encoder_cache()
+        if not self._llm.reset_prefix_cache():
+            raise RuntimeError("vLLM did not reset its prefix cache after new weights: requests are still running")
+
+    def close(self) -> None:
+        """End the engine's processes."""
+        self._llm.llm_engine.engine_core.shutdown()
+
+
+def check_arguments(given: Mapping[str, Any], transfer: str, device: str) -> None:
+    """Refuse arguments of the engine that are unknown or not to be given.
+
+    Raises:
+        ConfigurationError: there is one.
+
+    """
+    from vllm import EngineArgs
+
+    known = {field.name for field in dataclasses.fields(EngineArgs)} - {*FIXED, *TAKEN}
+    for name in given:
+        if name in FIXED or name in TAKEN:
+            raise ConfigurationError(
+                f"sampler_kwargs has {name}, which follows from the other options; leave it out"
+                + (" (dtype follows precision)" if name == "dtype" else "")
+            )
+        if name not in known:
+            raise ConfigurationError(one_of("sampler_kwargs' argument of vLLM", name, sorted(known)))
+    if transfer not in TRANSFERS:
+        raise ConfigurationError(one_of("sampler_kwargs transfer", transfer, TRANSFERS))
+    if transfer == "ipc" and device != "cuda":
+        raise ConfigurationError(
+            f"sampler_kwargs transfer=ipc shares memory of a GPU and device is {device}; use folder"
+        )
+
+
+def _defaults(device: str) -> dict[str, Any]:
+    if device == "cuda":
+        return dict(GPU_DEFAULTS)
+    defaults = dict(CPU_DEFAULTS)
+    if os.environ.get("VLLM_CPU_KVCACHE_SPACE"):
+        del defaults["kv_cache_memory_bytes"]
+    return defaults
+
+
+def _variables(device: str, threads: int, eager: bool) -> dict[str, str | None]:
+    """Return environment variables of the engine's processes; None takes one away."""
+    variables: dict[str, str | None] = {
+        "VLLM_ENABLE_V1_MULTIPROCESSING": "1",
+        "VLLM_WORKER_MULTIPROC_METHOD": "spawn",
+        "VLLM_NO_USAGE_STATS": os.environ.get("VLLM_NO_USAGE_STATS", "1"),
+        "VLLM_LOGGING_LEVEL": os.environ.get("VLLM_LOGGING_LEVEL", "ERROR"),
+    }
+    # The engine is no member of the trainer's process group.
+    variables |= dict.fromkeys(("RANK", "LOCAL_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"))
+    if device == "cpu":
+        # Engines of runs at the same time must not be bound to the same cores.
+        variables |= {"VLLM_CPU_OMP_THREADS_BIND": "nobind", "OMP_NUM_THREADS": str(threads)}
+        if eager:  # vLLM compiles one small function of its sampler even so, which takes longer than many a run
+            variables["TORCH_COMPILE_DISABLE"] = "1"
+    elif "LOCAL_RANK" in os.environ:  # one of several trainers: the engine beside it uses its GPU
+        visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+        index = torch.cuda.current_device()
+        variables["CUDA_VISIBLE_DEVICES"] = visible.split(",")[index] if visible else str(index)
+    return variables
+
+
+@contextmanager
+def _environment(variables: Mapping[str, str | None]) -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in variables}
+    _set(variables)
+    try:
+        yield
+    finally:
+        _set(before)
+
+
+def _set(variables: Mapping[str, str | None]) -> None:
+    for name, value in variables.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value

@@ -1,0 +1,271 @@
+"""Sampling by a vLLM server that somebody started: token ids in, token ids out, over HTTP.
+
+Prompts go to vLLM's `/inference/v1/generate`, pictures with them as PNG; the server expands their tokens by its own
+processor and says which ids it ran, which must be the learner's. New weights go through a folder of safetensors that
+both can read, with vLLM's endpoints for development (`VLLM_SERVER_DEV_MODE=1`).
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import torch
+from PIL import Image
+from torch import Tensor
+
+from agents.episodes import Completion, Prompt
+from agents.policy.base import OnCompletion, Sampling
+from agents.policy.inputs import PromptEncoder
+from agents.policy.vllm_inputs import check_call, check_length, completion, sampling_parameters
+from agents.policy.vllm_weights import weights_folder, write_weights
+from rlsd_env.errors import ConfigurationError, one_of
+
+ARGUMENTS = {"transfer_folder": "", "wait": 30.0, "timeout": 600.0}
+"""What `sampler_kwargs` may have for a server: the folder for weights (the default is in memory, for a server on the
+same machine), seconds to wait for an answer at the start, and for one completion or transfer."""
+AT_ONCE = 256
+"""Requests under way at the same time."""
+TRIES = 4
+"""Attempts at a request whose connection fails, 1, 2, 4 .. seconds apart."""
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
+
+
+class VLLMServerSampler:
+    """Samples with a `vllm serve`.
+
+    Args:
+        address: of the server, http://HOST:PORT.
+        path: the checkpoint folder or hub id that the trained model was loaded from.
+        encoder: the learner's.
+        stop_ids: token ids that end a completion.
+        device: cpu or cuda, for the command that an error message gives.
+        precision: float32 or bfloat16, of the weights that are sent.
+        arguments: see `ARGUMENTS`.
+
+    Raises:
+        ConfigurationError: an argument is unusable, no server answers, or it was not started as it must be.
+
+    """
+
+    def __init__(
+        self,
+        address: str,
+        path: str,
+        encoder: PromptEncoder,
+        stop_ids: Iterable[int],
+        *,
+        device: str = "cpu",
+        precision: str = "float32",
+        arguments: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.address = address.rstrip("/")
+        self.encoder = encoder
+        self.stop_ids = frozenset(stop_ids)
+        self.dtype = getattr(torch, precision)
+        self.command = serve_command(self.address, path, device, precision)
+        options = ARGUMENTS | _checked(arguments or {})
+        self.parent = Path(options["transfer_folder"]) if options["transfer_folder"] else None
+        self.timeout = float(options["timeout"])
+        local = urlsplit(self.address).hostname in LOOPBACK
+        proxies = [urllib.request.ProxyHandler({})] if local else []
+        self._opener = urllib.request.build_opener(*proxies)
+        self._wait_for_server(float(options["wait"]))
+        self.model, self.longest = self._check_server()
+
+    # -- sampling ------------------------------------------------------------------------------------------
+
+    def generate(
+        self,
+        prompts: Sequence[Prompt],
+        n: int,
+        sampling: Sampling,
+        seeds: Sequence[int],
+        *,
+        limits: Sequence[int] | None = None,
+        on_completion: OnCompletion | None = None,
+    ) -> list[list[Completion]]:
+        """Sample `n` completions of each prompt; see `Sampler.generate`.
+
+        Raises:
+            ValueError: seeds or limits are not one per completion.
+            ConfigurationError: a prompt has a video or is too long, or vLLM does not sample at that temperature.
+            RuntimeError: the server fails, or ran other token ids than the learner's.
+
+        """
+        limits = check_call(prompts, n, sampling, seeds, limits)
+        completions: list[Completion | None] = [None] * len(seeds)
+        bodies = []
+        for i, prompt in enumerate(prompts):
+            shared = self._prompt(prompt)
+            for number in range(i * n, (i + 1) * n):
+                check_length(self.encoder.token_ids(prompt), limits[number], self.longest)
+                parameters = sampling_parameters(
+                    sampling, seeds[number], limits[number], self.stop_ids, self.encoder.vision_ids
+                )
+                bodies.append(shared | {"sampling_params": parameters})
+        with ThreadPoolExecutor(max(1, min(AT_ONCE, len(bodies)))) as pool:
+            futures = {pool.submit(self._post, "/inference/v1/generate", body): k for k, body in enumerate(bodies)}
+            try:
+                for future in as_completed(futures):
+                    number = futures[future]
+                    ids = self.encoder.token_ids(prompts[number // n])
+                    completions[number] = done = self._completion(future.result(), ids, limits[number])
+                    if on_completion is not None:
+                        on_completion(number, done)
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
+        whole = [one for one in completions if one is not None]
+        return [whole[i : i + n] for i in range(0, len(whole), n)]
+
+    def _prompt(self, prompt: Prompt) -> dict[str, Any]:
+        if prompt.videos:
+            raise ConfigurationError(
+                "the prompt has a video, which a vLLM server would sample frames of by its own rules; "
+                "use --sampler vllm (in process) or transformers"
+            )
+        ids: list[int] = []
+        counts = [media.placeholder.count(self.encoder.processor.image_token) for media in self._images(prompt)]
+        rest = iter(counts)
+        left = 0
+        for id in self.encoder.token_ids(prompt):  # the server expands one token per picture itself
+            if id != self.encoder.image_id:
+                ids.append(id)
+            elif left:
+                left -= 1
+            else:
+                ids.append(id)
+                left = next(rest) - 1
+        body: dict[str, Any] = {"model": self.model, "token_ids": ids, "return_token_ids": True}
+        if prompt.images:
+            body["content_parts"] = [{"type": "image_url", "url": _data_url(image)} for image in prompt.images]
+        return body
+
+    def _images(self, prompt: Prompt) -> Sequence[Any]:
+        return self.encoder.media.images(prompt.images)
+
+    def _completion(self, answer: Any, prompt_ids: Sequence[int], limit: int) -> Completion:
+        if answer["prompt_token_ids"] != list(prompt_ids):
+            raise RuntimeError(
+                f"the vLLM server at {self.address} ran other prompt token ids than the learner's; it must serve the "
+                f"same checkpoint: {self.command}"
+            )
+        (choice,) = answer["choices"]
+        content = choice["logprobs"]["content"]
+        logprobs = [token["logprob"] for token in content]
+        return completion(self.encoder, self.stop_ids, choice["token_ids"], logprobs, choice["finish_reason"], limit)
+
+    # -- weights -------------------------------------------------------------------------------------------
+
+    def load_weights(self, weights: Iterable[tuple[str, Tensor]]) -> None:
+        """Take over weights, and forget what was computed from the old ones."""
+        with weights_folder(self.parent) as folder:
+            write_weights(weights, folder, self.dtype)
+            self._post("/collective_rpc", {"method": "reload_weights", "kwargs": {"weights_path": str(folder)}})
+        self._post("/reset_encoder_cache", {})
+        self._post("/reset_prefix_cache", {})
+
+    def close(self) -> None:
+        """Do nothing: the server goes on."""
+
+    # -- the server ----------------------------------------------------------------------------------------
+
+    def _wait_for_server(self, seconds: float) -> None:
+        """Wait until the server is up, which takes it a while after its start."""
+        end = time.monotonic() + seconds
+        while True:
+            try:
+                self._send("/health", None, 5.0)
+                return
+            except (urllib.error.URLError, OSError) as error:
+                if time.monotonic() > end:
+                    raise ConfigurationError(
+                        f"no vLLM server answers at {self.address} after {seconds:.0f} s ({error}); start one: "
+                        f"{self.command}"
+                    ) from None
+            time.sleep(0.5)
+
+    def _check_server(self) -> tuple[str, int]:
+        """Return the served model's name and longest sequence, after a look at how the server was started."""
+        try:
+            info = self._send("/server_info?config_format=json", None, 60.0)["vllm_config"]["model_config"]
+        except urllib.error.HTTPError as error:
+            raise ConfigurationError(
+                f"the server at {self.address} lacks vLLM's endpoints for new weights ({error}); start it so: "
+                f"{self.command}"
+            ) from None
+        mode = info["logprobs_mode"]
+        if mode != "processed_logprobs":
+            raise ConfigurationError(
+                f"the vLLM server at {self.address} returns {mode}, not log-probabilities under the sampled "
+                f"distribution; start it so: {self.command}"
+            )
+        served = self._send("/v1/models", None, 60.0)["data"][0]
+        return served["id"], served["max_model_len"]
+
+    def _post(self, path: str, body: Mapping[str, Any]) -> Any:
+        for attempt in range(TRIES):
+            try:
+                return self._send(path, body, self.timeout)
+            except urllib.error.HTTPError as error:
+                said = " ".join(error.read().decode("utf-8", "replace").split())[:500]
+                if error.code == 503 and attempt + 1 < TRIES:
+                    time.sleep(2.0**attempt)
+                    continue
+                raise RuntimeError(f"the vLLM server at {self.address} refused {path}: {error.code} {said}") from None
+            except (urllib.error.URLError, OSError) as error:
+                if attempt + 1 == TRIES:
+                    raise RuntimeError(
+                        f"the vLLM server at {self.address} does not answer {path} in {TRIES} attempts ({error}); "
+                        f"it was started so: {self.command}"
+                    ) from None
+                time.sleep(2.0**attempt)
+        raise AssertionError("unreachable")
+
+    def _send(self, path: str, body: Mapping[str, Any] | None, timeout: float) -> Any:
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(self.address + path, data, {"Content-Type": "application/json"})
+        with self._opener.open(request, timeout=timeout) as answer:
+            said = answer.read()
+        return json.loads(said) if said else None
+
+
+def serve_command(address: str, path: str, device: str, precision: str) -> str:
+    """Return the command that starts a server as it must be."""
+    port = urlsplit(address).port or 8000
+    command = (
+        f"VLLM_SERVER_DEV_MODE=1 vllm serve {path} --port {port} --dtype {precision} "
+        "--logprobs-mode processed_logprobs --generation-config vllm"
+    )
+    return command + (" --enforce-eager --block-size 32" if device == "cpu" else "")
+
+
+def _checked(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    for name, value in arguments.items():
+        if name not in ARGUMENTS:
+            raise ConfigurationError(
+                one_of("sampler_kwargs' argument of a vLLM server", name, ARGUMENTS)
+                + "; the engine's own arguments are given to vllm serve"
+            )
+        if name == "transfer_folder":
+            if not Path(str(value)).is_dir():
+                raise ConfigurationError(f"sampler_kwargs transfer_folder is {value!r}; it must be an existing folder")
+        elif isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
+            raise ConfigurationError(f"sampler_kwargs {name} is {value!r}; it must be a number of seconds above 0")
+    return dict(arguments)
+
+
+def _data_url(image: Any) -> str:
+    file = io.BytesIO()
+    Image.fromarray(image).save(file, "PNG", compress_level=1)
+    return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()
