@@ -152,8 +152,9 @@ class Learner:
         lengths_N = torch.tensor([episode.length for episode in episodes], device=device)
         coefficients_N = row_coefficients(weights_N, lengths_N, self.config.aggregation, self.world.sum)
         runs = (active_N & (coefficients_N != 0)).tolist()
+        seen: dict[Any, Prompt] = {}  # views of a group are often the same: each is tokenised once
         rows = [
-            Row(number, turn, view.prompts[t] if view is not None else None)
+            Row(number, turn, None if view is None else seen.setdefault(identity(view.prompts[t]), view.prompts[t]))
             for number, (episode, view) in enumerate(zip(episodes, views))
             if runs[number]
             for t, turn in enumerate(episode.turns)

@@ -69,19 +69,26 @@ class TokenScores:
     Attributes:
         mask_NT: true on response tokens.
         logp_NT: log-probabilities of the given tokens, nats; 0 beyond a response's end.
-        entropy_M: entropy of each token's distribution, nats, without gradient.
         hidden_MH: the states that the tokens' distributions are computed from.
         head: what computes them.
         whole_MV: all log-probabilities, where they are small enough to be held at once; else None.
+        chunked_entropy_M: entropy of each token's distribution, where they are not.
 
     """
 
     mask_NT: Tensor
     logp_NT: Tensor
-    entropy_M: Tensor
     hidden_MH: Tensor
     head: Head
     whole_MV: Tensor | None
+    chunked_entropy_M: Tensor | None
+
+    @property
+    def entropy_M(self) -> Tensor:
+        """Entropy of each token's distribution, nats, without gradient."""
+        if self.chunked_entropy_M is not None:
+            return self.chunked_entropy_M
+        return entropy(self.logp_MV.detach())
 
     @property
     def vocabulary_size(self) -> int:
@@ -143,16 +150,14 @@ def score_tokens(mask_NT: Tensor, ids_M: Tensor, hidden_MH: Tensor, head: Head) 
         head: see `Head`.
 
     """
-    whole_MV = None
+    whole_MV = entropy_M = None
     if hidden_MH.shape[0] * head.weight_VH.shape[0] <= CHUNK_NUMBERS:
         whole_MV = head(hidden_MH)
         logp_M = whole_MV.gather(-1, ids_M[:, None])[:, 0]
-        with torch.no_grad():
-            entropy_M = entropy(whole_MV)
     else:
         logp_M, entropy_M = _ChosenLogps.apply(hidden_MH, head.weight_VH, head.bias_V, ids_M, head)
     zeros_NT = torch.zeros(mask_NT.shape, dtype=logp_M.dtype, device=mask_NT.device)
-    return TokenScores(mask_NT, zeros_NT.masked_scatter(mask_NT, logp_M), entropy_M, hidden_MH, head, whole_MV)
+    return TokenScores(mask_NT, zeros_NT.masked_scatter(mask_NT, logp_M), hidden_MH, head, whole_MV, entropy_M)
 
 
 class _ChosenLogps(torch.autograd.Function):
