@@ -9,7 +9,9 @@ import pytest
 import torch
 from torch.testing import assert_close
 
+import agents
 from agents.episodes import Prompt
+from agents.learner import LearnerConfig
 from agents.messages import user_message
 from agents.model_options import TrainedModelOptions
 from agents.policy import attention
@@ -18,6 +20,7 @@ from agents.policy.scoring import supports_packing
 from agents.policy.transformers_policy import TransformersPolicy
 from rlsd_env.errors import ConfigurationError
 from tests.agents.architectures import ARCHITECTURES, build
+from tests.agents.test_learner import alternating, at_step
 
 
 def policies(name, processor, **options):
@@ -191,3 +194,29 @@ def test_attention_that_does_more_is_refused():
     x = torch.zeros(1, 1, 3, 8)
     with pytest.raises(NotImplementedError, match="softcap"):
         attention.packed_attention(None, x, x, x, None, packing=packing, softcap=30.0)
+
+
+@pytest.mark.parametrize("name", ["grpo", "opsd", "sdpo", "grpo+opsd", "rlsd"])
+def test_an_update_is_the_same_on_every_path(policy, batch, name):
+    """Packed, plain, checkpointed, in micro-batches of few tokens: the same metrics and gradient."""
+    runs = {}
+    for path, options, budget in (
+        ("packed", TrainedModelOptions(), 10**6),
+        ("plain", TrainedModelOptions(scoring="plain"), 10**6),
+        ("packed, split", TrainedModelOptions(), 300),
+        ("plain, split", TrainedModelOptions(scoring="plain"), 300),
+        ("checkpointed", TrainedModelOptions(gradient_checkpointing=True), 900),
+    ):
+        mine = TransformersPolicy(copy.deepcopy(policy.model), policy.processor, options)
+        config = LearnerConfig(lr=1e-3, max_grad_norm=1e9, micro_batch_tokens=budget)
+        agent = agents.make(name, policy=mine, learner=config)
+        for step in range(2):
+            metrics = agent.update(at_step(alternating(batch), step))
+        gradient = torch.cat([p.grad.flatten() for p in agent.learner.parameters if p.grad is not None])
+        runs[path] = metrics, gradient
+    metrics, gradient = runs.pop("packed")
+    for path, (others, other) in runs.items():
+        assert others.keys() == metrics.keys(), path
+        for key, value in metrics.items():
+            assert others[key] == pytest.approx(value, rel=1e-4, abs=1e-5), (path, key)
+        assert float((other - gradient).norm() / gradient.norm()) < 2e-4, path
