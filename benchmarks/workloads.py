@@ -20,8 +20,14 @@ from typing import Any
 
 import numpy as np
 import torch
-from transformers import AutoConfig, AutoTokenizer, Qwen2VLImageProcessor, Qwen3VLForConditionalGeneration
-from transformers import Qwen3VLProcessor, Qwen3VLVideoProcessor
+from transformers import (
+    AutoConfig,
+    AutoTokenizer,
+    Qwen2VLImageProcessor,
+    Qwen3VLForConditionalGeneration,
+    Qwen3VLProcessor,
+    Qwen3VLVideoProcessor,
+)
 
 from agents.episodes import Completion, Episode, EpisodeBatch, EpisodeGroup, Prompt, StopReason, Turn
 from agents.messages import user_message

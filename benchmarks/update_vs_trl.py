@@ -1,0 +1,276 @@
+"""One update here and in TRL, on the same rollouts: `python -m benchmarks.update_vs_trl` (10 minutes; --quick: 2).
+
+The same Qwen3-VL with random weights, the same pictures, token ids and rewards, float32. First loss and gradient are
+compared: they must be equal to 1e-3, of the gradient every number. Then both sides update in turns in one process, so
+that a slow moment of the machine hits both; medians count. TRL splits its batch in whichever of the given ways is
+fastest. What TRL does to make rollouts ready (tokens, pictures, advantages) is not in its time. A second table has the
+methods with a teacher, ours beside TRL's SDPO, which reads no pictures. Without TRL, our side alone is measured;
+`make bench-peers` sets up an environment that has it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import statistics
+import sys
+import tempfile
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+import tyro
+from rich.console import Console
+from rich.table import Table
+
+from agents.agent import Agent, make
+from agents.episodes import EpisodeBatch
+from agents.learner import LearnerConfig
+from agents.policy.loading import load_policy
+from benchmarks import trl_peer
+from benchmarks.workloads import Workload, facts, make_batch, random_checkpoint, response_token_count, write_json
+
+TOLERANCE = 1e-3
+WITHOUT_TEACHER = 10**6
+"""A training step at which RLSD's share of the teacher has long fallen to 0."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """What to measure."""
+
+    group_sizes: tuple[int, ...] = (4, 8, 16)
+    """Responses to each prompt."""
+    response_tokens: tuple[int, ...] = (60, 150, 300)
+    """Mean lengths of responses."""
+    prompt_tokens: tuple[int, ...] = (26,)
+    """Tokens of a prompt's text, beside its picture."""
+    image_tokens: tuple[int, ...] = (64,)
+    """Tokens of a picture: 0, 16 or 64."""
+    responses: int = 64
+    """Responses of a batch, whatever the group size."""
+    policy: str = "random"
+    """random (a new model), tiny (the bundled one, 16 image tokens only) or a checkpoint folder."""
+    splits: tuple[int, ...] = (1, 2, 4)
+    """Micro-batches that TRL may split its batch into; the fastest counts."""
+    repetitions: int = 3
+    """Updates of each side that are timed, after one that is not."""
+    threads: int = 1
+    """Threads of torch."""
+    methods: bool = True
+    """Measure the methods with a teacher as well."""
+    quick: bool = False
+    """Group size 8 and responses of about 60 tokens only."""
+    json: Path | None = None
+    """File for the figures."""
+
+    def workloads(self) -> list[Workload]:
+        """Return what is swept."""
+        sizes, lengths = ((8,), (60,)) if self.quick else (self.group_sizes, self.response_tokens)
+        return [
+            Workload(max(1, self.responses // size), size, image, prompt, length)
+            for image in self.image_tokens
+            for prompt in self.prompt_tokens
+            for length in lengths
+            for size in sizes
+        ]
+
+
+@dataclass
+class Ours:
+    """Our side: an agent that updates on one batch again and again."""
+
+    agent: Agent
+    batch: EpisodeBatch
+    measured: trl_peer.Measured = field(default_factory=trl_peer.Measured)
+
+    def update(self, number: int = 0) -> None:
+        """Take one update and look at the clock."""
+        began = time.perf_counter()
+        metrics = self.agent.update(self.batch)
+        if torch.cuda.is_available():
+            torch.cuda.synchronize()
+        self.measured.seconds.append(time.perf_counter() - began)
+        self.measured.losses.append(metrics["loss"])
+        self.measured.grad_norms.append(metrics["grad_norm"])
+
+
+def ours(checkpoint: str, workload: Workload, method: str = "grpo", step: int = 0, **learner: Any) -> Ours:
+    """Set our side up with a model and an optimiser of its own."""
+    policy = load_policy(checkpoint)
+    config = LearnerConfig(**{"lr": trl_peer.LR} | learner)
+    return Ours(make(method, policy=policy, learner=config), make_batch(policy, workload, step))
+
+
+def agreement(checkpoint: str, workload: Workload) -> dict[str, float]:
+    """Compare one update of both sides, placeholder ids masked in both.
+
+    Returns:
+        For both aggregations: both losses, their difference as a share of the mean absolute advantage (on the first
+        update on a batch the loss is a mean of advantages alone, in the case of sequence_mean 0), both gradient
+        norms and their relative difference, and the relative difference of the gradients, |a - b| / |b|.
+
+    Raises:
+        RuntimeError: a difference is above TOLERANCE.
+
+    """
+    found: dict[str, float] = {}
+    for aggregation, loss_type in (("sequence_mean", "grpo"), ("token_mean", "dapo")):
+        here = ours(checkpoint, workload, aggregation=aggregation)
+        policy = load_policy(checkpoint)
+        there = trl_peer.grpo(
+            checkpoint, policy, here.batch, updates=1, never=policy.encoder.vision_ids, loss_type=loss_type
+        )
+        here.update()
+        pairs = [
+            (p.grad, other)
+            for p, other in zip(here.agent.policy.model.parameters(), there.first_gradient)
+            if other is not None
+        ]
+        difference = sum(float((a - b).double().square().sum()) for a, b in pairs) ** 0.5
+        whole = sum(float(b.double().square().sum()) for _, b in pairs) ** 0.5
+        rewards_BG = torch.tensor([[e.reward for e in group.episodes] for group in here.batch.groups])
+        scale = float(((rewards_BG - rewards_BG.mean(1, keepdim=True)) / rewards_BG.std(1, keepdim=True)).abs().mean())
+        (loss,), (norm,) = here.measured.losses, here.measured.grad_norms
+        (trl_loss,), (trl_norm,) = there.measured.losses, there.measured.grad_norms
+        one = {
+            "loss": loss,
+            "trl_loss": trl_loss,
+            "loss_difference": abs(loss - trl_loss) / scale,
+            "grad_norm": norm,
+            "trl_grad_norm": trl_norm,
+            "grad_norm_difference": abs(norm - trl_norm) / trl_norm,
+            "gradient_difference": difference / whole,
+        }
+        for name, value in one.items():
+            if name.endswith("difference") and not value <= TOLERANCE:
+                raise RuntimeError(f"{name} of {aggregation} is {value:.1e}, above {TOLERANCE:.0e}: {one}")
+        found |= {f"{aggregation}_{name}": value for name, value in one.items()}
+    return found
+
+
+def rate(measured: trl_peer.Measured, tokens: int) -> float:
+    """Return response tokens per second: the median of all updates but the first, or of the one there is."""
+    return tokens / statistics.median(measured.seconds[1:] or measured.seconds)
+
+
+def measure(checkpoint: str, workload: Workload, options: Options) -> dict[str, Any]:
+    """Measure GRPO's update on one workload, here and, where it is installed, in TRL."""
+    here = ours(checkpoint, workload)
+    tokens = response_token_count(here.batch)
+    lengths = [episode.length for _, _, episode in here.batch]
+    found: dict[str, Any] = {"workload": dataclasses.asdict(workload), "response_tokens": tokens}
+    found["longest_response"] = max(lengths)
+    if not trl_peer.available():
+        for number in range(options.repetitions + 1):
+            here.update(number)
+        return found | {"ours_tokens_per_second": rate(here.measured, tokens)}
+    policy = load_policy(checkpoint)
+    tried = {}
+    for splits in options.splits if len(options.splits) > 1 else ():
+        if workload.groups * workload.group_size % splits == 0:
+            tried[splits] = rate(trl_peer.grpo(checkpoint, policy, here.batch, updates=2, splits=splits).measured, 1)
+    best = max(tried, key=lambda splits: tried[splits]) if tried else options.splits[0]
+    there = trl_peer.grpo(
+        checkpoint, policy, here.batch, updates=options.repetitions + 1, splits=best, after=here.update
+    ).measured
+    fast, slow = rate(here.measured, tokens), rate(there, tokens)
+    return found | {
+        "ours_tokens_per_second": fast,
+        "trl_tokens_per_second": slow,
+        "ratio": fast / slow,
+        "trl_splits": best,
+        "ours_seconds": here.measured.seconds,
+        "trl_seconds": there.seconds,
+        "ours_grad_norm": here.measured.grad_norms[0],
+        "trl_grad_norm": there.grad_norms[0],
+    }
+
+
+def measure_methods(checkpoint: str, workload: Workload, options: Options) -> dict[str, Any]:
+    """Measure methods with a teacher beside GRPO, in turns: with pictures ours alone, without them TRL's SDPO too."""
+    found: dict[str, Any] = {}
+    blind = dataclasses.replace(workload, image_tokens=0)
+    for name, given in (("with pictures", workload), ("without pictures", blind)):
+        sides = {
+            "GRPO": ours(checkpoint, given),
+            "RLSD": ours(checkpoint, given, "rlsd"),
+            "RLSD, lam 0": ours(checkpoint, given, "rlsd", WITHOUT_TEACHER),
+            "SDPO": ours(checkpoint, given, "sdpo"),
+        }
+        tokens = response_token_count(sides["GRPO"].batch)
+
+        def turn(number: int, sides: dict[str, Ours] = sides) -> None:
+            for side in sides.values():
+                side.update(number)
+
+        if given.image_tokens or not trl_peer.available():
+            for number in range(options.repetitions + 1):
+                turn(number)
+        else:
+            policy = load_policy(checkpoint)
+            updates = options.repetitions + 1
+            there = trl_peer.sdpo(checkpoint, policy, sides["SDPO"].batch, updates=updates, after=turn)
+        found[name] = {label: rate(side.measured, tokens) for label, side in sides.items()}
+        if not given.image_tokens and trl_peer.available():
+            found[name]["TRL's SDPO"] = rate(there.measured, tokens)
+            found["sdpo_losses"] = {"ours": sides["SDPO"].measured.losses[0], "trl": there.measured.losses[0]}
+    return found
+
+
+def show(found: dict[str, Any], console: Console) -> None:
+    """Print the tables."""
+    table = Table(title="GRPO's update, response tokens per second", title_justify="left")
+    for column in ("prompt", "G", "responses", "longest", "ours", "TRL", "TRL's splits", "ours / TRL"):
+        table.add_column(column, justify="right")
+    for row in found["sweep"]:
+        workload, both = row["workload"], "ratio" in row
+        table.add_row(
+            f"{workload['image_tokens']} + {workload['prompt_tokens']}", str(workload["group_size"]),
+            f"{workload['response_tokens']}", str(row["longest_response"]), f"{row['ours_tokens_per_second']:,.0f}",
+            *((f"{row['trl_tokens_per_second']:,.0f}", str(row["trl_splits"]), f"{row['ratio']:.2f}") if both
+              else ("not installed", "", "")),
+        )  # fmt: skip
+    console.print(table)
+    for label, rates in found.get("methods", {}).items():
+        if label == "sdpo_losses":
+            console.print(f"SDPO's loss: ours {rates['ours']:.6f}, TRL's {rates['trl']:.6f}")
+            continue
+        table = Table(title=f"Methods, {label}", title_justify="left")
+        for column in ("method", "tokens / s", "time of its update / GRPO's"):
+            table.add_column(column, justify="left" if column == "method" else "right")
+        for name, value in rates.items():
+            table.add_row(name, f"{value:,.0f}", f"{rates['GRPO'] / value:.2f}")
+        console.print(table)
+    for name, value in found.get("agreement", {}).items():
+        console.print(f"{name}: {value:.3g}")
+
+
+def main() -> None:
+    """Measure, print and, where asked, store."""
+    options = tyro.cli(Options, description=__doc__)
+    torch.set_num_threads(options.threads)
+    found: dict[str, Any] = {"facts": facts(policy=options.policy), "sweep": []}
+    with tempfile.TemporaryDirectory() as folder:
+        for workload in options.workloads():
+            checkpoint = _checkpoint(options, workload, Path(folder))
+            if trl_peer.available() and not found["sweep"]:
+                found["agreement"] = agreement(checkpoint, workload)
+            found["sweep"].append(measure(checkpoint, workload, options))
+        if options.methods:
+            workload = dataclasses.replace(options.workloads()[0], groups=max(1, options.responses // 8), group_size=8)
+            found["methods"] = measure_methods(_checkpoint(options, workload, Path(folder)), workload, options)
+    show(found, Console(width=None if sys.stdout.isatty() else 120))
+    write_json(options.json, found)
+
+
+def _checkpoint(options: Options, workload: Workload, folder: Path) -> str:
+    if options.policy != "random":
+        return options.policy
+    here = folder / str(workload.image_tokens)
+    return str(here if here.exists() else random_checkpoint(here, image_tokens=workload.image_tokens or 64))
+
+
+if __name__ == "__main__":
+    main()
