@@ -27,6 +27,7 @@ def run(options: EvaluateOptions) -> dict[str, float]:
     from agents.experiment import prepare
     from agents.model_options import check_packages
     from agents.policy.base import Sampling
+    from agents.policy.samplers import released
     from agents.statistics import accuracy_interval
 
     if options.out is not None and options.out.exists():
@@ -38,9 +39,11 @@ def run(options: EvaluateOptions) -> dict[str, float]:
     if tasks:  # a broken picture shows before the model is loaded
         make_group_env(options.env, env_kwargs, 1, 1).reset(options={"task_index": tasks[:1]})
     print(f"loading {options.policy} ..", file=sys.stderr)
-    policy = prepare(options)
     sampling = Sampling(options.temperature, options.max_tokens)
-    evaluation: Evaluation = evaluate(policy, options.env, env_kwargs, tasks, options.samples, sampling, options.seed)
+    with released(prepare(options)) as policy:
+        evaluation: Evaluation = evaluate(
+            policy, options.env, env_kwargs, tasks, options.samples, sampling, options.seed
+        )
     table = Table(
         title=f"{options.policy} on {len(tasks)} tasks of {options.env}, fold {options.fold}", title_justify="left"
     )

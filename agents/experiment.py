@@ -33,6 +33,7 @@ from agents.policy.base import Policy, Sampling
 from agents.policy.loading import find_policy, load_policy
 from agents.policy.replica import ReplicaSampler
 from agents.policy.sampled import SampledPolicy
+from agents.policy.samplers import released, with_sampler
 from agents.policy.transformers_policy import TransformersPolicy
 from agents.progress import Progress
 from agents.rollout import TaskStream, collect, completion_seeds
@@ -69,14 +70,18 @@ def hyperparameters(method: Method) -> dict[str, Any]:
 def prepare(
     options: TrainingOptions | EvaluateOptions, world: World | None = None
 ) -> TransformersPolicy | SampledPolicy:
-    """Set torch up and load the policy; under `shard` it is spread over the processes, and a replica samples."""
+    """Set torch up, load the policy and what samples for it; close it with `released`.
+
+    Under `shard` the policy is spread over the processes, and samples come from vLLM or from a replica.
+    """
     torch.set_num_threads(options.threads)
     policy = load_policy(options.policy, options.device, options)
     if isinstance(options, TrainingOptions) and options.shard:
         policy.shard(world or World())
-        replica = load_policy(options.policy, options.device, ModelOptions(precision=options.precision))
-        return SampledPolicy(policy, ReplicaSampler(replica), current=True)
-    return policy
+        if options.sampler == "transformers":
+            replica = load_policy(options.policy, options.device, ModelOptions(precision=options.precision))
+            return SampledPolicy(policy, ReplicaSampler(replica), current=True)
+    return with_sampler(policy, options)
 
 
 def check(options: TrainingOptions, agents: Sequence[tuple[str, dict[str, Any]]]) -> None:
@@ -177,8 +182,18 @@ def check_world(options: TrainOptions, method: Method, world: World) -> None:
 
 
 def _train(options: TrainOptions, algorithm: Algorithm, report: Report, world: World) -> dict[str, Any]:
+    with released(prepare(options, world)) as policy:
+        return _train_policy(policy, options, algorithm, report, world)
+
+
+def _train_policy(
+    policy: TransformersPolicy | SampledPolicy,
+    options: TrainOptions,
+    algorithm: Algorithm,
+    report: Report,
+    world: World,
+) -> dict[str, Any]:
     out = options.out
-    policy = prepare(options, world)
     sampling = Sampling(options.temperature, options.max_tokens)
     agent = Agent(policy, algorithm, learner_config(options), sampling, world)
     env_kwargs, _ = folds(options.env_kwargs)
@@ -271,11 +286,9 @@ def untrained(options: TrainingOptions, seed: int, path: Path) -> dict[str, Any]
     """
     if path.exists():
         return read_json(path)
-    result = {
-        "agent": "untrained",
-        "seed": seed,
-        "evaluation": evaluation_record(evaluate_heldout(prepare(options), options, seed)),
-    }
+    with released(prepare(options)) as policy:
+        record = evaluation_record(evaluate_heldout(policy, options, seed))
+    result = {"agent": "untrained", "seed": seed, "evaluation": record}
     path.parent.mkdir(parents=True, exist_ok=True)
     write_json(path, result)
     return result

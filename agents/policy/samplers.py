@@ -35,8 +35,7 @@ def with_sampler(
     if options.sampler == "vllm":
         sampler: Sampler = VLLMSampler(
             path,
-            policy.encoder,
-            policy.stop_ids,
+            policy,
             device=device,
             precision=options.precision,
             threads=options.threads,
@@ -46,8 +45,7 @@ def with_sampler(
     server = VLLMServerSampler(
         options.sampler,
         path,
-        policy.encoder,
-        policy.stop_ids,
+        policy,
         device=device,
         precision=options.precision,
         arguments=options.sampler_kwargs,
