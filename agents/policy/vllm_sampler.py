@@ -19,9 +19,9 @@ from torch import Tensor
 
 from agents.episodes import Completion, Prompt
 from agents.policy.base import OnCompletion, Sampling
-from agents.policy.inputs import PromptEncoder
+from agents.policy.transformers_policy import TransformersPolicy
 from agents.policy.vllm_inputs import check_call, check_length, completion, engine_inputs, sampling_parameters
-from agents.policy.vllm_weights import SharedMemoryTransfer, weights_folder, write_weights
+from agents.policy.vllm_weights import SharedMemoryTransfer, tied_weights, untied, weights_folder, write_weights
 from rlsd_env.errors import ConfigurationError, one_of
 
 TRANSFERS = ("auto", "folder", "ipc")
@@ -46,8 +46,7 @@ class VLLMSampler:
 
     Args:
         path: the checkpoint folder or hub id that the trained model was loaded from.
-        encoder: the learner's.
-        stop_ids: token ids that end a completion.
+        policy: what is trained; its prompts, stop ids and names of weights are the engine's.
         device: cpu or cuda.
         precision: float32 or bfloat16.
         threads: CPU threads of the engine.
@@ -61,16 +60,16 @@ class VLLMSampler:
     def __init__(
         self,
         path: str,
-        encoder: PromptEncoder,
-        stop_ids: Iterable[int],
+        policy: TransformersPolicy,
         *,
         device: str = "cpu",
         precision: str = "float32",
         threads: int = 1,
         arguments: Mapping[str, Any] | None = None,
     ) -> None:
-        self.encoder = encoder
-        self.stop_ids = frozenset(stop_ids)
+        self.encoder = policy.encoder
+        self.stop_ids = policy.stop_ids
+        self.tied = tied_weights(policy.model)
         self.dtype = getattr(torch, precision)
         given = dict(arguments or {})
         transfer = given.pop("transfer", "auto")
@@ -175,6 +174,7 @@ class VLLMSampler:
 
     def load_weights(self, weights: Iterable[tuple[str, Tensor]]) -> None:
         """Take over weights, and forget what was computed from the old ones."""
+        weights = untied(weights, self.tied)
         if self._transfer is not None:
             self._transfer.send(weights)
         else:

@@ -25,9 +25,9 @@ from torch import Tensor
 
 from agents.episodes import Completion, Prompt
 from agents.policy.base import OnCompletion, Sampling
-from agents.policy.inputs import PromptEncoder
+from agents.policy.transformers_policy import TransformersPolicy
 from agents.policy.vllm_inputs import check_call, check_length, completion, sampling_parameters
-from agents.policy.vllm_weights import weights_folder, write_weights
+from agents.policy.vllm_weights import tied_weights, untied, weights_folder, write_weights
 from rlsd_env.errors import ConfigurationError, one_of
 
 ARGUMENTS = {"transfer_folder": "", "wait": 30.0, "timeout": 600.0}
@@ -46,8 +46,7 @@ class VLLMServerSampler:
     Args:
         address: of the server, http://HOST:PORT.
         path: the checkpoint folder or hub id that the trained model was loaded from.
-        encoder: the learner's.
-        stop_ids: token ids that end a completion.
+        policy: what is trained; its prompts, stop ids and names of weights are the server's.
         device: cpu or cuda, for the command that an error message gives.
         precision: float32 or bfloat16, of the weights that are sent.
         arguments: see `ARGUMENTS`.
@@ -61,16 +60,16 @@ class VLLMServerSampler:
         self,
         address: str,
         path: str,
-        encoder: PromptEncoder,
-        stop_ids: Iterable[int],
+        policy: TransformersPolicy,
         *,
         device: str = "cpu",
         precision: str = "float32",
         arguments: Mapping[str, Any] | None = None,
     ) -> None:
         self.address = address.rstrip("/")
-        self.encoder = encoder
-        self.stop_ids = frozenset(stop_ids)
+        self.encoder = policy.encoder
+        self.stop_ids = policy.stop_ids
+        self.tied = tied_weights(policy.model)
         self.dtype = getattr(torch, precision)
         self.command = serve_command(self.address, path, device, precision)
         options = ARGUMENTS | _checked(arguments or {})
@@ -170,7 +169,7 @@ class VLLMServerSampler:
     def load_weights(self, weights: Iterable[tuple[str, Tensor]]) -> None:
         """Take over weights, and forget what was computed from the old ones."""
         with weights_folder(self.parent) as folder:
-            write_weights(weights, folder, self.dtype)
+            write_weights(untied(weights, self.tied), folder, self.dtype)
             self._post("/collective_rpc", {"method": "reload_weights", "kwargs": {"weights_path": str(folder)}})
         self._post("/reset_encoder_cache", {})
         self._post("/reset_prefix_cache", {})

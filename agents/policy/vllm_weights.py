@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors.torch import save_file
-from torch import Tensor
+from torch import Tensor, nn
 
 SHARD_BYTES = 2 * 2**30
 """Weights are written in files of about this size, so that no more than one of them is held twice."""
@@ -24,7 +24,7 @@ def write_weights(weights: Iterable[tuple[str, Tensor]], folder: Path, dtype: to
     """Write weights as safetensors files and return their bytes.
 
     Args:
-        weights: (name as in a checkpoint, value) pairs, tied matrices once.
+        weights: (name as in a checkpoint, value) pairs.
         folder: an existing folder.
         dtype: what floating-point values are written as.
 
@@ -33,7 +33,7 @@ def write_weights(weights: Iterable[tuple[str, Tensor]], folder: Path, dtype: to
     total = size = number = 0
     for name, value in weights:
         value = value.detach().to("cpu", dtype if value.is_floating_point() else value.dtype)
-        shard[name] = value.contiguous()
+        shard[name] = value.clone(memory_format=torch.contiguous_format)
         size += value.nbytes
         total += value.nbytes
         if size >= SHARD_BYTES:
@@ -42,6 +42,34 @@ def write_weights(weights: Iterable[tuple[str, Tensor]], folder: Path, dtype: to
     if shard:
         save_file(shard, folder / f"model-{number:05d}.safetensors")
     return total
+
+
+def tied_weights(model: nn.Module) -> dict[str, str]:
+    """Return for each further name of a weight the first one, such as the head's for a tied embedding."""
+    names: dict[int, str] = {}
+    tied = {}
+    for name, parameter in model.named_parameters(remove_duplicate=False):
+        first = names.setdefault(id(parameter), name)
+        if first != name:
+            tied[name] = first
+    return tied
+
+
+def untied(weights: Iterable[tuple[str, Tensor]], tied: Mapping[str, str]) -> Iterator[tuple[str, Tensor]]:
+    """Yield weights under all their names.
+
+    vLLM on a CPU keeps a copy of the head's matrix in another order, which follows under the head's own name only.
+
+    Args:
+        weights: (name, value) pairs.
+        tied: see `tied_weights`.
+
+    """
+    for name, value in weights:
+        yield name, value
+        for further, first in tied.items():
+            if first == name:
+                yield further, value
 
 
 @contextmanager

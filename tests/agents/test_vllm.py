@@ -39,7 +39,7 @@ CROP = '<tool_call>{"name": "crop", "arguments": {"image": 1, "box": [0, 0, 500,
 
 @pytest.fixture(scope="module")
 def sampler(_bundled):
-    engine = VLLMSampler(str(TINY), _bundled.encoder, _bundled.stop_ids)
+    engine = VLLMSampler(str(TINY), _bundled)
     yield engine
     engine.close()
 
@@ -237,7 +237,7 @@ def test_arguments_of_the_engine_are_checked_before_it_starts(policy):
         ({"transfer": "pigeon"}, "allowed: auto, folder, ipc"),
     ):
         with pytest.raises(ConfigurationError, match=message):
-            VLLMSampler(str(TINY), policy.encoder, policy.stop_ids, arguments=arguments)
+            VLLMSampler(str(TINY), policy, arguments=arguments)
 
 
 def run(*arguments, **options):
@@ -289,9 +289,7 @@ def server(tmp_path_factory):
 def test_a_server_samples_and_follows(policy, server):
     address, log = server
     try:
-        engine = VLLMServerSampler(
-            address, str(TINY), policy.encoder, policy.stop_ids, arguments={"wait": 300, "timeout": 120}
-        )
+        engine = VLLMServerSampler(address, str(TINY), policy, arguments={"wait": 300, "timeout": 120})
     except ConfigurationError as error:
         pytest.fail(f"{error}\n{log.read_text()[-3000:]}")
     served = SampledPolicy(policy, engine)
