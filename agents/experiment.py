@@ -92,6 +92,8 @@ def check(options: TrainingOptions, agents: Sequence[tuple[str, dict[str, Any]]]
 
     """
     check_packages(options)
+    if options.shard and not launched():
+        raise ConfigurationError("shard is for several processes: torchrun --nproc-per-node N -m agents.train ..")
     methods = [make_method(agent, kwargs) for agent, kwargs in agents]
     learner_config(options)
     find_policy(options.policy, options.device)
@@ -165,10 +167,6 @@ def check_world(options: TrainOptions, method: Method, world: World) -> None:
         ConfigurationError: tasks cannot be divided among them, or the method trains in one process only.
 
     """
-    if options.shard and not launched():
-        raise ConfigurationError(
-            "shard is for several processes; start them: torchrun --nproc-per-node N -m agents.train"
-        )
     if isinstance(method, Baseline) and world.size > 1:
         raise ConfigurationError(f"{method.name} trains in one process; start it without torchrun")
     if options.prompts_per_step % world.size:
@@ -213,9 +211,8 @@ def _train_policy(
             row = {"step": step, **batch_metrics(batch, world), **agent.update(batch)}
             log.append(row)
             updated = time.perf_counter()
-            progress.timing.append(
-                {"step": step, "seconds_rollout": rolled - began, "seconds_update": updated - rolled}
-            )
+            seconds = {"seconds_rollout": rolled - began, "seconds_update": updated - rolled}
+            progress.timing.append({"step": step, **seconds, **_pictures(policy)})
             progress.rows, progress.step = log.rows, step + 1
             if progress.step % options.checkpoint_every == 0 or progress.step == options.steps:
                 checkpoint.save(out, agent, progress, world)
@@ -231,6 +228,13 @@ def _train_policy(
     if world.first or options.shard:
         policy.save(out / "model")
     return outcome
+
+
+def _pictures(policy: TransformersPolicy | SampledPolicy) -> dict[str, int]:
+    """Count the pictures that the vision tower has been run on so far, and those that it need not be run on."""
+    trained = policy.policy if isinstance(policy, SampledPolicy) else policy
+    kept = trained.encoder.kept  # type: ignore[attr-defined]
+    return {"pictures_run": kept.runs, "pictures_kept": kept.reused}
 
 
 def _write_tables(out: Path, log: RunLog, progress: checkpoint.Progress, world: World) -> None:
