@@ -233,7 +233,7 @@ def _train_policy(
 def _pictures(policy: TransformersPolicy | SampledPolicy) -> dict[str, int]:
     """Count the pictures that the vision tower has been run on so far, and those that it need not be run on."""
     trained = policy.policy if isinstance(policy, SampledPolicy) else policy
-    kept = trained.encoder.kept  # type: ignore[attr-defined]
+    kept = trained.encoder.kept  # type: ignore[union-attr]
     return {"pictures_run": kept.runs, "pictures_kept": kept.reused}
 
 

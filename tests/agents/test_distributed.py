@@ -107,10 +107,12 @@ def test_what_cannot_be_divided_is_said_once(tmp_path):
 
 
 def test_what_several_processes_cannot_do():
-    from agents.experiment import check_world, make_method
+    from agents.experiment import check, check_world, make_method
+
+    with pytest.raises(ConfigurationError, match="torchrun --nproc-per-node"):
+        check(TrainOptions(shard=True), [("rlsd", {})])
 
     for options, method, world, message in (
-        (TrainOptions(shard=True), "rlsd", World(), "torchrun --nproc-per-node"),
         (TrainOptions(eval_tasks=1), "rlsd", World(0, 2), "eval_tasks is 1"),
         (TrainOptions(), "ppo", World(0, 2), "ppo trains in one process"),
     ):
