@@ -27,6 +27,7 @@ from rich.table import Table
 
 from agents.agent import make
 from agents.learner import LearnerConfig
+from agents.model_options import TrainedModelOptions
 from agents.policy.loading import load_policy
 from benchmarks import trl_peer
 from benchmarks.workloads import Workload, facts, make_batch, random_checkpoint, response_token_count, write_json
@@ -80,7 +81,9 @@ class Options:
     def settings(self) -> list[Setting]:
         """Return what is measured: the whole batch at once, then smaller parts, then with checkpointing."""
         rows = self.groups * self.group_size
-        ours = [Setting("ours", False, tokens) for tokens in (LearnerConfig().micro_batch_tokens, 2048)]
+        ours = [
+            Setting("ours", on, size) for on in (False, True) for size in (LearnerConfig().micro_batch_tokens, 2048)
+        ]
         trl = [Setting("trl", on, size) for on in (False, True) for size in (rows, max(self.group_size, rows // 8))]
         return ours + (trl if trl_peer.available() else [])
 
@@ -124,7 +127,8 @@ def measure(setting: Setting, options: Options) -> dict[str, Any]:
     found: dict[str, float] = {}
     with tempfile.TemporaryDirectory() as folder:
         checkpoint = str(random_checkpoint(Path(folder), vocabulary=options.vocabulary))
-        policy = load_policy(checkpoint)
+        held = TrainedModelOptions(gradient_checkpointing=setting.checkpointing)
+        policy = load_policy(checkpoint, options=held)
         batch = make_batch(policy, options.workload())
         parameters = sum(p.numel() for p in policy.model.parameters())
         if setting.side == "ours":
@@ -133,7 +137,7 @@ def measure(setting: Setting, options: Options) -> dict[str, Any]:
             agent.update(batch)
             found = gauge.stop()
         else:
-            policy.model = None  # TRL has one of its own
+            policy.model = None  # TRL loads one of its own
             trl_peer.grpo(
                 checkpoint, policy, batch, updates=1, splits=options.groups * options.group_size // setting.micro_batch,
                 before=gauge.start, after=lambda step: found.update(gauge.stop()),

@@ -38,7 +38,7 @@ from rlsd_env.task import Item, Privileged, Task
 from verifiers import Reference, Status, Verdict
 
 SIDE = 64
-"""Pixels of a picture's side."""
+"""Pixels of a picture's side, for the small models."""
 SPREAD = 0.4
 """Standard deviation of the logarithm of a response's length: the longest of 64 is about 2.4 times the mean."""
 PACKAGES = ("torch", "transformers", "trl", "accelerate", "peft")
@@ -51,9 +51,10 @@ class Workload:
     Attributes:
         groups: prompts, each with a picture of its own.
         group_size: responses to each.
-        image_tokens: tokens that a picture becomes: 0 (no picture), 16 or 64.
+        image_tokens: tokens that a picture becomes, which is up to the model; 0: there is none.
         prompt_tokens: tokens of a prompt's text, about.
         response_tokens: mean length of a response.
+        side: pixels of a picture's side.
         seed: of pictures, texts, responses and rewards.
 
     """
@@ -63,6 +64,7 @@ class Workload:
     image_tokens: int = 64
     prompt_tokens: int = 26
     response_tokens: int = 60
+    side: int = SIDE
     seed: int = 0
 
     def __str__(self) -> str:
@@ -95,25 +97,36 @@ def random_checkpoint(folder: Path, *, image_tokens: int = 64, vocabulary: int |
     with torch.random.fork_rng(devices=[]):
         torch.random.default_generator.manual_seed(seed)
         model = Qwen3VLForConditionalGeneration(config)
-    tokenizer = AutoTokenizer.from_pretrained(TINY)
-    model.generation_config.eos_token_id = tokenizer.eos_token_id
-    model.generation_config.pad_token_id = tokenizer.pad_token_id
+    processor = make_processor(patch, SIDE)
+    model.generation_config.eos_token_id = processor.tokenizer.eos_token_id
+    model.generation_config.pad_token_id = processor.tokenizer.pad_token_id
     model.save_pretrained(folder)
+    processor.save_pretrained(folder)
+    return folder
+
+
+def make_processor(patch: int, side: int) -> Qwen3VLProcessor:
+    """Make Qwen3-VL's processor for pictures of one size, with the bundled model's tokenizer and chat template.
+
+    Args:
+        patch: pixels of a patch's side; 2 x 2 patches are a token.
+        side: pixels of a picture's side.
+
+    """
     sizes: dict[str, Any] = {
         "patch_size": patch,
         "merge_size": 2,
         "temporal_patch_size": 2,
-        "size": {"shortest_edge": SIDE * SIDE, "longest_edge": SIDE * SIDE},
+        "size": {"shortest_edge": side * side, "longest_edge": side * side},
         "image_mean": [0.5] * 3,
         "image_std": [0.5] * 3,
     }
-    Qwen3VLProcessor(
+    return Qwen3VLProcessor(
         image_processor=Qwen2VLImageProcessor(**sizes),
-        tokenizer=tokenizer,
+        tokenizer=AutoTokenizer.from_pretrained(TINY),
         video_processor=Qwen3VLVideoProcessor(**sizes),
-        chat_template=tokenizer.chat_template or (TINY / "chat_template.jinja").read_text(),
-    ).save_pretrained(folder)
-    return folder
+        chat_template=(TINY / "chat_template.jinja").read_text(),
+    )
 
 
 def response_lengths(mean: int, count: int, rng: np.random.Generator) -> list[int]:
@@ -171,7 +184,7 @@ def _item(number: int, workload: Workload, tokenizer: Any, rng: np.random.Genera
     text = tokenizer.decode(tokenizer("".join(pieces))["input_ids"][: max(1, workload.prompt_tokens - 9)])
     images = ()
     if workload.image_tokens:
-        images = (rng.integers(0, 256, (SIDE, SIDE, 3), dtype=np.uint8),)
+        images = (rng.integers(0, 256, (workload.side, workload.side, 3), dtype=np.uint8),)
     task = Task(f"benchmark/{number}", ("<image>" if images else "") + text.strip(), images)
     return Item(task, Privileged(Reference("7")))
 
