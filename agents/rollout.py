@@ -9,7 +9,7 @@ import numpy as np
 
 from agents.episodes import Completion, Episode, EpisodeBatch, EpisodeGroup, Prompt, Turn
 from agents.messages import first_prompt, next_prompt
-from agents.policy.base import Policy, Sampling
+from agents.policy.base import Policy, Sampler, Sampling
 from rlsd_env import Action, GroupVectorEnv
 
 
@@ -22,6 +22,10 @@ def _of(observations: dict[str, Any], number: int) -> dict[str, Any]:
     return {key: values[number] for key, values in observations.items()}
 
 
+def _action(completion: Completion) -> Action:
+    return Action(completion.text, tokens=len(completion.token_ids))
+
+
 def completion_seeds(seed: int, stream: Sequence[int], count: int) -> list[int]:
     """Derive one 64-bit seed per completion from a run's seed and what the completions are for."""
     return np.random.SeedSequence([seed, *stream]).generate_state(count, np.uint64).tolist()
@@ -29,7 +33,7 @@ def completion_seeds(seed: int, stream: Sequence[int], count: int) -> list[int]:
 
 def collect(
     env: GroupVectorEnv,
-    policy: Policy,
+    policy: Policy | Sampler,
     task_indices: Sequence[int],
     sampling: Sampling,
     seeds: Sequence[int],
@@ -39,7 +43,8 @@ def collect(
 
     The first turn is sampled from one prompt per group. Later ones go on from the very tokens that were sampled,
     with the environment's feedback; attempts that have ended are left out. Where the environment has a token budget,
-    no completion is longer than what is left of it.
+    no completion is longer than what is left of it. Where the environment grades early, it is told of each completion
+    as soon as it has ended.
 
     Args:
         env: made with `expose_privileged=True`.
@@ -66,11 +71,17 @@ def collect(
             spent = [sum(len(turn.action.token_ids) for turn in turns[i]) for i in going]
             limits = [min(sampling.max_tokens, budget - tokens) for tokens in spent]
         asked, each = (shared, env.group_size) if first else ([prompts[i] for i in going], 1)
-        groups = policy.generate(asked, each, sampling, now, limits=limits)
+        playing = list(going)
+
+        def finished(k: int, completion: Completion, playing: Sequence[int] = playing) -> None:
+            env.anticipate(playing[k], _action(completion))
+
+        early = finished if env.desk.grades_early else None
+        groups = policy.generate(asked, each, sampling, now, limits=limits, on_completion=early)
         completions: list[Completion] = [completion for group in groups for completion in group]
         actions: list[str | None] = [None] * env.num_envs
         for i, completion in zip(going, completions):
-            actions[i] = Action(completion.text, tokens=len(completion.token_ids))
+            actions[i] = _action(completion)
             turns[i].append(Turn(prompts[i], completion))
         observations, rewards, terminated, truncated, infos = env.step(actions)
         returns += rewards

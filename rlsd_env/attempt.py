@@ -74,8 +74,7 @@ class Attempt:
             raise TypeError(f"the action is a {type(action).__name__}; it must be the completion's text")
         self.actions.append(action)
         self.tokens += count_tokens(action)
-        budget = self.desk.config.token_budget
-        if budget is not None and self.tokens > budget:
+        if self._over_budget(self.tokens):
             self._truncate()
             return None
         calls = self.desk.tools.calls(action)
@@ -91,6 +90,16 @@ class Attempt:
         self.seen += result.images
         self._tell(result.text, result.images)
         return None
+
+    def would_grade(self, action: str) -> bool:
+        """Tell whether `act` would return this action to be graded."""
+        if self.over or self._over_budget(self.tokens + count_tokens(action)):
+            return False
+        return not self.desk.tools.calls(action)
+
+    def _over_budget(self, tokens: int) -> bool:
+        budget = self.desk.config.token_budget
+        return budget is not None and tokens > budget
 
     def judge(self, answer: str, verdict: Verdict) -> None:
         """Take the verdict on what `act` returned."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -22,6 +23,8 @@ from verifiers import Reference, Verdict, Verifier
 from verifiers.official.base import BenchmarkVerifier
 
 RESET_OPTIONS = ("task_id", "task_index")
+SLOW_SECONDS = 0.002
+"""A verdict that takes as long is worth a hand-over to another thread."""
 FEEDBACK: dict[str, str | None] = {"none": None, "outcome": "outcome", "verifier": "error"}
 """What a student is told of a wrong answer, and the level of `Verifier.feedback` that says it.
 
@@ -49,6 +52,9 @@ class EnvConfig:
         retry_discount: what the reward is multiplied by for each answer before the last one, above 0. With
             feedback a multiple-choice task can be solved by trying its options in turn: below 1 that pays less.
         grading_workers: processes that verify; 0: this one.
+        grade_early: whether groups judge each completion as soon as the policy has finished it, in the background,
+            while others are still being sampled. None: where verifying is in other processes, or took 2 ms or more per
+            answer in the last step. Verdicts are the same either way.
         hints: what teachers are shown: "right", or as controls "wrong" or "blank"; see `rlsd_env.hints`.
         expose_privileged: whether `privileged` and the verdicts' feedback may be read.
 
@@ -68,6 +74,7 @@ class EnvConfig:
     token_budget: int | None = None
     retry_discount: float = 1.0
     grading_workers: int = 0
+    grade_early: bool | None = None
     hints: str = "right"
     expose_privileged: bool = False
 
@@ -82,6 +89,8 @@ class EnvConfig:
             raise ConfigurationError(f"tools is {self.tools!r}; it must be a list such as ['crop']")
         if type(self.expose_privileged) is not bool:
             raise ConfigurationError(f"expose_privileged is {self.expose_privileged!r}; it must be True or False")
+        if self.grade_early is not None and type(self.grade_early) is not bool:
+            raise ConfigurationError(f"grade_early is {self.grade_early!r}; it must be True, False or left out")
         if isinstance(self.retry_discount, bool) or not 0 < self.retry_discount <= 1:
             raise ConfigurationError(f"retry_discount is {self.retry_discount!r}; it must be above 0 and at most 1")
         for name, least in (("max_turns", 1), ("token_budget", 1), ("grading_workers", 0)):
@@ -131,7 +140,7 @@ def observation_space(max_turns: int = 1) -> spaces.Dict:
 
 
 class Desk:
-    """One source of tasks with one verifier and one prompt, stateless.
+    """One source of tasks with one verifier and one prompt; what it returns depends on its arguments alone.
 
     Args:
         source: "package.module:Name" of a `TaskSource`, or the source itself.
@@ -152,6 +161,7 @@ class Desk:
         else:
             self.source = load_source(source, source_kwargs, also=OPTIONS)
         self.verifier = self._make_verifier()
+        self._seconds_per_answer = 0.0
         self.answer_format = config.answer_format or self.source.answer_format
         self.template = self.source.template if config.prompt is None else template_of(config.prompt)
         self.tools = ToolBox(config.tools)
@@ -225,7 +235,18 @@ class Desk:
 
     def grade(self, responses: Sequence[str], references: Sequence[Reference]) -> list[Verdict]:
         """Judge responses."""
-        return self.verifier.verify_batch(responses, references)
+        began = time.perf_counter()
+        verdicts = self.verifier.verify_batch(responses, references)
+        if responses:
+            self._seconds_per_answer = (time.perf_counter() - began) / len(responses)
+        return verdicts
+
+    @property
+    def grades_early(self) -> bool:
+        """Whether an answer should be judged as soon as it is there; see `EnvConfig.grade_early`."""
+        if self.config.grade_early is not None:
+            return self.config.grade_early
+        return self.config.grading_workers > 0 or self._seconds_per_answer >= SLOW_SECONDS
 
     def benchmark_numbers(self, indices: Sequence[int], verdicts: Sequence[Verdict]) -> dict[str, float]:
         """Return the numbers that a benchmark reports, by name, where the verifier is its scorer; else none.

@@ -10,6 +10,7 @@ from gymnasium.error import ResetNeeded
 
 from rlsd_env.attempt import Attempt
 from rlsd_env.core import Desk, Observation, observation_space, split_options
+from rlsd_env.errors import ConfigurationError
 from rlsd_env.sources import TaskSource
 from rlsd_env.spaces import UnicodeText
 from rlsd_env.task import Privileged
@@ -62,6 +63,8 @@ class ReasoningEnv(gymnasium.Env[Observation, str]):
         if render_mode is not None and render_mode not in self.metadata["render_modes"]:
             raise ValueError(f"render_mode {render_mode!r}: it must be None or one of {self.metadata['render_modes']}")
         config, source_kwargs = split_options(options)
+        if config.grade_early is not None:
+            raise ConfigurationError("grade_early is for groups (gymnasium.make_vec); leave it out")
         self.desk = Desk(source, config, source_kwargs)
         self.observation_space: spaces.Space[Observation] = observation_space(config.max_turns)
         self.action_space: spaces.Space[str] = UnicodeText()

@@ -15,17 +15,20 @@ from numpy.typing import NDArray
 
 from rlsd_env.attempt import Attempt
 from rlsd_env.core import Desk, Observation, observation_space, split_options
+from rlsd_env.early import EarlyGrader
 from rlsd_env.errors import ConfigurationError
 from rlsd_env.sources import TaskSource
 from rlsd_env.spaces import UnicodeText
 from rlsd_env.task import Item, Privileged
+from verifiers import Verdict
 
 
 class GroupVectorEnv(VectorEnv[Observation, Sequence[str | None], NDArray[Any]]):
     """`num_envs` environments in groups of `group_size` that share one task each.
 
     Environment number `b * group_size + g` is attempt g at task b. Members of a group see the same bytes:
-    the very same strings and pixels, held once. Grading is one `verify_batch` over all answers of a step.
+    the very same strings and pixels, held once. Grading is one `verify_batch` over all answers of a step, less those
+    that were judged early: see `anticipate`.
 
     There is no autoreset: call `reset` for the next batch. With several turns, attempts end at different steps: `over`
     tells which have. In later steps the action of one that has ended is None, its reward 0.0, terminated and truncated
@@ -78,6 +81,7 @@ class GroupVectorEnv(VectorEnv[Observation, Sequence[str | None], NDArray[Any]])
         self._rngs: list[np.random.Generator] | None = None
         self._items: list[Item] = []
         self._attempts: list[Attempt] = []
+        self._early: EarlyGrader | None = None
 
     def reset(
         self, *, seed: int | Sequence[int | None] | None = None, options: dict[str, Any] | None = None
@@ -92,6 +96,8 @@ class GroupVectorEnv(VectorEnv[Observation, Sequence[str | None], NDArray[Any]])
             ConfigurationError: seeds or options do not fit the groups.
 
         """
+        if self._early is not None:
+            self._early.forget()
         seeds = self._group_seeds(seed)
         if self._rngs is None:
             self._rngs = [seeding.np_random(value)[0] for value in seeds]
@@ -154,17 +160,45 @@ class GroupVectorEnv(VectorEnv[Observation, Sequence[str | None], NDArray[Any]])
         terminated, truncated = np.zeros((2, self.num_envs), dtype=np.bool_)
         running = [number for number, attempt in enumerate(self._attempts) if not attempt.over]
         answers = [(number, self._attempts[number].act(actions[number])) for number in running]  # type: ignore[arg-type]
-        graded = [(self._attempts[number], answer) for number, answer in answers if answer is not None]
-        verdicts = self.desk.grade(
-            [answer for _, answer in graded], [attempt.item.privileged.reference for attempt, _ in graded]
-        )
-        for (attempt, answer), verdict in zip(graded, verdicts):
-            attempt.judge(answer, verdict)
+        graded = [(number, answer) for number, answer in answers if answer is not None]
+        for (number, answer), verdict in zip(graded, self._grade(graded)):
+            self._attempts[number].judge(answer, verdict)
         for number in running:
             attempt = self._attempts[number]
             rewards[number] = attempt.reward
             terminated[number], truncated[number] = attempt.terminated, attempt.truncated
         return self._observations(), rewards, terminated, truncated, self._infos()
+
+    def _grade(self, graded: Sequence[tuple[int, str]]) -> list[Verdict]:
+        """Judge answers of attempts, by number: those that were not anticipated in one batch."""
+        known = {} if self._early is None else self._early.verdicts()
+        keys = [(number // self.group_size, str(answer)) for number, answer in graded]
+        rest = [(number, answer) for key, (number, answer) in zip(keys, graded) if key not in known]
+        fresh = iter(
+            self.desk.grade(
+                [answer for _, answer in rest],
+                [self._attempts[number].item.privileged.reference for number, _ in rest],
+            )
+        )
+        return [known[key] if key in known else next(fresh) for key in keys]
+
+    def anticipate(self, number: int, action: str) -> None:
+        """Begin to judge, in the background, an action that `step` is about to be given.
+
+        Nothing is to be seen of it before `step`, which uses the verdict if it is given this action for this attempt.
+        What is no answer, such as a call of a tool, is left to `step`.
+
+        Args:
+            number: of the attempt.
+            action: the completion.
+
+        """
+        attempt = self._attempts[number]
+        if not isinstance(action, str) or not attempt.would_grade(action):
+            return
+        if self._early is None:
+            self._early = EarlyGrader(self.desk.grade, max(1, self.desk.config.grading_workers))
+        self._early.submit(number // self.group_size, action, attempt.item.privileged.reference)
 
     def _observations(self) -> Observation:
         observed = [attempt.observation(copy=False) for attempt in self._attempts]
@@ -225,7 +259,10 @@ class GroupVectorEnv(VectorEnv[Observation, Sequence[str | None], NDArray[Any]])
         return tuple(self._attempts)
 
     def close_extras(self, **kwargs: Any) -> None:
-        """Stop the processes that verify, where this environment has its own."""
+        """Stop the threads and processes that verify, where this environment has its own."""
+        if self._early is not None:
+            self._early.close()
+            self._early = None
         self.desk.close()
 
 

@@ -30,7 +30,7 @@ ID = "rlsd/ShapeCount-v0"
 class LooksCloser(TransformersPolicy):
     """The bundled model, made to crop in its first turn: it was not trained to call tools."""
 
-    def generate(self, prompts, n, sampling, seeds, *, limits=None):
+    def generate(self, prompts, n, sampling, seeds, *, limits=None, on_completion=None):
         if any(message["role"] == "assistant" for prompt in prompts for message in prompt.messages):
             return super().generate(prompts, n, sampling, seeds, limits=limits)
         ids = (*self.encoder.tokenizer(CROP)["input_ids"], min(self.stop_ids))
