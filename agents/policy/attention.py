@@ -23,6 +23,8 @@ from transformers.masking_utils import AttentionMaskInterface, sdpa_mask
 PACKED = "rlsd_packed"
 PADDING = 0.75
 """Responses are padded together with ones that are longer, but not if they are shorter than this share of those."""
+BLOCK = 128
+"""Tokens of a block of flex attention's mask."""
 UNSUPPORTED = ("sliding_window", "softcap", "s_aux", "position_bias", "indexer_scores")
 """Arguments of other architectures' attention that would have to be honoured."""
 
@@ -161,22 +163,54 @@ def similar(lengths: Sequence[int]) -> Iterator[tuple[int, int]]:
 def make_block_mask(
     prompt_lengths: Sequence[int], response_lengths: Sequence[int], owners: Sequence[int], device: torch.device
 ) -> Any:
-    """Make flex attention's mask of a packed row."""
-    from torch.nn.attention.flex_attention import create_block_mask
+    """Make flex attention's mask of a packed row.
+
+    Which blocks of keys a block of queries sees follows from where the pieces lie; `create_block_mask` would find out
+    from a mask of [L, L].
+    """
+    from torch.nn.attention.flex_attention import BlockMask
 
     prompts, shared = len(prompt_lengths), -1
-    numbers = torch.tensor([*range(prompts), *owners])
-    rows = torch.tensor([*[shared] * prompts, *range(len(owners))])
     lengths = torch.tensor([*prompt_lengths, *response_lengths])
-    prompt_L = numbers.repeat_interleave(lengths).to(device)
-    row_L = rows.repeat_interleave(lengths).to(device)
-    total = len(prompt_L)
+    prompt_L = torch.tensor([*range(prompts), *owners]).repeat_interleave(lengths).to(device)
+    row_L = torch.tensor([*[shared] * prompts, *range(len(owners))]).repeat_interleave(lengths).to(device)
 
     def sees(batch: Tensor, head: Tensor, query: Tensor, key: Tensor) -> Tensor:
         mine = (row_L[key] == shared) | (row_L[key] == row_L[query])
         return (query >= key) & (prompt_L[query] == prompt_L[key]) & mine
 
-    return create_block_mask(sees, None, None, total, total, device=str(device))
+    total = int(lengths.sum())
+    partial, full = (_indices(blocks, device) for blocks in _blocks(lengths.tolist(), prompts, owners))
+    return BlockMask.from_kv_blocks(*partial, *full, BLOCK_SIZE=BLOCK, mask_mod=sees, seq_lengths=(total, total))
+
+
+def _blocks(lengths: Sequence[int], prompts: int, owners: Sequence[int]) -> tuple[Tensor, Tensor]:
+    """Say which blocks of keys each block of queries sees in part and as a whole, [blocks, blocks] each."""
+    count = -(-sum(lengths) // BLOCK)
+    some, whole = torch.zeros(2, count, count, dtype=torch.bool)
+    spans: list[tuple[int, int]] = []
+    for number, length in enumerate(lengths):
+        start = spans[-1][1] if spans else 0
+        stop = start + length
+        spans.append((start, stop))
+        if not length:
+            continue
+        touched, inside = range(start // BLOCK, -(-stop // BLOCK)), range(-(-start // BLOCK), stop // BLOCK)
+        if number >= prompts:
+            first, last = spans[owners[number - prompts]]
+            some[touched.start : touched.stop, first // BLOCK : -(-last // BLOCK)] = True
+            whole[inside.start : inside.stop, -(-first // BLOCK) : last // BLOCK] = True
+        for block in touched:
+            some[block, touched.start : block + 1] = True
+        for block in inside:
+            whole[block, inside.start : block] = True
+    return some & ~whole, whole
+
+
+def _indices(blocks: Tensor, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Write blocks as flex attention wants them: how many there are in a row, and their numbers first."""
+    numbers = blocks.int().argsort(dim=-1, descending=True, stable=True)
+    return blocks.sum(-1)[None, None].int().to(device), numbers[None, None].int().to(device)
 
 
 def packed_attention(
@@ -223,6 +257,8 @@ def packed_attention(
         )
     packing.calls[0] += 1
     if packing.block_mask is not None:
+        # Norms leave queries and keys in float32 where values are bfloat16; autocast does not know flex attention.
+        query, key = query.to(value.dtype), key.to(value.dtype)
         out = flex()(query, key, value, block_mask=packing.block_mask, scale=scaling, enable_gqa=True)
         return out.transpose(1, 2), None
     return portable(query[0].transpose(0, 1), key[0].transpose(0, 1), value[0].transpose(0, 1), packing, scaling), None

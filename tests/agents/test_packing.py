@@ -158,6 +158,25 @@ def test_flex_attentions_mask_is_the_same_attention(prompt_lengths, response_len
     assert_close(flex, portable(query, key, value, packing, 0.25)[0], atol=1e-5, rtol=1e-5)
 
 
+def test_blocks_are_those_of_the_whole_mask():
+    """Against flex attention's own search through a mask of all pairs, and in what comes out of the attention."""
+    from torch.nn.attention.flex_attention import create_block_mask, flex_attention
+
+    prompt_lengths, response_lengths, owners = [300, 40, 128], [500, 3, 129, 256, 0, 90], [0, 1, 2, 0, 1, 2]
+    device = torch.device("cpu")
+    mask = make_block_mask(prompt_lengths, response_lengths, owners, device)
+    total = sum(prompt_lengths) + sum(response_lengths)
+    expected = create_block_mask(mask.mask_mod, None, None, total, total, device="cpu")
+    assert torch.equal(mask.to_dense(), expected.to_dense())
+    assert torch.equal(mask.full_kv_num_blocks, expected.full_kv_num_blocks)
+    assert int(mask.full_kv_num_blocks.sum()) > 3
+    generator = torch.Generator().manual_seed(0)
+    query, key, value = (torch.randn(total, heads, 16, generator=generator) for heads in (4, 2, 2))
+    flex = flex_attention(*(x.transpose(0, 1)[None] for x in (query, key, value)), block_mask=mask, enable_gqa=True)
+    packing = make_packing(prompt_lengths, response_lengths, owners, device)
+    assert_close(flex[0].transpose(0, 1), portable(query, key, value, packing, 0.25)[0], atol=1e-5, rtol=1e-5)
+
+
 def test_stretches_of_similar_lengths():
     lengths = [60, 143, 80, 45, 44, 107]
     order = by_length(lengths)
