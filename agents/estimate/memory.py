@@ -8,7 +8,7 @@ from agents.estimate.activations import text_bytes, vision_bytes
 from agents.estimate.workload import Workload
 
 GIB = 2**30
-CHUNK = 2**25
+CHUNK = 2**24
 """Largest distributions that are held at once, in numbers: `agents.policy.scores.CHUNK_NUMBERS`."""
 CHUNKS = {False: 3, True: 11}
 """Float32 tensors of that size at the peak, for sampled tokens and for comparing distributions (measured on a CPU)."""
@@ -19,8 +19,9 @@ MOMENTS = {"adamw": 8.0, "adamw8bit": 2.0 + 8 / 256}
 """Bytes per weight of both moments; in 8 bits there are two float32 scales for every 256."""
 KEPT_FEATURES = 2**31
 """Features of pictures that are kept where the tower is frozen, bytes: `agents.policy.features.MOST_BYTES`."""
-VLLM_SHARE = 0.92
-"""`gpu_memory_utilization` where it is not given (vLLM's default)."""
+VLLM_SHARE = {False: 0.3, True: 0.92}
+"""`gpu_memory_utilization` where it is not given: beside training, as `agents.policy.vllm_sampler` has it, and of a
+server (vLLM's default)."""
 
 
 @dataclass(frozen=True)
@@ -113,7 +114,7 @@ def _weights(work: Workload) -> list[tuple[str, float]]:
 def _vllm(work: Workload) -> tuple[float, float, float]:
     """Return bytes of an engine's weights and of its cache on each GPU, and the tokens that the cache has room for."""
     text, width = work.architecture.text, work.precision.compute
-    share = float(work.options.sampler_kwargs.get("gpu_memory_utilization", VLLM_SHARE))
+    share = float(work.options.sampler_kwargs.get("gpu_memory_utilization", VLLM_SHARE[work.serves]))
     weights = width * work.architecture.parameters / work.tensor_parallel
     cache = (share * work.assumptions.gpu_memory_gib - work.assumptions.engine_gib) * GIB - weights
     return weights, max(0.0, cache), max(0.0, cache) * work.tensor_parallel / text.cache_bytes(width)
