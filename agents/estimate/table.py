@@ -40,7 +40,7 @@ def print_estimate(options: TrainOptions, console: Console | None = None) -> Est
     _print_step(console, found)
     _print_run(console, found)
     _print_assumptions(console, found)
-    _print_remarks(console, [found])
+    _print_remarks(console, found)
     return found
 
 
@@ -78,7 +78,7 @@ def print_comparison(options: CompareOptions, console: Console | None = None) ->
     total = sum(one.timing.gpu_hours for one in found.values()) * len(options.seeds)
     console.print(f"all runs: {total:,.1f} GPU-hours, the untrained model's evaluation not included\n")
     _print_assumptions(console, dearest)
-    _print_remarks(console, list(found.values()))
+    _print_remarks(console, dearest)
     if left_out:
         console.print(f"no estimate for {', '.join(left_out)}: no language model")
     return found
@@ -115,7 +115,7 @@ def _print_model(console: Console, found: Estimate) -> None:
     work = found.work
     table = _table("Parameters", "part", "all", "trained")
     for name, number in work.architecture.parts.items():
-        note = "embeddings" if name == "head" and not number else f"{number:,}"
+        note = "tied" if name == "head" and not number else f"{number:,}"
         table.add_row(name, note, f"{work.trained_parts.get(name, 0):,}")
     if not work.whole:
         table.add_row("LoRA adapters", f"{work.trained:,}", f"{work.trained:,}")
@@ -211,8 +211,8 @@ def _print_assumptions(console: Console, found: Estimate) -> None:
     console.print(table)
 
 
-def _print_remarks(console: Console, found: list[Estimate]) -> None:
-    for note in dict.fromkeys(note for one in found for note in one.notes):
+def _print_remarks(console: Console, found: Estimate) -> None:
+    for note in found.notes:
         console.print(f"note: {note}")
-    for problem in dict.fromkeys(problem for one in found for problem in one.problems):
+    for problem in found.problems:
         console.print(f"[bold]WARNING: {problem}[/bold]")
