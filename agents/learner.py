@@ -26,7 +26,6 @@ from torch.distributed.checkpoint.state_dict import (
     get_optimizer_state_dict,
     set_optimizer_state_dict,
 )
-from torch.distributed.tensor import DTensor
 
 from agents.algorithms import Algorithm, Signals
 from agents.distributed import World
@@ -37,6 +36,7 @@ from agents.micro_batches import Part, Row, identity, in_step, split
 from agents.optimizers import clip_gradients, make_optimizer
 from agents.policy.base import Policy
 from agents.policy.scores import TokenScores
+from agents.policy.tensors import is_sharded
 from agents.teacher import TeacherWeights
 from rlsd_env.errors import ConfigurationError, one_of
 
@@ -118,7 +118,7 @@ class Learner:
         self.parameters = [p for p in policy.model.parameters() if p.requires_grad]
         if not self.parameters:
             raise ValueError("the policy has no weight that is trained; load it with TrainedModelOptions")
-        self.sharded = any(isinstance(p, DTensor) for p in self.parameters)
+        self.sharded = any(is_sharded(p) for p in self.parameters)
         self.optimizer = make_optimizer(config.optimizer, self.parameters, config.lr, config.weight_decay)
         self.teacher = TeacherWeights(algorithm.teacher, policy.model)
 

@@ -17,8 +17,7 @@ from torch import Tensor, nn
 
 from agents.episodes import Episode, EpisodeGroup, Prompt
 from agents.messages import Message
-from agents.policy.sharding import reshard
-from agents.policy.tensors import local
+from agents.policy.tensors import is_sharded, local
 from rlsd_env.errors import ConfigurationError
 
 HINTS: dict[str, str] = {
@@ -167,7 +166,10 @@ class TeacherWeights:
     @torch.no_grad()
     def _exchange(self) -> None:
         assert self._copy is not None
-        reshard(self._model)
+        if any(is_sharded(p) for p in self._student.values()):
+            from agents.policy.sharding import reshard
+
+            reshard(self._model)
         for name, parameter in self._student.items():
             mine = self._copy[name]
             if type(parameter.data) is Tensor:

@@ -1,16 +1,22 @@
-"""Tensors that may be sharded over several processes."""
+"""Tensors that may be sharded over several processes (torch's DTensor, which is not imported here)."""
 
 from __future__ import annotations
 
+from typing import Any
+
 from torch import Tensor
-from torch.distributed.tensor import DTensor
 
 
-def local(tensor: Tensor) -> Tensor:
+def is_sharded(tensor: Tensor) -> bool:
+    """Tell whether a tensor is spread over processes."""
+    return hasattr(tensor, "to_local")
+
+
+def local(tensor: Any) -> Tensor:
     """Return this process's part of a sharded tensor, and any other tensor as it is."""
-    return tensor.to_local() if isinstance(tensor, DTensor) else tensor
+    return tensor.to_local() if is_sharded(tensor) else tensor
 
 
-def whole(tensor: Tensor) -> Tensor:
+def whole(tensor: Any) -> Tensor:
     """Gather a sharded tensor; all processes must ask for it. Others are returned as they are."""
-    return tensor.full_tensor() if isinstance(tensor, DTensor) else tensor
+    return tensor.full_tensor() if is_sharded(tensor) else tensor
