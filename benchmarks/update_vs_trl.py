@@ -11,6 +11,7 @@ methods with a teacher, ours beside TRL's SDPO, which reads no pictures. Without
 from __future__ import annotations
 
 import dataclasses
+import math
 import statistics
 import sys
 import tempfile
@@ -27,9 +28,10 @@ from rich.table import Table
 from agents.agent import Agent, make
 from agents.episodes import EpisodeBatch
 from agents.learner import LearnerConfig
-from agents.policy.loading import load_policy
+from agents.policy.loading import TINY, load_policy
 from benchmarks import trl_peer
-from benchmarks.workloads import Workload, facts, make_batch, random_checkpoint, response_token_count, write_json
+from benchmarks.workloads import SIDE, Workload, facts, make_batch, random_checkpoint, response_token_count, write_json
+from rlsd_env.errors import ConfigurationError, one_of
 
 TOLERANCE = 1e-3
 WITHOUT_TEACHER = 10**6
@@ -51,7 +53,7 @@ class Options:
     responses: int = 64
     """Responses of a batch, whatever the group size."""
     policy: str = "random"
-    """random (a new model), tiny (the bundled one, 16 image tokens only) or a checkpoint folder."""
+    """random (a new model) or tiny (the bundled one)."""
     splits: tuple[int, ...] = (1, 2, 4)
     """Micro-batches that TRL may split its batch into; the fastest counts."""
     repetitions: int = 3
@@ -69,12 +71,16 @@ class Options:
         """Return what is swept."""
         sizes, lengths = ((8,), (60,)) if self.quick else (self.group_sizes, self.response_tokens)
         return [
-            Workload(max(1, self.responses // size), size, image, prompt, length)
+            Workload(max(1, self.responses // size), size, image, prompt, length, side=self._side(image))
             for image in self.image_tokens
             for prompt in self.prompt_tokens
             for length in lengths
             for size in sizes
         ]
+
+    def _side(self, image_tokens: int) -> int:
+        """Pixels of a picture's side: the bundled model makes a token of 16 x 16, a random one is made to fit."""
+        return 16 * math.isqrt(image_tokens) if self.policy == "tiny" else SIDE
 
 
 @dataclass
@@ -250,6 +256,8 @@ def show(found: dict[str, Any], console: Console) -> None:
 def main() -> None:
     """Measure, print and, where asked, store."""
     options = tyro.cli(Options, description=__doc__)
+    if options.policy not in ("random", "tiny"):
+        raise ConfigurationError(one_of("policy", options.policy, ("random", "tiny")))
     torch.set_num_threads(options.threads)
     found: dict[str, Any] = {"facts": facts(policy=options.policy), "sweep": []}
     with tempfile.TemporaryDirectory() as folder:
@@ -266,8 +274,8 @@ def main() -> None:
 
 
 def _checkpoint(options: Options, workload: Workload, folder: Path) -> str:
-    if options.policy != "random":
-        return options.policy
+    if options.policy == "tiny":
+        return str(TINY)
     here = folder / str(workload.image_tokens)
     return str(here if here.exists() else random_checkpoint(here, image_tokens=workload.image_tokens or 64))
 
