@@ -29,12 +29,14 @@ class Progress:
         rows: metrics of each step.
         timing: seconds of each step.
         step: steps done.
+        ahead: what has been sampled for the next step already, see `agents.ahead`; by all processes.
 
     """
 
     rows: list[dict[str, float]] = field(default_factory=list)
     timing: list[dict[str, float]] = field(default_factory=list)
     step: int = 0
+    ahead: list[Any] = field(default_factory=list)
 
 
 def save(out: Path, agent: Agent, progress: Progress, world: World) -> None:

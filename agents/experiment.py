@@ -19,19 +19,22 @@ import torch
 
 from agents import algorithms, baselines, checkpoint
 from agents.agent import Agent
+from agents.ahead import Rollouts, RolloutsAhead
 from agents.algorithms import Algorithm
 from agents.baselines import Baseline
 from agents.config import EvaluateOptions, TrainingOptions, TrainOptions
 from agents.distributed import World, join, launched
 from agents.environments import folds, make_group_env, require_trainable
+from agents.episodes import EpisodeBatch
 from agents.evaluation import Evaluation, evaluate
 from agents.learner import LearnerConfig
 from agents.logging import RunLog
 from agents.metrics import batch_metrics
-from agents.model_options import ModelOptions, check_packages
+from agents.model_options import check_packages
+from agents.pictures import PicturesAhead
 from agents.policy.base import Policy, Sampling
 from agents.policy.loading import find_policy, load_policy
-from agents.policy.replica import ReplicaSampler
+from agents.policy.replica import with_replica
 from agents.policy.sampled import SampledPolicy
 from agents.policy.samplers import released, with_sampler
 from agents.policy.transformers_policy import TransformersPolicy
@@ -72,15 +75,17 @@ def prepare(
 ) -> TransformersPolicy | SampledPolicy:
     """Set torch up, load the policy and what samples for it; close it with `released`.
 
-    Under `shard` the policy is spread over the processes, and samples come from vLLM or from a replica.
+    Under `shard` the policy is spread over the processes; then, and where a training samples ahead, samples come from
+    vLLM or from a replica.
     """
     torch.set_num_threads(options.threads)
     policy = load_policy(options.policy, options.device, options)
     if isinstance(options, TrainingOptions) and options.shard:
         policy.shard(world or World())
-        if options.sampler == "transformers":
-            replica = load_policy(options.policy, options.device, ModelOptions(precision=options.precision))
-            return SampledPolicy(policy, ReplicaSampler(replica), current=True)
+    if isinstance(options, TrainingOptions) and options.sampler == "transformers":
+        ahead = options.rollouts_ahead and world is not None
+        if options.shard or ahead:
+            return with_replica(policy, options)
     return with_sampler(policy, options)
 
 
@@ -199,14 +204,27 @@ def _train_policy(
     stream = TaskStream(env.desk.indices, options.prompts_per_step, options.seed)
     progress = checkpoint.restore(out, agent, world)
     title = f"{options.label}, seed {options.seed}"
-    with RunLog(out, options.log if world.first else (), title, progress.rows) as log:
+    pictures = PicturesAhead(env.desk.source, _trained(policy).encoder.media)
+
+    def roll(sampler: Policy, step: int) -> EpisodeBatch:
+        seeds = completion_seeds(options.seed, (STREAM_TRAINING, step), env.num_envs * world.size)
+        batch = collect(env, sampler, world.share(stream(step)), sampling, world.share(seeds), step)
+        require_trainable(env.items)
+        if step + 1 < options.steps:
+            pictures.begin(world.share(stream(step + 1)))
+        return batch
+
+    rollouts = Rollouts(roll, policy)
+    if options.rollouts_ahead and isinstance(policy, SampledPolicy):
+        rollouts = RolloutsAhead(roll, policy, options.steps, list(world.share(progress.ahead)))
+    with (
+        contextlib.closing(pictures),
+        rollouts,
+        RunLog(out, options.log if world.first else (), title, progress.rows) as log,
+    ):
         for step in range(progress.step, options.steps):
             began = time.perf_counter()
-            seeds = completion_seeds(options.seed, (STREAM_TRAINING, step), env.num_envs * world.size)
-            batch = collect(env, policy, world.share(stream(step)), sampling, world.share(seeds), step)
-            require_trainable(env.items)
-            if step + 1 < options.steps:  # the next pictures are decoded while the weights move
-                env.desk.source.prefetch(world.share(stream(step + 1)))
+            batch = rollouts.batch(step)
             rolled = time.perf_counter()
             row = {"step": step, **batch_metrics(batch, world), **agent.update(batch)}
             log.append(row)
@@ -215,6 +233,7 @@ def _train_policy(
             progress.timing.append({"step": step, **seconds, **_pictures(policy)})
             progress.rows, progress.step = log.rows, step + 1
             if progress.step % options.checkpoint_every == 0 or progress.step == options.steps:
+                progress.ahead = [row for part in world.gather(rollouts.sampled_ahead()) for row in part]
                 checkpoint.save(out, agent, progress, world)
                 _write_tables(out, log, progress, world)
             report(Progress(options.label, options.seed, step + 1, options.steps, row.get("reward", float("nan"))))
@@ -230,10 +249,15 @@ def _train_policy(
     return outcome
 
 
+def _trained(policy: TransformersPolicy | SampledPolicy) -> TransformersPolicy:
+    trained = policy.policy if isinstance(policy, SampledPolicy) else policy
+    assert isinstance(trained, TransformersPolicy)
+    return trained
+
+
 def _pictures(policy: TransformersPolicy | SampledPolicy) -> dict[str, int]:
     """Count the pictures that the vision tower has been run on so far, and those that it need not be run on."""
-    trained = policy.policy if isinstance(policy, SampledPolicy) else policy
-    kept = trained.encoder.kept  # type: ignore[union-attr]
+    kept = _trained(policy).encoder.kept
     return {"pictures_run": kept.runs, "pictures_kept": kept.reused}
 
 

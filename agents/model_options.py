@@ -104,7 +104,8 @@ class TrainingSamplerOptions(SamplerOptions):
     sampler_cap: float = 2.0
     """Bound of that weight (2 in TRL and verl)."""
     rollouts_ahead: bool = False
-    """Sample the next batch while the weights are being updated, from the weights before the update."""
+    """Sample the next batch while the weights are being updated, from the weights before the update; the transformers
+    sampler then holds a second copy of the model."""
 
     def check_sampler(self) -> None:
         """Refuse unusable values; see `SamplerOptions.check_sampler`."""

@@ -148,7 +148,9 @@ class SharedPrompts(Cache):
     """
 
     def __init__(self, cache: DynamicCache, mask_PL: Tensor, n: int, most: int) -> None:
-        super().__init__(layers=[_Completions(layer.keys, layer.values, n, most) for layer in cache.layers])
+        held: list[Any] = list(cache.layers)
+        self.completions = [_Completions(layer.keys, layer.values, n, most) for layer in held]
+        super().__init__(layers=list(self.completions))
         self.padded_PL = None if bool(mask_PL.all()) else ~mask_PL.bool()
         self.calls = 0
         self._owners = [prompt for prompt in range(len(mask_PL)) for _ in range(n)]
@@ -158,7 +160,7 @@ class SharedPrompts(Cache):
 
     def keep(self, rows: Sequence[int]) -> None:
         """Drop all completions but those in these rows, and the prompts that none of them is of."""
-        device = self.layers[0].keys.device
+        device = self.completions[0].keys.device
         owners = [self._owners[row] for row in rows]
         prompts = list(dict.fromkeys(owners))
         number = {prompt: i for i, prompt in enumerate(prompts)}
@@ -176,12 +178,15 @@ class SharedPrompts(Cache):
         if some is not None and self.padded_PL is not None:
             self.padded_PL = self.padded_PL[some]
         kept = torch.tensor(rows, device=device)
-        for layer in self.layers:
+        for layer in self.completions:
             layer.select(kept, some)
 
 
 class _Completions(DynamicLayer):
     """One layer: prompts' keys and values, [P, J, L, D] for J key heads, and those of completions, [N, J, T, D]."""
+
+    keys: Tensor  # type: ignore[assignment]
+    values: Tensor  # type: ignore[assignment]
 
     def __init__(self, prompt_keys: Tensor, prompt_values: Tensor, n: int, most: int) -> None:
         super().__init__()
@@ -259,7 +264,7 @@ def shared_attention(
     if shared_prompts is None or dropout or any(options.get(name) is not None for name in UNSUPPORTED):
         raise NotImplementedError(f"{type(module).__name__} asks for more than attention to shared prompts")
     shared_prompts.calls += 1
-    layer = shared_prompts.layers[module.layer_idx]
+    layer = shared_prompts.completions[module.layer_idx]
     (prompts, places), place_N = shared_prompts.grid, shared_prompts.place_N
     rows, heads, _, width = query.shape
     key_heads, length = key.shape[1], layer.prompt_keys.shape[2]

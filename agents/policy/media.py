@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections import OrderedDict
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
@@ -37,7 +38,7 @@ class Processed:
 
 
 class MediaProcessor:
-    """Runs a processor's picture and video parts.
+    """Runs a processor's picture and video parts; threads may share it.
 
     Args:
         processor: a Qwen-VL processor, or a tokenizer for text-only models.
@@ -49,6 +50,7 @@ class MediaProcessor:
         self.processor = processor
         self.sees = getattr(config, "image_token_id", None) is not None
         self.model_type = config.model_type
+        self._lock = threading.RLock()  # one at a time: two would process the same picture twice
         self._done: OrderedDict[Hashable, tuple[NDArray[np.uint8], Processed]] = OrderedDict()
         self._bytes = 0
 
@@ -63,6 +65,10 @@ class MediaProcessor:
             return []
         if not self.sees:
             raise ValueError("the prompt has pictures; this model reads text only")
+        with self._lock:
+            return self._images(images)
+
+    def _images(self, images: Sequence[Image]) -> list[Processed]:
         found = {identity(image): self._recall(identity(image)) for image in images}
         new = list({identity(image): image for image in images if found[identity(image)] is None}.values())
         if new:
@@ -86,7 +92,8 @@ class MediaProcessor:
             raise ValueError(
                 f"the prompt has videos; {self.model_type} models do not read them here, {VIDEO_MODELS} do"
             )
-        return [self._video(video) for video in videos]
+        with self._lock:
+            return [self._video(video) for video in videos]
 
     def _video(self, video: Video) -> Processed:
         key = (*identity(video.frames), video.fps)

@@ -7,8 +7,12 @@ from collections.abc import Iterable, Sequence
 import torch
 from torch import Tensor
 
+from agents.config import TrainingOptions
 from agents.episodes import Completion, Prompt
+from agents.model_options import ModelOptions
 from agents.policy.base import OnCompletion, Sampling
+from agents.policy.loading import load_policy
+from agents.policy.sampled import SampledPolicy
 from agents.policy.transformers_policy import TransformersPolicy
 
 
@@ -17,12 +21,14 @@ class ReplicaSampler:
 
     Args:
         policy: that model, loaded without adapters; nothing else may use it.
+        frozen_vision: whether the vision tower never gets other weights, so that what it makes of pictures is kept.
 
     """
 
-    def __init__(self, policy: TransformersPolicy) -> None:
+    def __init__(self, policy: TransformersPolicy, *, frozen_vision: bool = False) -> None:
         self.policy = policy
         policy.model.requires_grad_(False)
+        policy.encoder.kept.frozen = frozen_vision
 
     def generate(
         self,
@@ -53,3 +59,14 @@ class ReplicaSampler:
 
     def close(self) -> None:
         """Do nothing: the weights go with the object."""
+
+
+def with_replica(policy: TransformersPolicy, options: TrainingOptions) -> SampledPolicy:
+    """Let a policy be sampled by a model of its own, loaded from where the policy was; its weights are not yet trained.
+
+    Pictures are made into patches once for both.
+    """
+    replica = load_policy(options.policy, options.device, ModelOptions(precision=options.precision))
+    replica.encoder.media = policy.encoder.media
+    sampler = ReplicaSampler(replica, frozen_vision=policy.encoder.kept.frozen)
+    return SampledPolicy(policy, sampler, current=True)

@@ -101,7 +101,7 @@ def test_prompts_are_held_once_where_the_attention_allows_it(make, shared):
         made = decoder(model, cache, encoded.model_inputs["attention_mask"], 8, 5, three_axes=False)
         assert isinstance(made, SharedDecoder) is shared
         made.step(torch.full((32,), 3), encoded.next_position_P.repeat_interleave(8))
-    held = made.prompts.layers[0].prompt_keys if shared else made.cache.layers[0].keys
+    held = made.prompts.completions[0].prompt_keys if shared else made.cache.layers[0].keys
     assert held.shape[0] == (4 if shared else 32)
 
 
