@@ -77,10 +77,11 @@ class Options:
 
 def build(shape: str, side: int, device: str, options: TrainedModelOptions) -> TransformersPolicy:
     """Build a policy with random weights on a device."""
+    made = config(shape)
     with torch.random.fork_rng(), torch.device(device):
         torch.manual_seed(0)
-        model = Qwen3VLForConditionalGeneration(config(shape))
-    processor = make_processor(model.config.vision_config.patch_size, side)
+        model: Any = Qwen3VLForConditionalGeneration(made)
+    processor = make_processor(made.vision_config.patch_size, side)
     model.generation_config.eos_token_id = processor.tokenizer.eos_token_id
     model.generation_config.pad_token_id = processor.tokenizer.pad_token_id
     return TransformersPolicy(model.eval(), processor, options)

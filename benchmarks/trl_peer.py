@@ -81,9 +81,9 @@ class _Watch(TrainerCallback):
             self.after(self.step)
         self.step += 1
 
-    def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any], **kwargs: Any) -> None:
-        if "grad_norm" in logs:
-            self.measured.grad_norms.append(float(logs["grad_norm"]))
+    def on_log(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        if "grad_norm" in kwargs["logs"]:
+            self.measured.grad_norms.append(float(kwargs["logs"]["grad_norm"]))
 
 
 @dataclass
@@ -100,8 +100,8 @@ class Outcome:
     first_gradient: list[torch.Tensor | None]
 
 
-def _watched(base: type, watch: _Watch) -> type:
-    class Watched(base):  # type: ignore[misc, valid-type]
+def _watched(base: Any, watch: _Watch) -> Any:
+    class Watched(base):
         def _prepare_inputs(self, generation_batch: Any) -> Any:
             began = time.perf_counter()
             inputs = super()._prepare_inputs(generation_batch)

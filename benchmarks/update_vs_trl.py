@@ -132,7 +132,7 @@ def agreement(checkpoint: str, workload: Workload) -> dict[str, float]:
         pairs = [
             (p.grad, other)
             for p, other in zip(here.agent.policy.model.parameters(), there.first_gradient)
-            if other is not None
+            if p.grad is not None and other is not None
         ]
         difference = sum(float((a - b).double().square().sum()) for a, b in pairs) ** 0.5
         whole = sum(float(b.double().square().sum()) for _, b in pairs) ** 0.5

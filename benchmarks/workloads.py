@@ -34,7 +34,7 @@ from agents.messages import user_message
 from agents.policy.loading import TINY
 from agents.policy.transformers_policy import TransformersPolicy
 from rlsd_env.cli.bench import machine
-from rlsd_env.task import Item, Privileged, Task
+from rlsd_env.task import Image, Item, Privileged, Task
 from verifiers import Reference, Status, Verdict
 
 SIDE = 64
@@ -182,7 +182,7 @@ def ordinary_ids(policy: TransformersPolicy) -> np.ndarray:
 def _item(number: int, workload: Workload, tokenizer: Any, rng: np.random.Generator) -> Item:
     pieces = rng.choice([" red", " blue", " green", " circle", " square", " plus"], workload.prompt_tokens)
     text = tokenizer.decode(tokenizer("".join(pieces))["input_ids"][: max(1, workload.prompt_tokens - 9)])
-    images = ()
+    images: tuple[Image, ...] = ()
     if workload.image_tokens:
         images = (rng.integers(0, 256, (workload.side, workload.side, 3), dtype=np.uint8),)
     task = Task(f"benchmark/{number}", ("<image>" if images else "") + text.strip(), images)
