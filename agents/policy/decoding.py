@@ -185,8 +185,8 @@ class SharedPrompts(Cache):
 class _Completions(DynamicLayer):
     """One layer: prompts' keys and values, [P, J, L, D] for J key heads, and those of completions, [N, J, T, D]."""
 
-    keys: Tensor  # type: ignore[assignment]
-    values: Tensor  # type: ignore[assignment]
+    keys: Tensor
+    values: Tensor
 
     def __init__(self, prompt_keys: Tensor, prompt_values: Tensor, n: int, most: int) -> None:
         super().__init__()
