@@ -1,4 +1,4 @@
-"""Peak memory of one update at a vocabulary of 151,936, ours and TRL's: `python -m benchmarks.memory` (3 minutes).
+"""Peak memory of one update at a vocabulary of 151,936, ours and TRL's: `python -m benchmarks.memory` (15 minutes).
 
 Each measurement has a process of its own. The level is taken when model and rollouts are ready, the peak is the highest
 resident memory until the optimiser has stepped (on a GPU: of what torch has allocated). What an update adds holds the

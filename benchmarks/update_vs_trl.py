@@ -1,4 +1,4 @@
-"""One update here and in TRL, on the same rollouts: `python -m benchmarks.update_vs_trl` (10 minutes; --quick: 2).
+"""One update here and in TRL, on the same rollouts: `python -m benchmarks.update_vs_trl` (20 minutes; --quick: 4).
 
 The same Qwen3-VL with random weights, the same pictures, token ids and rewards, float32. First loss and gradient are
 compared: they must be equal to 1e-3, of the gradient every number. Then both sides update in turns in one process, so
