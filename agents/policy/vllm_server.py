@@ -198,25 +198,24 @@ class VLLMServerSampler:
         """Return the served model's name and longest sequence, after a look at how the server was started."""
         try:
             self._send("/is_paused", None, 60.0)
+            served = self._send("/v1/models", None, 60.0)["data"][0]
+            # An id that a model would never say, made certain: under the sampled distribution its logarithm is 0.
+            id = next(iter(self.encoder.vision_ids), self.encoder.pad_id)
+            certain = {"max_tokens": 1, "logprobs": 0, "logit_bias": {id: 1e5}, "detokenize": False}
+            body = {"model": served["id"], "token_ids": [min(self.stop_ids)], "sampling_params": certain}
+            (choice,) = self._send("/inference/v1/generate", body, self.timeout)["choices"]
         except urllib.error.HTTPError as error:
             raise ConfigurationError(
-                f"the server at {self.address} lacks vLLM's endpoints for new weights (/is_paused: {error}); start it "
-                f"so: {self.command}"
+                f"the server at {self.address} lacks {urlsplit(error.url).path} ({error}), which samples or new "
+                f"weights need; start it so: {self.command}"
             ) from None
-        served = self._send("/v1/models", None, 60.0)["data"][0]
-        model, longest = served["id"], served["max_model_len"]
-        # An id that a model would never say, made certain: under the sampled distribution its log-probability is 0.
-        id = next(iter(self.encoder.vision_ids), self.encoder.pad_id)
-        certain = {"temperature": 1.0, "max_tokens": 1, "logprobs": 0, "logit_bias": {id: 1e5}, "detokenize": False}
-        body = {"model": model, "token_ids": [min(self.stop_ids)], "sampling_params": certain}
-        (choice,) = self._post("/inference/v1/generate", body)["choices"]
         logprob = choice["logprobs"]["content"][0]["logprob"]
         if choice["token_ids"] != [id] or abs(logprob) > 1e-3:
             raise ConfigurationError(
                 f"the vLLM server at {self.address} does not return log-probabilities under the sampled distribution "
                 f"({logprob:.2f} for a certain token); start it so: {self.command}"
             )
-        return model, longest
+        return served["id"], served["max_model_len"]
 
     def _post(self, path: str, body: Mapping[str, Any]) -> Any:
         for attempt in range(TRIES):
@@ -252,7 +251,7 @@ def serve_command(address: str, path: str, device: str, precision: str) -> str:
     start = f"python -m vllm.entrypoints.openai.api_server --model {path}" if device == "cpu" else f"vllm serve {path}"
     command = (
         f"VLLM_SERVER_DEV_MODE=1 {start} --port {port} --dtype {precision} "
-        "--logprobs-mode processed_logprobs --generation-config vllm"
+        "--logprobs-mode processed_logprobs --generation-config vllm --enable-scale-out"
     )
     return command + (" --enforce-eager --block-size 32" if device == "cpu" else "")
 

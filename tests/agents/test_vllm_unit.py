@@ -95,7 +95,7 @@ def test_without_a_server_the_error_says_how_to_start_one(policy):
 def test_the_command_on_a_gpu():
     assert serve_command("http://node7:9000", "Qwen/Qwen3-VL-2B-Instruct", "cuda", "bfloat16") == (
         "VLLM_SERVER_DEV_MODE=1 vllm serve Qwen/Qwen3-VL-2B-Instruct --port 9000 --dtype bfloat16 "
-        "--logprobs-mode processed_logprobs --generation-config vllm"
+        "--logprobs-mode processed_logprobs --generation-config vllm --enable-scale-out"
     )
 
 
@@ -103,9 +103,10 @@ def test_a_server_that_was_started_otherwise_is_refused(stub, policy):
     stub.answers["/inference/v1/generate"] = answer([2], [5], "length", -12.25)  # of the model's own distribution
     with pytest.raises(ConfigurationError, match=r"-12\.25 for a certain token"):
         connect(stub, policy)
-    del stub.answers["/is_paused"]
-    with pytest.raises(ConfigurationError, match="VLLM_SERVER_DEV_MODE=1 python"):
-        connect(stub, policy)
+    for path in ("/inference/v1/generate", "/is_paused"):
+        stub.answers[path] = 403
+        with pytest.raises(ConfigurationError, match=f"lacks {path} .*VLLM_SERVER_DEV_MODE=1 python .*-scale-out"):
+            connect(stub, policy)
 
 
 def test_a_server_gets_one_token_per_picture_and_every_sampling_parameter(stub, policy):
