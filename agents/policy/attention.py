@@ -65,15 +65,13 @@ class Rows:
 
 def make_rows(lengths: Sequence[int], start: int, device: torch.device) -> Rows:
     """Lay pieces end to end from a place on."""
-    longest = max(lengths)
-    places = torch.zeros(len(lengths), longest, dtype=torch.long)
-    kept, place = [], start
-    for number, length in enumerate(lengths):
-        places[number, :length] = torch.arange(place, place + length)
-        kept.append(torch.arange(number * longest, number * longest + length))
-        place += length
-    even = len(set(lengths)) == 1
-    return Rows(places.to(device), tuple(lengths), start, None if even else torch.cat(kept).to(device))
+    lengths_N = torch.tensor(lengths)
+    offset_T = torch.arange(max(lengths))
+    inside_NT = offset_T < lengths_N[:, None]
+    first_N = start + lengths_N.cumsum(0) - lengths_N
+    places_NT = torch.where(inside_NT, first_N[:, None] + offset_T, 0)
+    kept = None if inside_NT.all() else inside_NT.flatten().nonzero()[:, 0].to(device)
+    return Rows(places_NT.to(device), tuple(lengths), start, kept)
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
 
 from agents.model_options import ModelOptions, TrainedModelOptions
@@ -37,6 +38,7 @@ def prepare_model(model: Any, options: ModelOptions) -> bool:
     """
     if getattr(model.config.get_text_config(), "final_logit_softcapping", None) is not None:
         raise ConfigurationError(f"{type(model).__name__} caps its logits, which is not supported; use another model")
+    embed_patches_as_product(model)
     trained = isinstance(options, TrainedModelOptions)
     if isinstance(options, TrainedModelOptions):
         if options.lora_rank:
@@ -85,6 +87,17 @@ def vision_is_frozen(model: Any) -> bool:
     """Tell whether what the vision tower makes of a picture cannot change."""
     tower = vision_tower(model)
     return tower is not None and not any(p.requires_grad for p in tower.parameters())
+
+
+def embed_patches_as_product(model: Any) -> None:
+    """Embed patches by a matrix product: a convolution whose kernel is the whole patch is one, and far slower."""
+    projection = getattr(getattr(vision_tower(model), "patch_embed", None), "proj", None)
+    if isinstance(projection, nn.Conv3d) and projection.kernel_size == projection.stride and projection.groups == 1:
+        projection.forward = types.MethodType(_product, projection)  # type: ignore[method-assign]
+
+
+def _product(self: nn.Conv3d, patches: Tensor) -> Tensor:
+    return functional.linear(patches.flatten(1), self.weight.flatten(1), self.bias)
 
 
 def freeze_vision(model: Any) -> None:

@@ -88,14 +88,15 @@ def packed_states(
 
 def _before(lengths: Sequence[int], owners: Sequence[int], order: Sequence[int], counts: Sequence[int]) -> Tensor:
     """Say where in the packed row the state before each response token is, [M], response by response."""
-    ends = torch.tensor(lengths).cumsum(0) - 1
-    places: dict[int, Tensor] = {}
-    start = sum(lengths)
-    for number in order:
-        rest = counts[number] - 1
-        places[number] = torch.cat([ends[owners[number]].view(1), torch.arange(start, start + rest)])
-        start += rest
-    return torch.cat([places[number] for number in range(len(counts))])
+    ends_P = torch.tensor(lengths).cumsum(0) - 1
+    counts_N, order_N = torch.tensor(counts), torch.tensor(order)
+    run_N = counts_N[order_N] - 1  # the last token is not run
+    start_N = torch.empty_like(counts_N)
+    start_N[order_N] = sum(lengths) + run_N.cumsum(0) - run_N
+    first_N = counts_N.cumsum(0) - counts_N
+    place_M = (start_N - 1 - first_N).repeat_interleave(counts_N) + torch.arange(int(counts_N.sum()))
+    place_M[first_N] = ends_P[torch.tensor(owners)]  # a first token is predicted from its prompt
+    return place_M
 
 
 def plain_states(
