@@ -139,9 +139,9 @@ def test_a_training_stopped_between_steps_resumes_with_its_teacher(tmp_path):
     code = (
         "import sys; from agents import cli, experiment, train\n"
         "report = experiment.batch_metrics\n"
-        "def stop(batch):\n"
+        "def stop(batch, world):\n"
         "    if batch.step == 2: sys.exit(9)\n"
-        "    return report(batch)\n"
+        "    return report(batch, world)\n"
         "experiment.batch_metrics = stop\n"
         "train.entry()"
     )

