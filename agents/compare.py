@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import os
 import re
 import time
 from collections.abc import Sequence
@@ -148,6 +149,10 @@ def main(argv: Sequence[str]) -> None:
 
         print_comparison(options)
         return
+    if "RANK" in os.environ:
+        raise ConfigurationError(
+            "a comparison starts its own processes and was started by torchrun; start it without, or agents.train with it"
+        )
     run(options)
 
 

@@ -120,6 +120,15 @@ def test_what_several_processes_cannot_do():
             check_world(options, make_method(method), world)
 
 
+def test_a_comparison_is_not_for_torchrun(monkeypatch, tmp_path):
+    from agents import compare
+
+    monkeypatch.setenv("RANK", "0")
+    with pytest.raises(ConfigurationError, match="was started by torchrun"):
+        compare.main(["--out", str(tmp_path / "out")])
+    assert not (tmp_path / "out").exists()
+
+
 def test_denominators_are_those_of_all_processes():
     weights, lengths = torch.tensor([1.0, 1.0]), torch.tensor([2, 4])
     # another process has 6 more episodes: 1 / (2 x 8), 1 / (4 x 8)
