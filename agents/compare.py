@@ -151,7 +151,7 @@ def main(argv: Sequence[str]) -> None:
         return
     if "RANK" in os.environ:
         raise ConfigurationError(
-            "a comparison starts its own processes and was started by torchrun; start it without, or agents.train with it"
+            "a comparison starts its own processes and was started by torchrun; use agents.train with torchrun"
         )
     run(options)
 
