@@ -31,7 +31,6 @@ from agents.learner import LearnerConfig
 from agents.logging import RunLog
 from agents.metrics import batch_metrics
 from agents.model_options import check_packages
-from agents.pictures import PicturesAhead
 from agents.policy.base import Policy, Sampling
 from agents.policy.loading import find_policy, load_policy
 from agents.policy.replica import with_replica
@@ -204,24 +203,19 @@ def _train_policy(
     stream = TaskStream(env.desk.indices, options.prompts_per_step, options.seed)
     progress = checkpoint.restore(out, agent, world)
     title = f"{options.label}, seed {options.seed}"
-    pictures = PicturesAhead(env.desk.source, _trained(policy).encoder.media)
 
     def roll(sampler: Policy, step: int) -> EpisodeBatch:
         seeds = completion_seeds(options.seed, (STREAM_TRAINING, step), env.num_envs * world.size)
         batch = collect(env, sampler, world.share(stream(step)), sampling, world.share(seeds), step)
         require_trainable(env.items)
-        if step + 1 < options.steps:
-            pictures.begin(world.share(stream(step + 1)))
+        if step + 1 < options.steps:  # the next pictures are decoded while the weights move
+            env.desk.source.prefetch(world.share(stream(step + 1)))
         return batch
 
     rollouts = Rollouts(roll, policy)
     if options.rollouts_ahead and isinstance(policy, SampledPolicy):
         rollouts = RolloutsAhead(roll, policy, options.steps, list(world.share(progress.ahead)))
-    with (
-        contextlib.closing(pictures),
-        rollouts,
-        RunLog(out, options.log if world.first else (), title, progress.rows) as log,
-    ):
+    with rollouts, RunLog(out, options.log if world.first else (), title, progress.rows) as log:
         for step in range(progress.step, options.steps):
             began = time.perf_counter()
             batch = rollouts.batch(step)

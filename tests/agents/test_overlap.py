@@ -18,7 +18,6 @@ from agents.environments import make_group_env
 from agents.episodes import Prompt
 from agents.messages import user_message
 from agents.metrics import batch_metrics
-from agents.pictures import PicturesAhead
 from agents.policy.base import Sampling
 from agents.policy.loading import load_policy
 from agents.policy.media import MediaProcessor
@@ -233,60 +232,3 @@ def test_threads_share_processed_pictures(policy):
     assert len(found) == 4
     for other in found[1:]:
         assert all(a is b for a, b in zip(found[0], other))
-
-
-class Kept(ShapeCount):
-    """Holds its tasks, as a source of files does."""
-
-    def __init__(self):
-        super().__init__()
-        self.items = {number: super(Kept, self).item(number) for number in range(4)}
-
-    def prefetch(self, indices):
-        pass
-
-    def item(self, index):
-        return self.items[index]
-
-
-class Counting:
-    """The processor, counting the pictures that it processes."""
-
-    def __init__(self, processor):
-        self.image_token = processor.image_token
-        self.part, self.pictures = processor.image_processor, 0
-        self.merge_size = self.part.merge_size
-
-    @property
-    def image_processor(self):
-        return self
-
-    def __call__(self, images, **options):
-        self.pictures += len(images)
-        return self.part(images=images, **options)
-
-
-def test_pictures_of_the_next_step_are_processed_ahead(policy):
-    processor, source = Counting(policy.processor), Kept()
-    media = MediaProcessor(processor, policy.model.config)
-    pictures = PicturesAhead(source, media)
-    pictures.begin([2, 0, 99])  # what cannot be loaded is left to the step
-    deadline = time.monotonic() + 10
-    while processor.pictures < 2 and time.monotonic() < deadline:
-        time.sleep(0.001)
-    pictures.close()
-    found = media.images([source.item(number).task.images[0] for number in (0, 2, 3)])
-    assert processor.pictures == 3
-    plain = MediaProcessor(policy.processor, policy.model.config)
-    for number, processed in zip((0, 2, 3), found):
-        (expected,) = plain.images(source.item(number).task.images)
-        assert torch.equal(processed.pixels, expected.pixels)
-        assert processed.placeholder == expected.placeholder
-
-
-def test_pictures_that_are_drawn_anew_are_not_processed_ahead(policy):
-    processor = Counting(policy.processor)
-    pictures = PicturesAhead(ShapeCount(), MediaProcessor(processor, policy.model.config))
-    pictures.begin([0, 1])
-    pictures.close()
-    assert processor.pictures == 0
