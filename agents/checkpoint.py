@@ -11,8 +11,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from torch.distributed import checkpoint as shards
-
 from agents.agent import Agent
 from agents.distributed import World
 from agents.storage import load_checkpoint, read_json, save_checkpoint, write_json
@@ -46,6 +44,8 @@ def save(out: Path, agent: Agent, progress: Progress, world: World) -> None:
             save_checkpoint(out / FILE, {"agent": agent.state_dict(), **vars(progress)})
         world.barrier()
         return
+    from torch.distributed import checkpoint as shards
+
     folder = out / f"checkpoint-{progress.step}"
     if world.first and folder.exists():  # a kill left it half-written
         shutil.rmtree(folder)
@@ -76,6 +76,8 @@ def restore(out: Path, agent: Agent, world: World) -> Progress:
             f"{'one process, or several without --shard' if sharded else 'torchrun with --shard'}"
         )
     if sharded and (out / POINTER).exists():
+        from torch.distributed import checkpoint as shards
+
         state: dict[str, Any] = {"agent": agent.state_dict(), "progress": ""}
         shards.load(state, checkpoint_id=out / read_json(out / POINTER)["folder"])
         agent.load_state_dict(state["agent"])

@@ -120,10 +120,10 @@ class RayPool:
                         f"no node with {_amounts(self._needed)} for {ROOM_SECONDS:.0f} seconds; "
                         "--resume continues from the checkpoints"
                     )
-        except Exception:
+        except Exception:  # a trial failed: the others end with their current step, and the error goes on
             run.stop()
             raise
-        except BaseException:
+        except BaseException:  # an interrupt: nobody waits
             run.kill()
             raise
         return Finished({name: run.results[name] for name in tasks}, dict(run.lost))

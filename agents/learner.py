@@ -21,11 +21,6 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.distributed.checkpoint.state_dict import (
-    StateDictOptions,
-    get_optimizer_state_dict,
-    set_optimizer_state_dict,
-)
 
 from agents.algorithms import Algorithm, Signals
 from agents.distributed import World
@@ -33,16 +28,15 @@ from agents.episodes import EpisodeBatch, Prompt
 from agents.losses import clipped_surrogate, k3_kl, row_coefficients, sampler_weight
 from agents.meter import Meter
 from agents.micro_batches import Part, Row, identity, in_step, split
-from agents.optimizers import clip_gradients, make_optimizer
+from agents.model_options import CORRECTIONS
+from agents.optimizers import clip_gradients, load_sharded_moments, make_optimizer, sharded_moments
 from agents.policy.base import Policy
 from agents.policy.scores import TokenScores
 from agents.policy.tensors import is_sharded
 from agents.teacher import TeacherWeights
 from rlsd_env.errors import ConfigurationError, one_of
 
-FLAT = StateDictOptions(flatten_optimizer_state_dict=True)
 AGGREGATIONS = ("sequence_mean", "token_mean")
-CORRECTIONS = ("none", "truncate", "mask")
 
 
 @dataclass(frozen=True)
@@ -344,7 +338,7 @@ class Learner:
             for name, value in state["model"].items():
                 trained[name].copy_(value)
         if self.sharded:
-            set_optimizer_state_dict(self.policy.model, self.optimizer, state["optimizer"], options=FLAT)
+            load_sharded_moments(self.policy.model, self.optimizer, state["optimizer"])
         else:
             self.optimizer.load_state_dict(state["optimizer"])
         self.teacher.load_state_dict(state["teacher"])
@@ -353,7 +347,7 @@ class Learner:
     def _optimizer_state(self) -> dict[str, Any]:
         """Return the moments; of a sharded model by the weights' names, which another number of processes has too."""
         if self.sharded:
-            return get_optimizer_state_dict(self.policy.model, self.optimizer, options=FLAT)
+            return sharded_moments(self.policy.model, self.optimizer)
         return self.optimizer.state_dict()
 
     def _trained(self) -> list[tuple[str, torch.nn.Parameter]]:

@@ -11,7 +11,7 @@ from rlsd_env.errors import ConfigurationError, one_of
 PRECISIONS = ("float32", "bfloat16")
 OPTIMIZERS = ("adamw", "adamw8bit")
 SCORINGS = ("auto", "packed", "plain")
-CORRECTIONS = ("auto", "none", "truncate", "mask")
+CORRECTIONS = ("none", "truncate", "mask")
 
 
 @dataclass(frozen=True)
@@ -110,8 +110,8 @@ class TrainingSamplerOptions(SamplerOptions):
     def check_sampler(self) -> None:
         """Refuse unusable values; see `SamplerOptions.check_sampler`."""
         super().check_sampler()
-        if self.sampler_correction not in CORRECTIONS:
-            raise ConfigurationError(one_of("sampler_correction", self.sampler_correction, CORRECTIONS))
+        if self.sampler_correction not in ("auto", *CORRECTIONS):
+            raise ConfigurationError(one_of("sampler_correction", self.sampler_correction, ("auto", *CORRECTIONS)))
         if not self.sampler_cap > 1:
             raise ConfigurationError(f"sampler_cap is {self.sampler_cap}; it must be above 1")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -44,3 +45,18 @@ def clip_gradients(parameters: Sequence[nn.Parameter], limit: float) -> float:
     norm = torch.nn.utils.clip_grad_norm_(parameters, limit)
     full: Tensor = norm.full_tensor() if hasattr(norm, "full_tensor") else norm
     return float(full)
+
+
+def sharded_moments(model: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Any]:
+    """Return the state of a sharded model's optimiser by the weights' names, which any number of processes has."""
+    from torch.distributed.checkpoint.state_dict import StateDictOptions, get_optimizer_state_dict
+
+    return get_optimizer_state_dict(model, optimizer, options=StateDictOptions(flatten_optimizer_state_dict=True))
+
+
+def load_sharded_moments(model: nn.Module, optimizer: torch.optim.Optimizer, state: dict[str, Any]) -> None:
+    """Restore what `sharded_moments` returned."""
+    from torch.distributed.checkpoint.state_dict import StateDictOptions, set_optimizer_state_dict
+
+    options = StateDictOptions(flatten_optimizer_state_dict=True)
+    set_optimizer_state_dict(model, optimizer, state, options=options)

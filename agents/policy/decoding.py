@@ -20,9 +20,9 @@ from torch import Tensor
 from transformers import AttentionInterface, DynamicCache
 from transformers.cache_utils import Cache, DynamicLayer
 
+from agents.policy.attention import UNSUPPORTED
+
 SHARED = "rlsd_shared_prompts"
-UNSUPPORTED = ("sliding_window", "softcap", "s_aux", "position_bias", "indexer_scores")
-"""Arguments of other architectures' attention that would have to be honoured."""
 ROOM = 64
 """Tokens per completion that memory is taken for at first; where that is not enough, twice as many."""
 
@@ -67,7 +67,7 @@ def _try_to_share(model: Any, cache: DynamicCache, mask_PL: Tensor, three_axes: 
     zeros = torch.zeros(len(mask_PL), dtype=torch.long, device=mask_PL.device)
     try:
         trial.step(zeros, zeros)
-    except (NotImplementedError, TypeError):  # TypeError: a forward without further arguments
+    except (NotImplementedError, TypeError):  # what `shared_attention` refuses; a forward without further arguments
         return False
     return trial.prompts.calls == len(cache.layers)
 

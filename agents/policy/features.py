@@ -96,10 +96,8 @@ class FeatureCache:
             if key in self._kept:
                 self._kept.move_to_end(key)
         parts = [found[key] for key in keys]
-        deepstack = None
-        if parts[0].deepstack is not None:
-            levels = range(len(parts[0].deepstack))
-            deepstack = tuple(tuple(part.deepstack[level][0] for part in parts) for level in levels)  # type: ignore[index]
+        stacks = [part.deepstack for part in parts if part.deepstack is not None]
+        deepstack = tuple(tuple(one for (one,) in level) for level in zip(*stacks)) if stacks else None
         return Features(tuple(part.embeddings[0] for part in parts), deepstack)
 
     def _keep(self, model: Any, one: Processed, features: Features) -> Features:

@@ -18,7 +18,6 @@ from agents.policy.tensors import whole
 from rlsd_env.errors import ConfigurationError
 
 ADAPTER = "default"
-MATRICES = (nn.Linear,)
 
 
 def prepare_model(model: Any, options: ModelOptions) -> bool:
@@ -126,7 +125,7 @@ def add_adapters(model: Any, options: TrainedModelOptions) -> None:
 
     inside = {id(module) for layer in decoder_layers(model) for module in layer.modules()}
     linear = {
-        name: module for name, module in model.named_modules() if id(module) in inside and isinstance(module, MATRICES)
+        name: module for name, module in model.named_modules() if id(module) in inside and isinstance(module, nn.Linear)
     }
     kinds = sorted({name.rpartition(".")[2] for name in linear})
     for target in options.lora_targets:
@@ -134,7 +133,7 @@ def add_adapters(model: Any, options: TrainedModelOptions) -> None:
             raise ConfigurationError(f"lora_targets has {target!r}; this model's layers have {', '.join(kinds)}")
     config = LoraConfig(
         r=options.lora_rank,
-        lora_alpha=options.lora_alpha or 2 * options.lora_rank,  # type: ignore[arg-type]
+        lora_alpha=options.lora_alpha or 2 * options.lora_rank,  # type: ignore[arg-type]  # only divided by the rank
         target_modules=[name for name in linear if name.rpartition(".")[2] in options.lora_targets],
         lora_dropout=0.0,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 from torch import Tensor, nn
@@ -84,9 +85,9 @@ class SampledPolicy:
         """Score responses with the trained weights; see `Policy.score`."""
         return self.policy.score(prompts, owners, responses, **options)
 
-    def save(self, folder: Any) -> None:
+    def save(self, folder: Path) -> None:
         """Write the trained model."""
-        self.policy.save(folder)  # type: ignore[attr-defined]
+        self.policy.save(folder)
 
     def close(self) -> None:
         """Close the sampler."""

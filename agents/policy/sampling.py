@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 from transformers import DynamicCache
 
-from agents.episodes import Completion, Prompt, StopReason
-from agents.policy.base import OnCompletion, Sampling
+from agents.episodes import Completion, Prompt
+from agents.policy.base import OnCompletion, Sampling, completion_limits, make_completion
 from agents.policy.decoding import decoder
 from agents.policy.inputs import PromptEncoder
 
@@ -47,12 +47,8 @@ def sample(
         on_completion: is told of each completion when it ends.
 
     """
-    rows = len(prompts) * n
-    if len(seeds) != rows:
-        raise ValueError(f"{len(seeds)} seeds for {len(prompts)} prompts x {n}; give one per completion")
-    limits = [sampling.max_tokens] * rows if limits is None else limits
-    if len(limits) != rows or not all(1 <= limit <= sampling.max_tokens for limit in limits):
-        raise ValueError(f"limits {list(limits)}: one per completion, each 1 to {sampling.max_tokens} tokens")
+    limits = completion_limits(prompts, n, sampling, seeds, limits)
+    rows = len(limits)
     if not rows:
         return []
     uniform_NT = torch.from_numpy(
@@ -84,7 +80,8 @@ def sample(
                 logprobs[number].append(value)
                 if ids[number][-1] in stop_ids or len(ids[number]) == limits[number]:
                     ended[number] = True
-                    completions[number] = done = _completion(encoder, stop_ids, ids[number], logprobs[number])
+                    done = make_completion(encoder.tokenizer, stop_ids, ids[number], logprobs[number])
+                    completions[number] = done
                     if on_completion is not None:
                         on_completion(number, done)
         going = [row for row, number in enumerate(alive) if not ended[number]]
@@ -99,15 +96,6 @@ def sample(
         position = position + 1
     whole = [completion for completion in completions if completion is not None]
     return [whole[i : i + n] for i in range(0, rows, n)]
-
-
-def _completion(
-    encoder: PromptEncoder, stop_ids: frozenset[int], ids: Sequence[int], logprobs: Sequence[float]
-) -> Completion:
-    stopped = ids[-1] in stop_ids
-    text = encoder.tokenizer.decode(ids[:-1] if stopped else ids, skip_special_tokens=False)
-    reason = StopReason.STOP if stopped else StopReason.LENGTH
-    return Completion(tuple(ids), tuple(logprobs), text, reason)
 
 
 def inverse_cdf(probabilities: Tensor, uniform: Tensor) -> Tensor:

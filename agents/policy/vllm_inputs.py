@@ -8,13 +8,12 @@ from typing import Any
 
 import torch
 
-from agents.episodes import Completion, Prompt, StopReason
-from agents.policy.base import Sampling
+from agents.episodes import Completion, Prompt
+from agents.policy.base import Sampling, completion_limits, make_completion
 from agents.policy.inputs import PromptEncoder
+from agents.policy.scores import NEVER
 from rlsd_env.errors import ConfigurationError
 
-NEVER = -1e30
-"""Added to the logits of ids that are never sampled: the learner's own value for them, so probability exactly 0."""
 COLDEST = 0.01
 """vLLM samples at this temperature where a lower one above 0 is asked for."""
 ITEM_FIELDS = {"image": ("pixel_values", "image_grid_thw"), "video": ("pixel_values_videos", "video_grid_thw")}
@@ -31,12 +30,7 @@ def check_call(
         ConfigurationError: vLLM does not sample at that temperature.
 
     """
-    rows = len(prompts) * n
-    if len(seeds) != rows:
-        raise ValueError(f"{len(seeds)} seeds for {len(prompts)} prompts x {n}; give one per completion")
-    limits = [sampling.max_tokens] * rows if limits is None else limits
-    if len(limits) != rows or not all(1 <= limit <= sampling.max_tokens for limit in limits):
-        raise ValueError(f"limits {list(limits)}: one per completion, each 1 to {sampling.max_tokens} tokens")
+    limits = completion_limits(prompts, n, sampling, seeds, limits)
     if 0 < sampling.temperature < COLDEST:
         raise ConfigurationError(
             f"temperature is {sampling.temperature}; vLLM samples at 0 (greedy) or at {COLDEST} and more"
@@ -67,7 +61,7 @@ def sampling_parameters(
         "max_tokens": limit,
         "seed": seed % 2**63,  # vLLM's seeds are signed, and -1 is none
         "logprobs": 0,  # of the sampled token alone
-        "logit_bias": dict.fromkeys(never_ids, NEVER),
+        "logit_bias": dict.fromkeys(never_ids, NEVER),  # the learner's own value for them: probability exactly 0
         "stop_token_ids": sorted(stop_ids),
         "ignore_eos": True,  # the tokenizer's own end is not the learner's, unless it is among the stop ids
         "detokenize": False,
@@ -93,8 +87,7 @@ def completion(
         raise RuntimeError(
             f"vLLM ended a completion after {len(ids)} of {limit} tokens with reason {reason!r}; its log says why"
         )
-    text = encoder.tokenizer.decode(ids[:-1] if stopped else ids, skip_special_tokens=False)
-    return Completion(tuple(ids), tuple(logprobs), text, StopReason.STOP if stopped else StopReason.LENGTH)
+    return make_completion(encoder.tokenizer, stop_ids, ids, logprobs)
 
 
 def engine_inputs(encoder: PromptEncoder, prompt: Prompt) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -121,7 +121,7 @@ class VLLMServerSampler:
                     completions[number] = done = self._completion(future.result(), ids, limits[number])
                     if on_completion is not None:
                         on_completion(number, done)
-            except BaseException:
+            except BaseException:  # an interrupt as well: what has not begun need not, and the error goes on
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise
         whole = [one for one in completions if one is not None]
