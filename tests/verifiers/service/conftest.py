@@ -89,10 +89,15 @@ def children(parent: int, command: str = "verifiers.service.worker") -> list[int
 
 
 def alive(pid: int) -> bool:
+    """Whether a thread of the process lives; the last one to end closes its pipes."""
+    return any(_state(stat) not in "ZX" for stat in Path(f"/proc/{pid}/task").glob("*/stat"))
+
+
+def _state(stat: Path) -> str:
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+        return stat.read_text().rpartition(")")[2].split()[0]
     except OSError:
-        return False
+        return "X"
 
 
 def wait_until(condition, seconds: float = 5.0) -> bool:
