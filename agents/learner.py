@@ -249,6 +249,8 @@ class Learner:
         meter.sums["loss"] += loss.item()
         with torch.no_grad():
             meter.add("entropy", student.entropy_M)
+            tokens = int(mask_NT.sum())
+            meter.add_share("repeated_share", tokens - len(student.hidden_KH), tokens)
             for name, value_NT in algorithm.diagnostics(signals).items():
                 _check_shape(f"diagnostics[{name!r}]", value_NT, (S_NT.shape,))
                 meter.add(name, value_NT[mask_NT])

@@ -27,6 +27,11 @@ class Meter:
         self.sums[name] += float(values.double().sum())
         self.counts[name] += values.numel()
 
+    def add_share(self, name: str, part: int, whole: int) -> None:
+        """Add to a share: so many of so many."""
+        self.sums[name] += part
+        self.counts[name] += whole
+
     def add_largest(self, name: str, values: Tensor) -> None:
         """Take values into a maximum."""
         if values.numel():

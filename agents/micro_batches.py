@@ -43,27 +43,31 @@ class Part:
 def split(rows: Sequence[Row], policy: Policy, budget: int) -> Iterator[list[Row]]:
     """Split rows into parts under a budget of tokens, those with a teacher apart from those without.
 
-    A packed part costs the tokens of its distinct prompts and of its responses, a plain one as many rows as responses,
-    each as long as the longest.
+    A packed part costs the tokens of its distinct prompts and of its distinct responses, a plain one as many rows as
+    distinct responses, each as long as the longest. Equal responses to a prompt are in one part, where they are run
+    once.
     """
     for with_teacher in (True, False):
+        alike: dict[tuple[Hashable, ...], list[Row]] = {}
+        for row in rows:
+            if (row.teacher_prompt is not None) == with_teacher:
+                key = identity(row.teacher_prompt or row.turn.prompt), *row.turn.action.token_ids
+                alike.setdefault(key, []).append(row)
         part: list[Row] = []
         prompts: set[Hashable] = set()
-        longest_prompt, longest_response, packed = 0, 0, 0
-        for row in rows:
-            if (row.teacher_prompt is not None) != with_teacher:
-                continue
-            prompt = row.teacher_prompt or row.turn.prompt
-            tokens, length, key = policy.count_tokens(prompt), len(row.turn.action.token_ids), identity(prompt)
+        count, longest_prompt, longest_response, packed = 0, 0, 0, 0
+        for (key, *ids), same in alike.items():
+            tokens, length = policy.count_tokens(same[0].teacher_prompt or same[0].turn.prompt), len(ids)
             if policy.packs:
                 cost = packed + length + (0 if key in prompts else tokens)
             else:
-                cost = (max(longest_prompt, tokens) + max(longest_response, length)) * (len(part) + 1)
+                cost = (max(longest_prompt, tokens) + max(longest_response, length)) * (count + 1)
             if part and cost > budget:
                 yield part
                 part, prompts = [], set()
-                longest_prompt, longest_response, packed = 0, 0, 0
-            part.append(row)
+                count, longest_prompt, longest_response, packed = 0, 0, 0, 0
+            part += same
+            count += 1
             longest_prompt, longest_response = max(longest_prompt, tokens), max(longest_response, length)
             packed += length + (0 if key in prompts else tokens)
             prompts.add(key)

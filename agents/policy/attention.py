@@ -82,12 +82,22 @@ class Block:
         rows: the responses.
         owner_N: number of each one's prompt.
         sees_NTK: which keys (of its prompt, then of itself) each response token sees.
+        masks: what `mask` has made, which is the same in every layer.
 
     """
 
     rows: Rows
     owner_N: Tensor
     sees_NTK: Tensor
+    masks: dict[Any, Tensor] = field(default_factory=dict)
+
+    def mask(self, repeats: int, dtype: torch.dtype) -> Tensor:
+        """Return what is added to the scores of queries that come `repeats` times in a row, [N, 1, repeats T, K]."""
+        if (repeats, dtype) not in self.masks:
+            mask_NTK = torch.zeros(self.sees_NTK.shape, dtype=dtype, device=self.sees_NTK.device)
+            mask_NTK.masked_fill_(~self.sees_NTK, -torch.inf)
+            self.masks[repeats, dtype] = mask_NTK.repeat(1, repeats, 1)[:, None]
+        return self.masks[repeats, dtype]
 
 
 @dataclass(frozen=True, eq=False)
@@ -305,7 +315,7 @@ def _attend(
     )
     # Query heads that share a key head are further queries of it, so that keys are not copied for them.
     folded = query_NTHD.transpose(1, 2).reshape(rows, heads // heads_per_key, heads_per_key * tokens, width)
-    mask = block.sees_NTK.repeat(1, heads_per_key, 1)[:, None]
+    mask = block.mask(heads_per_key, query_NTHD.dtype)
     out = functional.scaled_dot_product_attention(folded, key, value, attn_mask=mask, scale=scaling)
     return block.rows.unpad(out.reshape(rows, heads, tokens, width).transpose(1, 2))
 

@@ -69,26 +69,37 @@ class TokenScores:
     Attributes:
         mask_NT: true on response tokens.
         logp_NT: log-probabilities of the given tokens, nats; 0 beyond a response's end.
-        hidden_MH: the states that the tokens' distributions are computed from.
+        hidden_KH: the states that the tokens' distributions are computed from, those of equal responses once.
         head: what computes them.
-        whole_MV: all log-probabilities, where they are small enough to be held at once; else None.
-        chunked_entropy_M: entropy of each token's distribution, where they are not.
+        state_M: number of each token's state; None: each has its own, in order.
+        whole_KV: all log-probabilities, where they are small enough to be held at once; else None.
+        chunked_entropy_K: entropy of each state's distribution, where they are not.
 
     """
 
     mask_NT: Tensor
     logp_NT: Tensor
-    hidden_MH: Tensor
+    hidden_KH: Tensor
     head: Head
-    whole_MV: Tensor | None
-    chunked_entropy_M: Tensor | None
+    state_M: Tensor | None
+    whole_KV: Tensor | None
+    chunked_entropy_K: Tensor | None
+
+    def _of_tokens(self, values_K: Tensor) -> Tensor:
+        return values_K if self.state_M is None else values_K.index_select(0, self.state_M)
+
+    @property
+    def hidden_MH(self) -> Tensor:
+        """The state of each token."""
+        return self._of_tokens(self.hidden_KH)
 
     @property
     def entropy_M(self) -> Tensor:
         """Entropy of each token's distribution, nats, without gradient."""
-        if self.chunked_entropy_M is not None:
-            return self.chunked_entropy_M
-        return entropy(self.logp_MV.detach())
+        if self.chunked_entropy_K is not None:
+            return self._of_tokens(self.chunked_entropy_K)
+        assert self.whole_KV is not None  # the one or the other is there
+        return self._of_tokens(entropy(self.whole_KV.detach()))
 
     @property
     def vocabulary_size(self) -> int:
@@ -98,7 +109,7 @@ class TokenScores:
     @property
     def logp_MV(self) -> Tensor:
         """All log-probabilities over the vocabulary at once, however large."""
-        return self.head(self.hidden_MH) if self.whole_MV is None else self.whole_MV
+        return self._of_tokens(self.head(self.hidden_KH) if self.whole_KV is None else self.whole_KV)
 
     def reduce(
         self, function: Callable[..., Tensor], *others: TokenScores, per_token: tuple[Tensor, ...] = ()
@@ -113,8 +124,8 @@ class TokenScores:
 
         """
         scores = (self, *others)
-        if all(one.whole_MV is not None for one in scores):
-            return function(*(one.whole_MV for one in scores), *per_token)
+        if all(one.whole_KV is not None for one in scores):
+            return function(*(one.logp_MV for one in scores), *per_token)
         heads = [one.head for one in scores]
 
         def chunk(*tensors: Tensor) -> Tensor:
@@ -140,24 +151,28 @@ def over_chunks(function: Callable[..., Tensor], tensors: tuple[Tensor, ...], vo
     return torch.cat([checkpoint(function, *part, use_reentrant=False) for part in parts])
 
 
-def score_tokens(mask_NT: Tensor, ids_M: Tensor, hidden_MH: Tensor, head: Head) -> TokenScores:
+def score_tokens(
+    mask_NT: Tensor, ids_K: Tensor, hidden_KH: Tensor, head: Head, state_M: Tensor | None = None
+) -> TokenScores:
     """Score tokens by their hidden states.
 
     Args:
         mask_NT: true on the M tokens.
-        ids_M: their ids.
-        hidden_MH: the states before them.
+        ids_K: the id that each state is asked for.
+        hidden_KH: the states before the tokens.
         head: see `Head`.
+        state_M: number of each token's state; None: each has its own, in order.
 
     """
-    whole_MV = entropy_M = None
-    if hidden_MH.shape[0] * head.weight_VH.shape[0] <= CHUNK_NUMBERS:
-        whole_MV = head(hidden_MH)
-        logp_M = whole_MV.gather(-1, ids_M[:, None])[:, 0]
+    whole_KV = entropy_K = None
+    if hidden_KH.shape[0] * head.weight_VH.shape[0] <= CHUNK_NUMBERS:
+        whole_KV = head(hidden_KH)
+        logp_K = whole_KV.gather(-1, ids_K[:, None])[:, 0]
     else:
-        logp_M, entropy_M = _ChosenLogps.apply(hidden_MH, head.weight_VH, head.bias_V, ids_M, head)
-    zeros_NT = torch.zeros(mask_NT.shape, dtype=logp_M.dtype, device=mask_NT.device)
-    return TokenScores(mask_NT, zeros_NT.masked_scatter(mask_NT, logp_M), hidden_MH, head, whole_MV, entropy_M)
+        logp_K, entropy_K = _ChosenLogps.apply(hidden_KH, head.weight_VH, head.bias_V, ids_K, head)
+    logp_M = logp_K if state_M is None else logp_K.index_select(0, state_M)
+    logp_NT = torch.zeros(mask_NT.shape, dtype=logp_M.dtype, device=mask_NT.device).masked_scatter(mask_NT, logp_M)
+    return TokenScores(mask_NT, logp_NT, hidden_KH, head, state_M, whole_KV, entropy_K)
 
 
 class _ChosenLogps(torch.autograd.Function):

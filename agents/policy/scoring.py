@@ -33,6 +33,46 @@ def use_packed_attention(model: Any) -> None:
     model.set_attn_implementation(PACKED if text is model.config else {"text_config": PACKED})
 
 
+def distinct(
+    owners: Sequence[int], responses: Sequence[Sequence[int]]
+) -> tuple[list[int], list[Sequence[int]], list[int]]:
+    """Keep one of equal responses to a prompt: they have the same states, and gradients of the states add up.
+
+    Args:
+        owners: for each of the N responses the number of its prompt.
+        responses: their token ids.
+
+    Returns:
+        The owners and the responses that are left, in their order, and for each of the N the number of its like.
+
+    >>> distinct([0, 0, 1, 0], [[5, 6], [7], [7], [5, 6]])
+    ([0, 0, 1], [[5, 6], [7], [7]], [0, 1, 2, 0])
+
+    """
+    numbers: dict[tuple[int, ...], int] = {}
+    kept: list[int] = []
+    places = []
+    for number, (owner, ids) in enumerate(zip(owners, responses)):
+        place = numbers.setdefault((owner, *ids), len(kept))
+        if place == len(kept):
+            kept.append(number)
+        places.append(place)
+    return [owners[number] for number in kept], [responses[number] for number in kept], places
+
+
+def states_of_tokens(lengths: Sequence[int], places: Sequence[int]) -> Tensor:
+    """Return the number of each token's state, [M], where response n is the one at `places[n]` of given lengths.
+
+    >>> states_of_tokens([2, 1], [0, 1, 0]).tolist()
+    [0, 1, 2, 0, 1]
+    """
+    lengths_K, places_N = torch.tensor(lengths), torch.tensor(places)
+    first_K = lengths_K.cumsum(0) - lengths_K
+    count_N = lengths_K[places_N]
+    start_M = (first_K[places_N] - (count_N.cumsum(0) - count_N)).repeat_interleave(count_N)
+    return start_M + torch.arange(len(start_M))
+
+
 def packed_states(
     model: Any,
     encoder: PromptEncoder,

@@ -27,7 +27,7 @@ from agents.policy.inputs import PromptEncoder
 from agents.policy.preparation import merged_weights, prepare_model, vision_is_frozen
 from agents.policy.sampling import sample
 from agents.policy.scores import Head, TokenScores, score_tokens
-from agents.policy.scoring import packed_states, plain_states
+from agents.policy.scoring import distinct, packed_states, plain_states, states_of_tokens
 from agents.policy.sharding import run_whole, shard
 from agents.policy.tensors import whole
 
@@ -162,13 +162,17 @@ class TransformersPolicy:
         device = run.device
         lengths = torch.tensor([len(ids) for ids in responses], device=device)
         mask_NT = torch.arange(int(lengths.max()), device=device) < lengths[:, None]
-        ids_M = torch.tensor([token for ids in responses for token in ids], device=device)
-        if torch.isin(ids_M, self.never_ids).any():
+        run_owners, run_responses, place_N = distinct(owners, responses)
+        ids_K = torch.tensor([token for ids in run_responses for token in ids], device=device)
+        if torch.isin(ids_K, self.never_ids).any():
             raise ValueError("a response has vision placeholder tokens, which are never sampled and have no log-prob")
         states = packed_states if self.packs else plain_states
         with self.autocast():
-            hidden_MH = run_whole(run, states, self.encoder, prompts, owners, responses)
-            return score_tokens(mask_NT, ids_M, hidden_MH, self.head(run, temperature))
+            hidden_KH = run_whole(run, states, self.encoder, prompts, run_owners, run_responses)
+            state_M = None
+            if len(run_responses) < len(responses):
+                state_M = states_of_tokens([len(ids) for ids in run_responses], place_N).to(device)
+            return score_tokens(mask_NT, ids_K, hidden_KH, self.head(run, temperature), state_M)
 
     def head(self, model: Any, temperature: float) -> Head:
         """Return the output head with the weights that the model has now."""

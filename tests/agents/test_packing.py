@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,11 +11,14 @@ import torch
 from torch.testing import assert_close
 
 import agents
-from agents.episodes import Prompt
+from agents.episodes import Completion, Prompt, StopReason, Turn
 from agents.learner import LearnerConfig
+from agents.losses import entropy
 from agents.messages import user_message
+from agents.micro_batches import Row, split
 from agents.model_options import TrainedModelOptions
 from agents.policy import attention
+from agents.policy import scores as scores_module
 from agents.policy.attention import by_length, make_block_mask, make_packing, portable, similar
 from agents.policy.scoring import supports_packing
 from agents.policy.transformers_policy import TransformersPolicy
@@ -69,6 +73,31 @@ def test_packed_scores_and_gradients_are_those_of_plain_rows(processor, name, op
     assert gradients.keys() == expected.keys()
     assert len(gradients) > 30
     assert distance(gradients, expected) < 1e-4
+
+
+@pytest.mark.parametrize("chunk", [2**24, 11 * 485], ids=["whole", "chunks"])
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_equal_responses_are_run_once_and_count_as_often_as_they_are_there(processor, name, chunk, monkeypatch):
+    """Against a call for each response: scores, gradients, and how many states there are."""
+    monkeypatch.setattr(scores_module, "CHUNK_NUMBERS", chunk)
+    prompts, _, responses = workload(sees=name != "qwen3")
+    long, short, other, last = responses[2], responses[1], responses[4], responses[0]
+    owners = [0, 0, 1, 0, 2, 0, 1]
+    responses = [long, short, long, long, other, [*long, 25], last]
+    for policy in policies(name, processor):
+        scores, gradients = scored(policy, prompts, owners, responses)
+        assert len(scores.hidden_KH) == sum(len(ids) for ids in responses) - len(long) == int(scores.mask_NT.sum()) - 19
+        policy.model.zero_grad()
+        singly = [policy.score(prompts, [owner], [ids]) for owner, ids in zip(owners, responses)]
+        weights = torch.linspace(-1, 1, scores.logp_NT.numel()).view_as(scores.logp_NT)
+        sum((one.logp_NT[0] * row[: len(one.logp_NT[0])]).sum() for one, row in zip(singly, weights)).backward()
+        for one, row in zip(singly, scores.logp_NT):
+            assert_close(row[: one.logp_NT.shape[1]], one.logp_NT[0], atol=1e-5, rtol=1e-5)
+            assert not row[one.logp_NT.shape[1] :].any()
+        assert_close(scores.entropy_M, torch.cat([one.entropy_M for one in singly]), atol=1e-5, rtol=1e-5)
+        assert_close(scores.logp_MV, torch.cat([one.logp_MV for one in singly]), atol=1e-5, rtol=1e-5)
+        assert_close(scores.reduce(entropy), torch.cat([one.reduce(entropy) for one in singly]), atol=1e-5, rtol=1e-5)
+        assert distance(gradients, {n: p.grad for n, p in policy.model.named_parameters() if p.grad is not None}) < 1e-4
 
 
 def test_checkpointing_changes_nothing(processor):
@@ -184,6 +213,21 @@ def test_stretches_of_similar_lengths():
     # 107 < .75 x 143; 80 < .75 x 107; 60 is not below .75 x 80; 45 < .75 x 80
     assert list(similar([lengths[n] for n in order])) == [(0, 1), (1, 2), (2, 4), (4, 6)]
     assert list(similar([])) == list(similar([0, 0])) == []
+
+
+@pytest.mark.parametrize("packs", [True, False])
+def test_equal_responses_stay_in_one_part_and_cost_nothing(packs):
+    policy = SimpleNamespace(packs=packs, count_tokens=lambda prompt: 10)
+    a, b = (Prompt((user_message(text),), ()) for text in "ab")
+
+    def row(number, prompt, *ids):
+        return Row(number, Turn(prompt, Completion(ids, (0.0,) * len(ids), "", StopReason.STOP)), None)
+
+    rows = [row(0, a, 1, 2), row(1, b, 1, 2), row(2, a, 3, 4, 5), row(3, a, 1, 2), row(4, b, 1, 2), row(5, a, 1, 2)]
+    # packed: a with its pair 12, b with its pair 12 more, a's triple 3 more; plain: 12 for each of the first two rows
+    for budget, expected in ((27 if packs else 39, [[0, 3, 5, 1, 4, 2]]), (24, [[0, 3, 5, 1, 4], [2]]), (1, None)):
+        found = [[one.episode for one in part] for part in split(rows, policy, budget)]
+        assert found == (expected or [[0, 3, 5], [1, 4], [2]])
 
 
 def test_an_architecture_with_windows_is_scored_plain(processor):

@@ -74,7 +74,7 @@ def test_numbers_per_token_from_two_distributions(policy, batch, monkeypatch):
         monkeypatch.setattr(module, "CHUNK_NUMBERS", 5 * policy.vocabulary_size)
         scores = policy.score(prompts, [0, 1, 2], responses)
         hotter = policy.score(prompts, [0, 1, 2], responses, temperature=2.0)
-        assert scores.whole_MV is None
+        assert scores.whole_KV is None
         assert_close(scores.reduce(kl_divergence, hotter), expected[0])
         assert_close(scores.reduce(entropy), expected[1])
         scale_M = torch.arange(scores.hidden_MH.shape[0], dtype=torch.float32)
