@@ -27,6 +27,7 @@ from agents.distributed import World, join, launched
 from agents.environments import folds, make_group_env, require_trainable
 from agents.episodes import EpisodeBatch
 from agents.evaluation import Evaluation, evaluate
+from agents.heap import keep_freed_memory
 from agents.learner import LearnerConfig
 from agents.logging import RunLog
 from agents.metrics import batch_metrics
@@ -78,6 +79,7 @@ def prepare(
     vLLM or from a replica.
     """
     torch.set_num_threads(options.threads)
+    keep_freed_memory()
     policy = load_policy(options.policy, options.device, options)
     if isinstance(options, TrainingOptions) and options.shard:
         policy.shard(world or World())
