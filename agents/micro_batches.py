@@ -51,8 +51,8 @@ def split(rows: Sequence[Row], policy: Policy, budget: int) -> Iterator[list[Row
         alike: dict[tuple[Hashable, ...], list[Row]] = {}
         for row in rows:
             if (row.teacher_prompt is not None) == with_teacher:
-                key = identity(row.teacher_prompt or row.turn.prompt), *row.turn.action.token_ids
-                alike.setdefault(key, []).append(row)
+                like = identity(row.teacher_prompt or row.turn.prompt), *row.turn.action.token_ids
+                alike.setdefault(like, []).append(row)
         part: list[Row] = []
         prompts: set[Hashable] = set()
         count, longest_prompt, longest_response, packed = 0, 0, 0, 0

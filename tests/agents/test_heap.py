@@ -48,6 +48,6 @@ def test_memory_is_taken_from_the_system_once():
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another C library")
 def test_a_heap_that_the_user_has_tuned_is_left_alone():
-    before, kept, after = run(MALLOC_TRIM_THRESHOLD_="131072", MALLOC_MMAP_THRESHOLD_="131072")
+    _, kept, after = run(MALLOC_TRIM_THRESHOLD_="131072", MALLOC_MMAP_THRESHOLD_="131072")
     assert not kept
     assert after > 0.9 * PAGES
