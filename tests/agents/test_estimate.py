@@ -98,7 +98,7 @@ def test_operations_by_hand():
 def test_operations_of_scoring_are_those_that_torch_counts(policy, batch):
     """One prompt with its picture, eight responses of 40 tokens: the forward pass that a teacher's scoring is."""
     prompt = batch.groups[0].episodes[0].turns[0].prompt
-    ids = [[number % 300 + 50 for number in range(40)]] * 8
+    ids = [[first + number % 300 + 50 for number in range(40)] for first in range(8)]
     # Of attention torch counts what is made of plain matrix products.
     with torch.no_grad(), sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
         policy.score([prompt], [0] * 8, ids)
