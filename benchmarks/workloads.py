@@ -34,6 +34,7 @@ from agents.messages import user_message
 from agents.policy.loading import TINY
 from agents.policy.transformers_policy import TransformersPolicy
 from rlsd_env.cli.bench import machine
+from rlsd_env.errors import ConfigurationError
 from rlsd_env.task import Image, Item, Privileged, Task
 from verifiers import Reference, Status, Verdict
 
@@ -50,7 +51,7 @@ class Workload:
 
     Attributes:
         groups: prompts, each with a picture of its own.
-        group_size: responses to each.
+        group_size: responses to each, 2 at least: equal rewards make no update.
         image_tokens: tokens that a picture becomes, which is up to the model; 0: there is none.
         prompt_tokens: tokens of a prompt's text, about.
         response_tokens: mean length of a response.
@@ -66,6 +67,10 @@ class Workload:
     response_tokens: int = 60
     side: int = SIDE
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.group_size < 2:
+            raise ConfigurationError(f"group_size is {self.group_size}; it must be 2 at least, or nothing is updated")
 
     def __str__(self) -> str:
         picture = f"{self.image_tokens} image + " if self.image_tokens else ""
@@ -162,7 +167,8 @@ def make_batch(policy: TransformersPolicy, workload: Workload, step: int = 0) ->
             (*(int(i) for i in rng.choice(ordinary, length - 1)), stop)
             for length in response_lengths(workload.response_tokens, workload.group_size, rng)
         ]
-        right = rng.permutation(workload.group_size) < rng.integers(2, max(3, workload.group_size - 1))
+        least = min(2, workload.group_size - 1)  # two: SDPO shows a right response another one
+        right = rng.permutation(workload.group_size) < rng.integers(least, max(least + 1, workload.group_size - 1))
         with torch.no_grad():
             logp_NT = policy.score([prompt], [0] * len(responses), responses).logp_NT.cpu()
         episodes = [
