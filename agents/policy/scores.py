@@ -124,7 +124,8 @@ class TokenScores:
 
         """
         scores = (self, *others)
-        if all(one.whole_KV is not None for one in scores):
+        tokens = len(self.hidden_KH if self.state_M is None else self.state_M)
+        if all(one.whole_KV is not None for one in scores) and tokens * self.vocabulary_size <= CHUNK_NUMBERS:
             return function(*(one.logp_MV for one in scores), *per_token)
         heads = [one.head for one in scores]
 

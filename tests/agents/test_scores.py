@@ -80,3 +80,21 @@ def test_numbers_per_token_from_two_distributions(policy, batch, monkeypatch):
         scale_M = torch.arange(scores.hidden_MH.shape[0], dtype=torch.float32)
         scaled = scores.reduce(lambda logp_CV, by_C: entropy(logp_CV) * by_C, per_token=(scale_M,))
         assert_close(scaled, expected[1] * scale_M)
+
+
+def test_distributions_of_equal_responses_are_compared_in_chunks(policy, batch, monkeypatch):
+    """Few states, whose distributions are held at once, stand for many tokens."""
+    policy.model.resize_token_embeddings(20_485, mean_resizing=False)
+    turn = next(iter(batch))[2].turns[0]
+    ids = turn.action.token_ids[:6]
+    with torch.no_grad():
+        alone, other = (policy.score([turn.prompt], [0], [ids], temperature=t) for t in (1.0, 2.0))
+        expected = alone.reduce(kl_divergence, other)
+        monkeypatch.setattr(module, "CHUNK_NUMBERS", 6 * policy.vocabulary_size)
+        many, others = (policy.score([turn.prompt], [0] * 40, [ids] * 40, temperature=t) for t in (1.0, 2.0))
+        assert many.whole_KV is not None
+        with Largest() as largest:
+            found = many.reduce(kl_divergence, others)
+    assert_close(found, expected.repeat(40))
+    weights = max(parameter.numel() for parameter in policy.model.parameters())
+    assert largest.numbers <= max(weights, 6 * policy.vocabulary_size)
