@@ -85,7 +85,8 @@ def made(name, mode):
 def test_the_contract(name, mode):
     verifier = made(name, mode)
     right, wrong = EXAMPLES[name]
-    check_verifier(verifier, verifier.reference(ROWS[name]), right, wrong)
+    # A pause of a busy machine must not count; `test_hostile_strings` bounds the time of a verdict's own thread.
+    check_verifier(verifier, verifier.reference(ROWS[name]), right, wrong, max_seconds=20.0)
 
 
 @pytest.mark.parametrize("mode", ["official", "strict"])
