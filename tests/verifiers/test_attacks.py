@@ -14,7 +14,7 @@ from verifiers.expressions.approximate import context
 VERIFIER = AnswerVerifier()
 LENIENT = AnswerVerifier(ExtractionPolicy(("answer_tag", "boxed", "statement", "first_line", "last_line")))
 COLOURS = ("red", "green", "blue", "black")
-LIMIT_S = 2.0
+LIMIT_S = 5.0
 
 NEVER_RIGHT = {
     "a universal answer": [("7", r"\int 0\,dz"), ("f(x)", r"\int 0\,dz"), (r"\int x dx", r"\int 2.5\,dt")],

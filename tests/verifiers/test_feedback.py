@@ -75,6 +75,6 @@ def test_steps_may_be_words():
 
 def test_a_response_cannot_make_the_search_slow():
     for thought in ("red circles " * 50_000, "red circles: 4 " * 50_000, " " * 500_000, "4+2" * 100_000):
-        start = time.perf_counter()
+        start = time.thread_time()
         VERIFIER.verify(f"<think> {thought} </think> <answer> 5 </answer>", SUM)
-        assert time.perf_counter() - start < 1.0
+        assert time.thread_time() - start < 1.0

@@ -130,9 +130,9 @@ def test_markup_is_broken_up_and_mathematics_left(text, expected):
     "text", [" " * 8_000, "the " * 2_000, "<" * 8_000, "\n" * 8_000, "#" * 8_000, "Verdict " * 999]
 )
 def test_it_is_never_slow(text):
-    start = time.perf_counter()
+    start = time.thread_time()
     neutral(text)
-    assert time.perf_counter() - start < 0.2
+    assert time.thread_time() - start < 0.2
 
 
 def test_the_verdict_of_another_request_does_not_count():

@@ -143,6 +143,6 @@ def test_total(text):
 
 @pytest.mark.parametrize("text", ["1," * 50_000, "9" * 1_000_000, "(" * 1_000, "\\frac" * 400, " " * 10**6])
 def test_nothing_is_slow(text):
-    start = time.perf_counter()
+    start = time.thread_time()
     assert parse_number(text) is None
-    assert time.perf_counter() - start < 0.5
+    assert time.thread_time() - start < 0.5
