@@ -396,7 +396,7 @@ def trial_of(raylet):
 def test_a_node_is_killed_and_every_trial_is_there_once(nodes, tmp_path, monkeypatch):
     """The command with an algorithm of the user's own; one of two nodes is killed: the bytes of a local run."""
     (tmp_path / "my_module.py").write_text(OWN)
-    argv = ["--agents", "my_module:Mine,rlsd", "--seeds", "0", *SMALL, "--steps", "24", "--device", "cpu"]
+    argv = ["--agents", "my_module:Mine,rlsd,grpo,opsd", "--seeds", "0", *SMALL, "--steps", "16", "--device", "cpu"]
     env = os.environ | {"PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-m", "agents.compare", *argv, "--out", "far", "--cluster", nodes.address]
     pipe = subprocess.PIPE
@@ -421,6 +421,8 @@ def test_a_node_is_killed_and_every_trial_is_there_once(nodes, tmp_path, monkeyp
     assert {name: [one["seed"] for one in agent["runs"]] for name, agent in results["agents"].items()} == {
         "mine": [0],
         "rlsd": [0],
+        "grpo": [0],
+        "opsd": [0],
     }
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(str(tmp_path))
