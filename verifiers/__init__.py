@@ -14,8 +14,8 @@ used by object, by the name it was `register`ed under, or as "package.module:Nam
 from typing import Any
 
 from verifiers import official
-from verifiers.answers import AnswerVerifier, infer_kind
-from verifiers.base import BadReference, Verifier
+from verifiers.answers import AnswerVerifier
+from verifiers.base import Verifier
 from verifiers.composite import (
     AllOfVerifier,
     FirstMatchVerifier,
@@ -23,9 +23,11 @@ from verifiers.composite import (
     LengthVerifier,
     WeightedVerifier,
 )
+from verifiers.errors import BadReference
 from verifiers.expressions.policy import EqualityPolicy
 from verifiers.extraction import Extraction, ExtractionPolicy
 from verifiers.feedback import FEEDBACK_LEVELS
+from verifiers.kinds import infer_kind
 from verifiers.registry import make, names, register
 from verifiers.relaxed import RelaxedAccuracy
 from verifiers.service import IsolatedVerifier

@@ -7,19 +7,19 @@ import logging
 from collections.abc import Sequence
 from dataclasses import replace
 
-from verifiers.base import BadReference, Verifier
+from verifiers.base import Verifier
 from verifiers.comparison import MAX_ANSWER_CHARS, RIGHT, UNPARSABLE, WRONG, Comparer, Comparison, TextComparer
+from verifiers.errors import BadReference
 from verifiers.expressions import units
 from verifiers.expressions.approximate import context
 from verifiers.expressions.identity import DIGITS
 from verifiers.expressions.policy import EqualityPolicy
 from verifiers.extraction import Extraction, ExtractionPolicy
 from verifiers.feedback import DEFAULT_FEEDBACK_LEVEL, feedback_text
-from verifiers.lists import ListComparer, split_list
-from verifiers.mathematics import ExpressionComparer, NumberComparer, read
+from verifiers.kinds import infer_kind
+from verifiers.lists import ListComparer
+from verifiers.mathematics import ExpressionComparer, NumberComparer
 from verifiers.multiple_choice import ChoiceComparer
-from verifiers.normalize import unwrap
-from verifiers.numeric import Form, parse_number
 from verifiers.service import Outcome, OutcomeKind, in_worker, shared_pool
 from verifiers.types import AnswerKind, FrozenDict, Reference, Status, Verdict
 
@@ -28,11 +28,6 @@ __all__ = ["AnswerVerifier", "comparer_for", "infer_kind"]
 _LOG = logging.getLogger(__name__)
 _RIGHT_PARTS = FrozenDict(accuracy=1.0)
 _WRONG_PARTS = FrozenDict(accuracy=0.0)
-_KIND_OF_FORM = {
-    Form.INTEGER: AnswerKind.INTEGER,
-    Form.DECIMAL: AnswerKind.DECIMAL,
-    Form.FRACTION: AnswerKind.FRACTION,
-}
 _SYMBOLIC = "verifiers.expressions.symbolic:same"
 
 
@@ -230,24 +225,3 @@ def _comparer(
     if kind == AnswerKind.TEXT:
         return TextComparer(answer)
     return NumberComparer(answer, AnswerKind(kind), precision, unit, equality)
-
-
-def infer_kind(answer: str, choices: Sequence[str] = ()) -> AnswerKind:
-    """The kind of a gold answer.
-
-    With choices it is `CHOICE`; else a number by how it is written; else an `EXPRESSION` where it can be
-    read as mathematics; else a `LIST` where it has brackets and commas; else, and for a single capital letter, `TEXT`.
-    """
-    if choices:
-        return AnswerKind.CHOICE
-    number = parse_number(answer)
-    if number is not None:
-        return _KIND_OF_FORM[number.form]
-    written = unwrap(answer)
-    is_letter = len(written) == 1 and written.isupper()
-    if not is_letter and read(answer) is not None:
-        return AnswerKind.EXPRESSION
-    brackets, elements = split_list(answer)
-    if len(elements) > 1 and all(elements) and brackets:
-        return AnswerKind.LIST
-    return AnswerKind.TEXT

@@ -1,4 +1,4 @@
-"""The verifier contract: `Verifier`, and `BadReference` for a gold answer that cannot be used."""
+"""The verifier contract: `Verifier`."""
 
 from __future__ import annotations
 
@@ -6,17 +6,16 @@ import abc
 import logging
 from collections.abc import Sequence
 
+from verifiers.errors import BadReference
 from verifiers.feedback import DEFAULT_FEEDBACK_LEVEL, feedback_text
 from verifiers.types import Reference, Status, Verdict
+
+__all__ = ["LEVELS", "BadReference", "Verifier"]
 
 _LOG = logging.getLogger(__name__)
 
 LEVELS = ("answer", "solution")
 """What `Verifier.privileged` can show a teacher."""
-
-
-class BadReference(ValueError):  # noqa: N818 - the item is bad, not the program
-    """The gold answer cannot be used: the item is broken, whatever the response says."""
 
 
 class Verifier(abc.ABC):

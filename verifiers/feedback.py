@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 
+from verifiers.kinds import infer_kind
 from verifiers.mistakes import Mistake, form_mistake, value_mistake
 from verifiers.numeric import parse_number
 from verifiers.types import Reference, Status, Step, Verdict
@@ -113,8 +114,6 @@ def feedback_text(
 
 
 def _form_mistake(response: str, reference: Reference, verdict: Verdict) -> Mistake:
-    from verifiers.answers import infer_kind  # which needs verifiers.base, which needs this module
-
     kind = infer_kind(reference.answer, reference.choices) if reference.kind is None else reference.kind
     return form_mistake(response, verdict, kind, declared=reference.kind is not None)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Hashable, Sequence
 
-from verifiers.base import BadReference
 from verifiers.comparison import (
     AMBIGUOUS,
     RIGHT,
@@ -17,6 +16,7 @@ from verifiers.comparison import (
     offers_alternatives,
     without_prefix,
 )
+from verifiers.errors import BadReference
 from verifiers.mathematics import ExpressionComparer, read
 from verifiers.normalize import flatten, text_key
 from verifiers.numeric import parse_number

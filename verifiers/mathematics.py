@@ -7,8 +7,8 @@ import re
 from collections.abc import Hashable
 from fractions import Fraction
 
-from verifiers.base import BadReference
 from verifiers.comparison import AMBIGUOUS, RIGHT, UNPARSABLE, WRONG, Comparer, Comparison, alternatives, without_prefix
+from verifiers.errors import BadReference
 from verifiers.expressions import (
     EqualityPolicy,
     Equivalence,

@@ -19,8 +19,8 @@ import string
 from collections.abc import Hashable, Sequence
 from fractions import Fraction
 
-from verifiers.base import BadReference
 from verifiers.comparison import AMBIGUOUS, RIGHT, UNPARSABLE, WRONG, Comparer, Comparison, alternatives
+from verifiers.errors import BadReference
 from verifiers.mathematics import ExpressionComparer, read
 from verifiers.normalize import flatten, text_key
 from verifiers.numeric import parse_number

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 
-from verifiers.answers import comparer_for, infer_kind
-from verifiers.base import BadReference
+from verifiers.answers import comparer_for
 from verifiers.cli.common import UsageError, shown
 from verifiers.cli.default import default_verifier
 from verifiers.comparison import Comparer, TextComparer
+from verifiers.errors import BadReference
 from verifiers.expressions import EqualityPolicy, Equivalence, Node, NoValueError, Op, TooLargeError, UndecidedError
 from verifiers.expressions.approximate import Approximation
 from verifiers.expressions.render import render
 from verifiers.extraction import answer_region
+from verifiers.kinds import infer_kind
 from verifiers.mathematics import ExpressionComparer
 from verifiers.numeric import Form
 from verifiers.types import AnswerKind, Reference

@@ -6,9 +6,9 @@ import string
 from collections.abc import Mapping
 from typing import Any
 
-from verifiers.base import BadReference
 from verifiers.cli.default import SHORT, WHOLE
 from verifiers.cli.rows import JsonNumber, RowError, encode
+from verifiers.errors import BadReference
 from verifiers.types import AnswerKind, Reference
 
 _KINDS = {str(kind): kind for kind in AnswerKind}

@@ -9,11 +9,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import verifiers
-from verifiers.base import BadReference, Verifier
+from verifiers.base import Verifier
 from verifiers.cli.common import UsageError, shown
 from verifiers.cli.default import default_response, default_verifier
 from verifiers.cli.golds import references_of
 from verifiers.cli.rows import JsonNumber, RowError, decode, encode, plain, prediction_of
+from verifiers.errors import BadReference
 from verifiers.types import Reference, Status, Verdict
 
 BAD_GOLD = "bad_gold"

@@ -9,7 +9,8 @@ from concurrent.futures import Future
 from types import TracebackType
 from typing import Any, Self
 
-from verifiers.base import BadReference, Verifier
+from verifiers.base import Verifier
+from verifiers.errors import BadReference
 from verifiers.registry import make
 from verifiers.service.pool import WorkerPool
 from verifiers.service.protocol import NotPicklableError, Outcome, OutcomeKind, describe, in_worker, refuse_main
