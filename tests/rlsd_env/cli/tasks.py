@@ -1,4 +1,4 @@
-"""A set of tasks with faults, and verifiers with faults, for the commands to find; registers three ids."""
+"""A set of tasks with faults, and verifiers with faults, for the commands to find; registers four ids."""
 
 from __future__ import annotations
 
@@ -74,6 +74,25 @@ class Moody(Sums):
         return range(5) if name != "heldout" else range(3, 5)
 
 
+class Bracketed(Sums):
+    """Text in square brackets wherever there is text; the last of two tasks has no such option as its answer."""
+
+    licence = "CC [BY]"
+
+    def ids(self):
+        return ["[red]-0", "[red]-1"]
+
+    def __len__(self):
+        return 2
+
+    def item(self, index):
+        choices = ("[bold]x[/bold]", "[/red]")
+        task = Task(
+            self.ids()[index], "Is [link=a] in [0, 1]?", choices=choices, licence=self.licence, metadata={"m": "[i]"}
+        )
+        return Item(task, Privileged(Reference(("[/red]", "[none]")[index], AnswerKind.CHOICE, choices)))
+
+
 class Slow(Verifier):
     """Is never done in time."""
 
@@ -110,3 +129,4 @@ class Boxed(Verifier):
 rlsd_env.register("clitest/Sums-v0", source=f"{ME}:Sums")
 rlsd_env.register("clitest/Broken-v0", source=f"{ME}:Broken")
 rlsd_env.register("clitest/Moody-v0", source=f"{ME}:Moody")
+rlsd_env.register("clitest/Bracketed-v0", source=f"{ME}:Bracketed")

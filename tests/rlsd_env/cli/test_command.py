@@ -113,6 +113,30 @@ def test_list_has_the_users_ids(capsys):
     assert line.split() == ["clitest/Sums-v0", "Sums", "?", "unknown", "yes", "answer", "-"]
 
 
+def test_square_brackets_are_shown_as_they_are(capsys):
+    """Some of the project's commands print with Rich, which would take "[bold]" for markup and drop it."""
+    id = f"{ME}:clitest/Bracketed-v0"
+    assert main(["show", id, "--reference"]) == 0
+    shown = capsys.readouterr().out
+    for line in (
+        "task         [red]-0, number 0 of 2\n",
+        "licence      CC [BY]\n",
+        "choice A     [bold]x[/bold]\n",
+        "choice B     [/red]\n",
+        "m            [i]\n",
+        "\nIs [link=a] in [0, 1]?\n",
+        "answer        [/red]\n",
+    ):
+        assert line in shown
+    assert main(["list", "--import", ME]) == 0
+    (line,) = (line for line in capsys.readouterr().out.splitlines() if line.startswith("clitest/Bracketed-v0"))
+    assert "  CC [BY]  " in line
+    assert main(["validate", id]) == 1
+    assert "FAILED [red]-1: the gold answer '[none]' cannot be used: " in capsys.readouterr().out
+    assert main(["show", id, "--task-id", "[green]-5"]) == 2
+    assert capsys.readouterr().err == "error: unknown task id '[green]-5'\n"
+
+
 def test_an_ids_own_arguments_count():
     rlsd_env.register(
         "clitest/Own-v0", "rlsd_env.sources.mathvista:MathVista", verifier_kwargs={"mode": "strict"}, max_pixels=9

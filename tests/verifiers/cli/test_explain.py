@@ -37,3 +37,13 @@ def test_explanations(words, lines, capsys):
     out = capsys.readouterr().out
     for line in lines:
         assert f"{line}\n" in out
+
+
+def test_square_brackets_are_shown_as_they_are(capsys):
+    """Some of the project's commands print with Rich, which would take "[bold]" for markup and drop it."""
+    assert main(["explain", "[red]", "no [/red] but [link=x]", "--kind", "text"]) == 0
+    out = capsys.readouterr().out
+    assert "gold           [red]\n" in out
+    assert "prediction     no [/red] but [link=x]\n" in out
+    assert main(["explain", "C", "7", "--choices", "[bold]x[/bold]", "pip install 'rlsd[vllm]'"]) == 2
+    assert """choices ['[bold]x[/bold]', "pip install 'rlsd[vllm]'"]""" in capsys.readouterr().err
