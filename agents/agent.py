@@ -9,7 +9,7 @@ from agents.algorithms import Algorithm
 from agents.algorithms import make as make_algorithm
 from agents.distributed import World
 from agents.episodes import Completion, EpisodeBatch, Prompt
-from agents.learner import Learner, LearnerConfig
+from agents.learner.learner import Learner, LearnerConfig
 from agents.messages import first_prompt
 from agents.policy.base import Policy, Sampling
 

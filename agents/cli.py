@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 import tyro
 
-from agents.config import from_toml
+from agents.options.commands import from_toml
 from rlsd_env.errors import ConfigurationError, one_of
 
 Options = TypeVar("Options")

@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import Any
 
 from agents import cli
-from agents.config import CompareOptions
-from agents.pool import LocalPool, Pool
-from agents.progress import Bar
-from agents.trials import train_trial, untrained_trial
+from agents.options.commands import CompareOptions
+from agents.runs.progress import Bar
+from agents.trials.local import LocalPool, Pool
+from agents.trials.trial import train_trial, untrained_trial
 from rlsd_env.errors import ConfigurationError
 
 
@@ -31,11 +31,11 @@ def run(options: CompareOptions) -> dict[str, Any]:
         ConfigurationError: an option is unusable; nothing has been written then.
 
     """
-    from agents.experiment import check
     from agents.report.plots import draw_curves
     from agents.report.results import summarise
     from agents.report.table import print_table
-    from agents.storage import claimed, write_json
+    from agents.runs.storage import claimed, write_json
+    from agents.setup import check
 
     options, entrants = _resolve(options)
     here = options
@@ -100,7 +100,7 @@ def _resolve(options: CompareOptions) -> tuple[CompareOptions, list[Entrant]]:
 
     """
     from agents.baselines import Baseline
-    from agents.experiment import hyperparameters, make_method
+    from agents.methods import hyperparameters, make_method
 
     entrants: dict[str, Entrant] = {}
     kwargs: dict[str, Any] = {}
@@ -126,7 +126,7 @@ def _pool(options: CompareOptions) -> contextlib.AbstractContextManager[Pool]:
     from agents.policy.loading import find_policy
 
     if options.cluster != "local":
-        from agents.cluster import connected
+        from agents.trials.ray import connected
 
         return connected(options)
     device = find_policy(options.policy, options.device)[1]

@@ -8,10 +8,17 @@ from __future__ import annotations
 import enum
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
-from agents.messages import Message
 from rlsd_env.task import Image, Item, Video
 from verifiers import Verdict
+
+Message = dict[str, Any]
+"""{"role": ..., "content": text | [{"type": "image"} | {"type": "video"} | {"type": "text", "text": ...}, ...]}.
+
+A policy's own message also has `token_ids`, those that it sampled without the stop token: they are what later turns
+are run with, never the tokens of its text.
+"""
 
 
 @dataclass(frozen=True, eq=False)

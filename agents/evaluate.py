@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from agents import cli
-from agents.config import EvaluateOptions
+from agents.options.commands import EvaluateOptions
 from rlsd_env.errors import ConfigurationError
 
 
@@ -22,13 +22,13 @@ def run(options: EvaluateOptions) -> dict[str, float]:
         ConfigurationError: an option is unusable; nothing has been written then.
 
     """
-    from agents.environments import make_group_env
-    from agents.evaluation import Evaluation, evaluate
-    from agents.experiment import prepare
-    from agents.model_options import check_packages
+    from agents.options.model import check_packages
     from agents.policy.base import Sampling
     from agents.policy.samplers import released
-    from agents.statistics import accuracy_interval
+    from agents.report.statistics import accuracy_interval
+    from agents.rollouts.environments import make_group_env
+    from agents.rollouts.evaluation import Evaluation, evaluate
+    from agents.setup import prepare
 
     if options.out is not None and options.out.exists():
         raise ConfigurationError(f"out {str(options.out)!r} exists already; give another file")
@@ -79,8 +79,8 @@ def run(options: EvaluateOptions) -> dict[str, float]:
 
 
 def _write(path: Path, evaluation: object, options: EvaluateOptions, verifier: str) -> None:
-    from agents.evaluation import Evaluation
     from agents.messages import transcript
+    from agents.rollouts.evaluation import Evaluation
 
     assert isinstance(evaluation, Evaluation)
     path.parent.mkdir(parents=True, exist_ok=True)

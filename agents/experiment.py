@@ -10,123 +10,39 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import torch
-
-from agents import algorithms, baselines, checkpoint
 from agents.agent import Agent
-from agents.ahead import Rollouts, RolloutsAhead
 from agents.algorithms import Algorithm
 from agents.baselines import Baseline
-from agents.config import EvaluateOptions, TrainingOptions, TrainOptions
-from agents.distributed import World, join, launched
-from agents.environments import folds, make_group_env, require_trainable
+from agents.distributed import World, join
 from agents.episodes import EpisodeBatch
-from agents.evaluation import Evaluation, evaluate
-from agents.heap import keep_freed_memory
-from agents.learner import LearnerConfig
-from agents.logging import RunLog
-from agents.metrics import batch_metrics
-from agents.model_options import check_packages
+from agents.methods import hyperparameters, make_method
+from agents.options.commands import TrainingOptions, TrainOptions
 from agents.policy.base import Policy, Sampling
-from agents.policy.loading import find_policy, load_policy
-from agents.policy.replica import with_replica
+from agents.policy.loading import find_policy
 from agents.policy.sampled import SampledPolicy
-from agents.policy.samplers import released, with_sampler
+from agents.policy.samplers import released
 from agents.policy.transformers_policy import TransformersPolicy
-from agents.progress import Progress
-from agents.rollout import TaskStream, collect, completion_seeds
-from agents.storage import claimed, read_json, write_csv, write_json
-from rlsd_env.errors import ConfigurationError, one_of
+from agents.rollouts.ahead import Rollouts, RolloutsAhead
+from agents.rollouts.collect import collect, completion_seeds
+from agents.rollouts.environments import folds, make_group_env, require_trainable
+from agents.rollouts.evaluation import Evaluation, evaluate
+from agents.rollouts.metrics import batch_metrics
+from agents.rollouts.tasks import TaskStream, heldout_tasks
+from agents.runs import checkpoint
+from agents.runs.logging import RunLog
+from agents.runs.progress import Progress
+from agents.runs.records import evaluation_record, training_record
+from agents.runs.storage import claimed, read_json, write_csv, write_json
+from agents.setup import check_world, learner_config, prepare
 
 STREAM_TRAINING = 1
-HELDOUT_SEED = 3
 
 
 Report = Callable[[Progress], None]
-Method = Algorithm | Baseline
-
-
-def make_method(spec: str, options: Mapping[str, Any] | None = None) -> Method:
-    """Make what an agent's name stands for: a language model's algorithm, or a baseline that trains by itself.
-
-    Raises:
-        ConfigurationError: there is none of that name, or an option does not fit it.
-
-    """
-    if ":" not in spec and spec not in (known := (*algorithms.names(), *baselines.names())):
-        raise ConfigurationError(one_of("agent", spec, known) + ", or module:Class of your own")
-    return baselines.make(spec, options) if baselines.is_baseline(spec) else algorithms.make(spec, options)
-
-
-def hyperparameters(method: Method) -> dict[str, Any]:
-    """Return all hyperparameters of a method with their values; `make_method` takes them back."""
-    if isinstance(method, Baseline):
-        return baselines.hyperparameters(method)
-    return algorithms.hyperparameters(method)
-
-
-def prepare(
-    options: TrainingOptions | EvaluateOptions, world: World | None = None
-) -> TransformersPolicy | SampledPolicy:
-    """Set torch up, load the policy and what samples for it; close it with `released`.
-
-    Under `shard` the policy is spread over the processes; then, and where a training samples ahead, samples come from
-    vLLM or from a replica.
-    """
-    torch.set_num_threads(options.threads)
-    keep_freed_memory()
-    policy = load_policy(options.policy, options.device, options)
-    if isinstance(options, TrainingOptions) and options.shard:
-        policy.shard(world or World())
-    if isinstance(options, TrainingOptions) and options.sampler == "transformers":
-        ahead = options.rollouts_ahead and world is not None
-        if options.shard or ahead:
-            return with_replica(policy, options)
-    return with_sampler(policy, options)
-
-
-def check(options: TrainingOptions, agents: Sequence[tuple[str, dict[str, Any]]]) -> None:
-    """Find out what a user got wrong before anything is written or loaded.
-
-    Raises:
-        ConfigurationError: an agent, an option of it, the environment or the learner's options are unusable.
-
-    """
-    check_packages(options)
-    if options.shard and not launched():
-        raise ConfigurationError("shard is for several processes: torchrun --nproc-per-node N -m agents.train ..")
-    methods = [make_method(agent, kwargs) for agent, kwargs in agents]
-    learner_config(options)
-    find_policy(options.policy, options.device)
-    training, heldout = folds(options.env_kwargs)
-    env = make_group_env(options.env, training, options.prompts_per_step, options.group_size)
-    env.reset(options={"task_index": [env.desk.indices[0]] * env.num_groups})  # a broken picture shows here
-    require_trainable(env.items)
-    make_group_env(options.env, heldout, 1, 1)
-    for method in methods:
-        if isinstance(method, Baseline):
-            method.check(options)
-
-
-def learner_config(options: TrainingOptions) -> LearnerConfig:
-    """Return the learner's part of the options."""
-    return LearnerConfig(
-        lr=options.lr,
-        max_grad_norm=options.max_grad_norm,
-        updates_per_batch=options.updates_per_batch,
-        clip_low=options.clip_low,
-        clip_high=options.clip_high,
-        aggregation=options.aggregation,
-        micro_batch_tokens=options.micro_batch_tokens,
-        optimizer=options.optimizer,
-        sampler_correction=options.correction,
-        sampler_cap=options.sampler_cap,
-    )
 
 
 def train(options: TrainOptions, report: Report) -> dict[str, Any]:
@@ -164,25 +80,6 @@ def train(options: TrainOptions, report: Report) -> dict[str, Any]:
             write_json(options.out / "result.json", result)
         world.barrier()
         return result
-
-
-def check_world(options: TrainOptions, method: Method, world: World) -> None:
-    """Refuse what several processes cannot do.
-
-    Raises:
-        ConfigurationError: tasks cannot be divided among them, or the method trains in one process only.
-
-    """
-    if isinstance(method, Baseline) and world.size > 1:
-        raise ConfigurationError(f"{method.name} trains in one process; start it without torchrun")
-    if options.prompts_per_step % world.size:
-        raise ConfigurationError(
-            f"prompts_per_step is {options.prompts_per_step}; it must be a multiple of the {world.size} processes"
-        )
-    if options.eval_tasks < world.size:
-        raise ConfigurationError(
-            f"eval_tasks is {options.eval_tasks}; give each of {world.size} processes one at least"
-        )
 
 
 def _train(options: TrainOptions, algorithm: Algorithm, report: Report, world: World) -> dict[str, Any]:
@@ -263,42 +160,12 @@ def _write_tables(out: Path, log: RunLog, progress: checkpoint.Progress, world: 
         write_csv(out / "timing.csv", progress.timing)
 
 
-def training_record(rows: Sequence[Mapping[str, float]]) -> dict[str, float]:
-    """Mean of each metric over the steps that have it, and totals of counts."""
-    record = {}
-    for name in sorted({name for row in rows for name in row} - {"step", "environment_steps"}):
-        values = [row[name] for row in rows if name in row]
-        record[name] = sum(values) if name.startswith("teacher_tokens") else sum(values) / len(values)
-    return record
-
-
-def heldout_tasks(options: TrainingOptions) -> list[int]:
-    """Choose the held-out tasks: the same for every agent and every seed."""
-    _, env_kwargs = folds(options.env_kwargs)
-    indices = make_group_env(options.env, env_kwargs, 1, 1).desk.indices
-    if len(indices) <= options.eval_tasks:
-        return [int(index) for index in indices]
-    if len(indices) > TaskStream.SMALL:
-        return [int(indices[k]) for k in range(options.eval_tasks)]
-    chosen = np.random.default_rng(HELDOUT_SEED).choice(len(indices), options.eval_tasks, replace=False)
-    return [int(indices[int(k)]) for k in chosen]
-
-
 def evaluate_heldout(policy: Policy, options: TrainingOptions, seed: int, world: World | None = None) -> Evaluation:
     """Evaluate on the held-out tasks; several processes divide them."""
     _, env_kwargs = folds(options.env_kwargs)
     sampling = Sampling(options.temperature, options.max_tokens)
     tasks = heldout_tasks(options)
     return evaluate(policy, options.env, env_kwargs, tasks, options.eval_samples, sampling, seed, world)
-
-
-def evaluation_record(evaluation: Evaluation) -> dict[str, Any]:
-    """Write an evaluation as JSON values; a task whose verifier failed is null."""
-    return {
-        "sampled": [None if np.isnan(x) else float(x) for x in evaluation.sampled_K],
-        "greedy": [None if np.isnan(x) else float(x) for x in evaluation.greedy_K],
-        "metrics": dict(sorted(evaluation.metrics.items())),
-    }
 
 
 def untrained(options: TrainingOptions, seed: int, path: Path) -> dict[str, Any]:

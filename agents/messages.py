@@ -4,19 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from agents.episodes import Completion, Episode, Message, Prompt, StopReason
 from rlsd_env.task import IMAGE_PLACEHOLDER, VIDEO_PLACEHOLDER
-
-if TYPE_CHECKING:
-    from agents.episodes import Completion, Episode, Prompt
-
-Message = dict[str, Any]
-"""{"role": ..., "content": text | [{"type": "image"} | {"type": "video"} | {"type": "text", "text": ...}, ...]}.
-
-A policy's own message also has `token_ids`, those that it sampled without the stop token: they are what later turns
-are run with, never the tokens of its text.
-"""
 
 _PLACEHOLDERS = re.compile(f"({re.escape(IMAGE_PLACEHOLDER)}|{re.escape(VIDEO_PLACEHOLDER)})")
 
@@ -35,8 +26,6 @@ def user_message(text: str) -> Message:
 
 def first_prompt(observation: Mapping[str, Any]) -> Prompt:
     """Turn the first observation of an episode into a policy's prompt."""
-    from agents.episodes import Prompt
-
     message = user_message(observation["question"])
     return Prompt((message,), tuple(observation["images"]), tuple(observation["videos"]))
 
@@ -50,8 +39,6 @@ def next_prompt(prompt: Prompt, action: Completion, observation: Mapping[str, An
         observation: what followed it.
 
     """
-    from agents.episodes import Prompt, StopReason
-
     ids = action.token_ids[:-1] if action.stop_reason is StopReason.STOP else action.token_ids
     said = {"role": "assistant", "content": action.text, "token_ids": ids}
     return Prompt(

@@ -15,8 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from agents.episodes import Episode, EpisodeGroup, Prompt
-from agents.messages import Message
+from agents.episodes import Episode, EpisodeGroup, Message, Prompt
 from agents.policy.tensors import is_sharded, local
 from rlsd_env.errors import ConfigurationError
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from agents import cli
-from agents.config import TrainOptions
+from agents.options.commands import TrainOptions
 
 
 def main(argv: Sequence[str]) -> None:
@@ -21,8 +21,9 @@ def main(argv: Sequence[str]) -> None:
 
         print_estimate(options)
         return
-    from agents.experiment import check, train
-    from agents.progress import Bar
+    from agents.experiment import train
+    from agents.runs.progress import Bar
+    from agents.setup import check
 
     check(options, [(options.agent, options.agent_kwargs)])
     bar = Bar(options.steps, quiet=not cli.speaks())

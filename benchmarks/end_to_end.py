@@ -24,12 +24,12 @@ from rich.console import Console
 from rich.table import Table
 
 from agents.agent import make
-from agents.environments import make_group_env
-from agents.learner import LearnerConfig
-from agents.option_types import Names
+from agents.learner.learner import LearnerConfig
+from agents.options.types import Names
 from agents.policy.base import Sampling
 from agents.policy.loading import load_policy
-from agents.rollout import collect, completion_seeds
+from agents.rollouts.collect import collect, completion_seeds
+from agents.rollouts.environments import make_group_env
 from benchmarks.workloads import facts, write_json
 
 PARTS = ("rollout", "environment", "teacher", "update")

@@ -29,9 +29,9 @@ from agents.agent import make
 from agents.episodes import EpisodeBatch
 from agents.estimate.architecture import Architecture
 from agents.estimate.published import PUBLISHED, find_architecture
-from agents.learner import LearnerConfig
-from agents.model_options import TrainedModelOptions
-from agents.option_types import Names
+from agents.learner.learner import LearnerConfig
+from agents.options.model import TrainedModelOptions
+from agents.options.types import Names
 from agents.policy.base import Sampling
 from agents.policy.loading import TINY
 from agents.policy.transformers_policy import TransformersPolicy

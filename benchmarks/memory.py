@@ -26,8 +26,8 @@ from rich.console import Console
 from rich.table import Table
 
 from agents.agent import make
-from agents.learner import LearnerConfig
-from agents.model_options import TrainedModelOptions
+from agents.learner.learner import LearnerConfig
+from agents.options.model import TrainedModelOptions
 from agents.policy.loading import load_policy
 from benchmarks import trl_peer
 from benchmarks.workloads import Workload, facts, make_batch, random_checkpoint, response_token_count, write_json

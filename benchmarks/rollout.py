@@ -22,15 +22,15 @@ import tyro
 from rich.console import Console
 from rich.table import Table
 
-from agents.environments import make_group_env
 from agents.episodes import Prompt
-from agents.model_options import ModelOptions
-from agents.option_types import Pairs, at_least
+from agents.options.model import ModelOptions
+from agents.options.types import Pairs, at_least
 from agents.policy.base import Sampling
 from agents.policy.loading import find_policy, load_policy
 from agents.policy.transformers_policy import TransformersPolicy
-from agents.policy.vllm_sampler import VLLMSampler
-from agents.rollout import completion_seeds, prompts_of
+from agents.policy.vllm.sampler import VLLMSampler
+from agents.rollouts.collect import completion_seeds, prompts_of
+from agents.rollouts.environments import make_group_env
 from benchmarks.workloads import facts, write_json
 from rlsd_env.cli.bench import machine
 from rlsd_env.errors import ConfigurationError, one_of

@@ -28,8 +28,8 @@ from rich.table import Table
 from agents.agent import Agent, make
 from agents.algorithms import make as make_algorithm
 from agents.episodes import EpisodeBatch
-from agents.learner import LearnerConfig
-from agents.model_options import TrainedModelOptions
+from agents.learner.learner import LearnerConfig
+from agents.options.model import TrainedModelOptions
 from agents.policy.base import Sampling
 from agents.policy.loading import load_policy
 from benchmarks.workloads import Workload, facts, make_batch, random_checkpoint, response_token_count, write_json

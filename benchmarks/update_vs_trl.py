@@ -27,7 +27,7 @@ from rich.table import Table
 
 from agents.agent import Agent, make
 from agents.episodes import EpisodeBatch
-from agents.learner import LearnerConfig
+from agents.learner.learner import LearnerConfig
 from agents.policy.loading import TINY, load_policy
 from benchmarks import trl_peer
 from benchmarks.workloads import SIDE, Workload, facts, make_batch, random_checkpoint, response_token_count, write_json

@@ -11,8 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from agents.config import TrainingOptions, TrainOptions
-from agents.progress import Progress
+from agents.options.commands import TrainingOptions, TrainOptions
+from agents.runs.progress import Progress
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Outcome:
     Attributes:
         environment: the id of the environment that was trained in.
         environment_steps: the steps taken in it, which are no rollouts of a language model.
-        evaluation: the held-out tasks after training, as `agents.experiment.evaluation_record` writes it.
+        evaluation: the held-out tasks after training, as `agents.runs.records.evaluation_record` writes it.
         untrained: the same before training.
         training: means of the metrics over the training.
         seconds: of "rollout" and "update".

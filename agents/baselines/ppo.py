@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import gymnasium
 
 from agents.baselines.base import Baseline, Outcome
-from agents.config import TrainingOptions, TrainOptions
-from agents.environments import find_view, folds
-from agents.progress import Progress
+from agents.options.commands import TrainingOptions, TrainOptions
+from agents.rollouts.environments import find_view, folds
+from agents.runs.progress import Progress
 from rlsd_env.errors import ConfigurationError, one_of
 from rlsd_env.views.ids import LEVELS
 
@@ -101,9 +101,10 @@ class PPO(Baseline):
         import torch
 
         from agents.baselines import training
-        from agents.experiment import evaluation_record, heldout_tasks, training_record
-        from agents.logging import RunLog
-        from agents.storage import write_csv
+        from agents.rollouts.tasks import heldout_tasks
+        from agents.runs.logging import RunLog
+        from agents.runs.records import evaluation_record, training_record
+        from agents.runs.storage import write_csv
 
         torch.set_num_threads(options.threads)
         view = find_view(options.env, self.view)

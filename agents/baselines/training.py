@@ -16,9 +16,9 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.policies import BasePolicy
 
-from agents.evaluation import Evaluation
-from agents.logging import RunLog
-from agents.metrics import mean
+from agents.rollouts.evaluation import Evaluation
+from agents.rollouts.metrics import mean
+from agents.runs.logging import RunLog
 from verifiers import Verdict
 
 METRICS = {

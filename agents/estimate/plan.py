@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from agents.config import TrainOptions
 from agents.estimate.memory import GIB, Memory, memory
 from agents.estimate.timing import Timing, timing
 from agents.estimate.workload import Workload, make_workload
-from agents.model_options import missing_packages
+from agents.options.commands import TrainOptions
+from agents.options.model import missing_packages
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from typing import Any
 from agents.estimate.architecture import MODEL_TYPES, Architecture, from_config
 from rlsd_env.errors import ConfigurationError, one_of
 
-TINY = Path(__file__).parents[1] / "policy" / "tiny-qwen3-vl"
+TINY = Path(__file__).parents[1] / "tiny" / "tiny-qwen3-vl"
 _VISION = {"patch_size": 16, "temporal_patch_size": 2, "spatial_merge_size": 2, "num_position_embeddings": 2304}
 _SMALL = {"depth": 24, "hidden_size": 1024, "intermediate_size": 4096, "deepstack_visual_indexes": [5, 11, 17]}
 _LARGE = {"depth": 27, "hidden_size": 1152, "intermediate_size": 4304, "deepstack_visual_indexes": [8, 16, 24]}

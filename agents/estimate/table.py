@@ -7,12 +7,12 @@ import dataclasses
 from rich.console import Console
 from rich.table import Table
 
-from agents.config import CompareOptions, TrainOptions
 from agents.estimate.activations import text_bytes
 from agents.estimate.assumptions import Assumptions
 from agents.estimate.memory import GIB
 from agents.estimate.plan import Estimate, estimate
 from agents.estimate.timing import operations
+from agents.options.commands import CompareOptions, TrainOptions
 
 UNITS = {
     "gpu_memory_gib": "GiB",

@@ -6,11 +6,11 @@ import math
 from dataclasses import dataclass
 from functools import cached_property
 
-from agents.config import TrainOptions
 from agents.estimate.activations import Precision, precision_of
 from agents.estimate.architecture import Architecture
 from agents.estimate.assumptions import Assumptions, read_assumptions, resolve
 from agents.estimate.published import find_architecture
+from agents.options.commands import TrainOptions
 from rlsd_env.errors import ConfigurationError
 
 

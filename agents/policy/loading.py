@@ -7,11 +7,11 @@ from pathlib import Path
 import torch
 from transformers import AutoConfig
 
-from agents.model_options import ModelOptions
+from agents.options.model import ModelOptions
 from agents.policy.transformers_policy import TransformersPolicy
 from rlsd_env.errors import ConfigurationError, one_of
 
-TINY = Path(__file__).parent / "tiny-qwen3-vl"
+TINY = Path(__file__).parents[1] / "tiny" / "tiny-qwen3-vl"
 DEVICES = ("auto", "cpu", "cuda")
 
 

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
 
-from agents.model_options import ModelOptions, TrainedModelOptions
+from agents.options.model import ModelOptions, TrainedModelOptions
 from agents.policy.scoring import supports_packing, use_packed_attention
 from agents.policy.tensors import whole
 from rlsd_env.errors import ConfigurationError

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Sequence
 import torch
 from torch import Tensor
 
-from agents.config import TrainingOptions
 from agents.episodes import Completion, Prompt
-from agents.model_options import ModelOptions
+from agents.options.commands import TrainingOptions
+from agents.options.model import ModelOptions
 from agents.policy.base import OnCompletion, Sampling
 from agents.policy.loading import load_policy
 from agents.policy.sampled import SampledPolicy

@@ -8,13 +8,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
-from agents.config import EvaluateOptions, TrainingOptions
+from agents.options.commands import EvaluateOptions, TrainingOptions
 from agents.policy.base import Policy, Sampler
 from agents.policy.loading import find_policy
 from agents.policy.sampled import SampledPolicy
 from agents.policy.transformers_policy import TransformersPolicy
-from agents.policy.vllm_sampler import VLLMSampler
-from agents.policy.vllm_server import VLLMServerSampler
+from agents.policy.vllm.sampler import VLLMSampler
+from agents.policy.vllm.server import VLLMServerSampler
 
 P = TypeVar("P", bound=Policy)
 

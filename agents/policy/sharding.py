@@ -1,8 +1,8 @@
 """One model over several processes: torch's FSDP2.
 
 Weights, gradients, moments and a teacher's copy lie in shards; each layer's weights are gathered when it runs. All
-processes must run the same number of forwards, and in each the vision tower once: `agents.micro_batches.in_step` and
-`PromptEncoder.keeps_step` see to it.
+processes must run the same number of forwards, and in each the vision tower once:
+`agents.learner.micro_batches.in_step` and `PromptEncoder.keeps_step` see to it.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ from transformers import (
 
 from agents.distributed import World
 from agents.episodes import Completion, Prompt
-from agents.model_options import ModelOptions, TrainedModelOptions
+from agents.options.model import ModelOptions, TrainedModelOptions
 from agents.policy.base import OnCompletion, Sampling
 from agents.policy.inputs import PromptEncoder
 from agents.policy.preparation import merged_weights, prepare_model, vision_is_frozen

@@ -13,8 +13,8 @@ import torch
 import transformers
 from numpy.typing import NDArray
 
-from agents.config import CompareOptions, resolved
-from agents.statistics import Interval, crossed_interval
+from agents.options.commands import CompareOptions, resolved
+from agents.report.statistics import Interval, crossed_interval
 
 SCHEMA = "rlsd-results-1"
 KINDS = ("sampled", "greedy")

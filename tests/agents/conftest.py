@@ -5,11 +5,11 @@ import copy
 import pytest
 import torch
 
-from agents.environments import make_group_env
 from agents.policy.base import Sampling
 from agents.policy.loading import load_policy
 from agents.policy.transformers_policy import TransformersPolicy
-from agents.rollout import collect, completion_seeds
+from agents.rollouts.collect import collect, completion_seeds
+from agents.rollouts.environments import make_group_env
 
 
 @pytest.fixture(autouse=True)

@@ -9,17 +9,17 @@ from pathlib import Path
 import torch
 from torch.distributed.tensor import DTensor
 
-from agents import checkpoint
 from agents.agent import Agent
 from agents.algorithms import make
 from agents.distributed import join, leave
-from agents.environments import make_group_env
-from agents.learner import LearnerConfig
-from agents.model_options import TrainedModelOptions
+from agents.learner.learner import LearnerConfig
+from agents.options.model import TrainedModelOptions
 from agents.policy.base import Sampling
 from agents.policy.loading import load_policy
 from agents.policy.tensors import local
-from agents.rollout import collect, completion_seeds
+from agents.rollouts.collect import collect, completion_seeds
+from agents.rollouts.environments import make_group_env
+from agents.runs import checkpoint
 
 TASKS = [3, 1, 4, 15, 9, 2]
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from agents.statistics import accuracy_interval
+from agents.report.statistics import accuracy_interval
 
 
 def test_wilson_for_right_and_wrong():

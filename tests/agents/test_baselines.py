@@ -15,10 +15,13 @@ from stable_baselines3.common.vec_env import DummyVecEnv
 from agents import baselines
 from agents.baselines.ppo import PPO
 from agents.baselines.training import EndsForGood, derived_seed, evaluate, seeded_globals
-from agents.config import TrainOptions
-from agents.environments import find_view, make_group_env
-from agents.experiment import check, heldout_tasks, make_method, train
+from agents.experiment import train
+from agents.methods import make_method
+from agents.options.commands import TrainOptions
 from agents.report.plots import read_curves
+from agents.rollouts.environments import find_view, make_group_env
+from agents.rollouts.tasks import heldout_tasks
+from agents.setup import check
 from rlsd_env import ConfigurationError
 from rlsd_env.procedural.dot_sum import DotSum
 from tests.agents.test_experiment import SMALL, outcome, run
@@ -206,9 +209,9 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from agents.baselines import Baseline, Outcome
-from agents.experiment import heldout_tasks
-from agents.logging import RunLog
-from agents.progress import Progress
+from agents.rollouts.tasks import heldout_tasks
+from agents.runs.logging import RunLog
+from agents.runs.progress import Progress
 
 
 @dataclass(frozen=True)

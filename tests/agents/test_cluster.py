@@ -17,20 +17,20 @@ from pathlib import Path
 import pytest
 
 from agents import cli, compare
-from agents.cluster_nodes import code, is_held, look_around, named_paths, token, versions
-from agents.config import CompareOptions, resolved
-from agents.pool import LocalPool, StoppedError
-from agents.progress import Bar
-from agents.storage import InUseError, locked
+from agents.options.commands import CompareOptions, resolved
+from agents.runs.progress import Bar
+from agents.runs.storage import InUseError, locked
+from agents.trials.local import LocalPool, StoppedError
+from agents.trials.ray_nodes import code, is_held, look_around, named_paths, token, versions
 from rlsd_env import ConfigurationError
 from tests.agents.test_experiment import SMALL, outcome
 from tests.conftest import ROOT
 
 TASKS = """
 import os, pathlib, signal, time
-from agents.pool import report
-from agents.progress import Progress
-from agents.storage import locked
+from agents.trials.local import report
+from agents.runs.progress import Progress
+from agents.runs.storage import locked
 from rlsd_env import ConfigurationError
 
 
@@ -237,7 +237,7 @@ def nodes():
 @pytest.fixture
 def pool(nodes, tasks, tmp_path):
     """A pool on the cluster; the folder of the comparison is claimed."""
-    from agents.cluster import connected
+    from agents.trials.ray import connected
 
     options = CompareOptions(cluster=nodes.address, out=tmp_path / "out", retries=1, jobs=2, device="cpu")
     with connected(options) as made:
@@ -250,7 +250,8 @@ def test_tasks_on_a_cluster(pool, tasks, bar, tmp_path, monkeypatch):
     """One connection for many things, since each takes seconds."""
     import ray
 
-    from agents import cluster, cluster_worker
+    from agents.trials import ray as cluster
+    from agents.trials import ray_worker as cluster_worker
 
     finished = pool.run_all({name: (tasks.where, (name,)) for name in "cab"}, bar)
     assert list(finished.results) == ["c", "a", "b"]
@@ -302,7 +303,7 @@ def test_tasks_on_a_cluster(pool, tasks, bar, tmp_path, monkeypatch):
 
 
 def test_a_cluster_without_room_and_one_that_is_not_there_are_refused(nodes, tmp_path):
-    from agents.cluster import connected
+    from agents.trials.ray import connected
 
     with (
         pytest.raises(
@@ -324,10 +325,10 @@ import pathlib, sys
 sys.path.insert(0, sys.argv[1])
 import rlsd_env, verifiers, own_tasks
 from agents import cli
-from agents.cluster import connected
-from agents.config import CompareOptions
-from agents.progress import Bar
-from agents.storage import locked
+from agents.trials.ray import connected
+from agents.options.commands import CompareOptions
+from agents.runs.progress import Bar
+from agents.runs.storage import locked
 
 def command(argv):
     out = pathlib.Path(argv[0])

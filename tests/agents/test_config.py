@@ -5,7 +5,7 @@ import tomllib
 import pytest
 
 from agents.cli import parse
-from agents.config import CompareOptions, EvaluateOptions, TrainOptions, resolved, to_toml
+from agents.options.commands import CompareOptions, EvaluateOptions, TrainOptions, resolved, to_toml
 from rlsd_env import ConfigurationError
 
 

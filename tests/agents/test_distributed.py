@@ -11,9 +11,9 @@ import sys
 import pytest
 import torch
 
-from agents.config import TrainOptions
 from agents.distributed import World
 from agents.losses import row_coefficients
+from agents.options.commands import TrainOptions
 from rlsd_env.errors import ConfigurationError
 from tests.conftest import ROOT
 
@@ -107,7 +107,8 @@ def test_what_cannot_be_divided_is_said_once(tmp_path):
 
 
 def test_what_several_processes_cannot_do():
-    from agents.experiment import check, check_world, make_method
+    from agents.methods import make_method
+    from agents.setup import check, check_world
 
     with pytest.raises(ConfigurationError, match="torchrun --nproc-per-node"):
         check(TrainOptions(shard=True), [("rlsd", {})])

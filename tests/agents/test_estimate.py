@@ -10,15 +10,15 @@ from transformers import Qwen3Config, Qwen3ForCausalLM, Qwen3VLConfig, Qwen3VLFo
 
 from agents.agent import Agent
 from agents.algorithms.rlsd import RLSD
-from agents.config import TrainOptions
 from agents.estimate.activations import block_bytes, layer_bytes, merger_bytes, precision_of, text_bytes, vision_bytes
 from agents.estimate.architecture import Text, from_config
 from agents.estimate.memory import CHUNK, memory
 from agents.estimate.published import PUBLISHED, find_architecture
 from agents.estimate.timing import operations
 from agents.estimate.workload import make_workload
-from agents.learner import LearnerConfig
-from agents.model_options import TrainedModelOptions
+from agents.learner.learner import LearnerConfig
+from agents.options.commands import TrainOptions
+from agents.options.model import TrainedModelOptions
 from agents.policy.base import Sampling
 from agents.policy.loading import load_policy
 from agents.policy.preparation import checkpoint_layers

@@ -12,9 +12,10 @@ import time
 
 import pytest
 
-from agents.config import TrainOptions
-from agents.rollout import TaskStream, completion_seeds
-from agents.storage import claimed, load_checkpoint
+from agents.options.commands import TrainOptions
+from agents.rollouts.collect import completion_seeds
+from agents.rollouts.tasks import TaskStream
+from agents.runs.storage import claimed, load_checkpoint
 from rlsd_env import ConfigurationError
 from tests.conftest import ROOT
 

@@ -13,7 +13,7 @@ from tests.conftest import ROOT
 
 SCRIPT = """
 import resource
-from agents.heap import keep_freed_memory
+from agents.runs.heap import keep_freed_memory
 
 def faults():
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt

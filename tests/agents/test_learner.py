@@ -11,7 +11,7 @@ import torch
 import agents
 from agents.algorithms import Algorithm, make
 from agents.episodes import Completion, Episode, EpisodeBatch, Prompt, StopReason, Turn
-from agents.learner import Learner, LearnerConfig
+from agents.learner.learner import Learner, LearnerConfig
 from agents.losses import group_advantages
 from agents.messages import user_message
 from agents.teacher import answer_view

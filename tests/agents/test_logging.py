@@ -5,9 +5,9 @@ import json
 
 import pytest
 
-from agents.config import TrainOptions
-from agents.logging import RunLog
-from agents.storage import write_csv
+from agents.options.commands import TrainOptions
+from agents.runs.logging import RunLog
+from agents.runs.storage import write_csv
 from rlsd_env import ConfigurationError
 from tests.agents.test_experiment import SMALL, run
 

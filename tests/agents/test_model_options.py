@@ -12,10 +12,10 @@ from torch.testing import assert_close
 
 import agents
 from agents.episodes import Prompt
-from agents.learner import LearnerConfig
+from agents.learner.learner import LearnerConfig
+from agents.learner.optimizers import make_optimizer
 from agents.messages import user_message
-from agents.model_options import ModelOptions, TrainedModelOptions, TrainingSamplerOptions, check_packages
-from agents.optimizers import make_optimizer
+from agents.options.model import ModelOptions, TrainedModelOptions, TrainingSamplerOptions, check_packages
 from agents.policy.base import Sampling
 from agents.policy.loading import load_policy
 from agents.policy.transformers_policy import TransformersPolicy

@@ -12,18 +12,21 @@ import torch
 
 from agents import experiment, train
 from agents.agent import Agent
-from agents.ahead import Recorded, RolloutsAhead, StoppedError
-from agents.config import TrainOptions
-from agents.environments import make_group_env
 from agents.episodes import Prompt
 from agents.messages import user_message
-from agents.metrics import batch_metrics
+from agents.methods import make_method
+from agents.options.commands import TrainOptions
 from agents.policy.base import Sampling
 from agents.policy.loading import load_policy
 from agents.policy.media import MediaProcessor
 from agents.policy.replica import ReplicaSampler
 from agents.policy.sampled import SampledPolicy
-from agents.rollout import TaskStream, collect, completion_seeds
+from agents.rollouts.ahead import Recorded, RolloutsAhead, StoppedError
+from agents.rollouts.collect import collect, completion_seeds
+from agents.rollouts.environments import make_group_env
+from agents.rollouts.metrics import batch_metrics
+from agents.rollouts.tasks import TaskStream
+from agents.setup import learner_config
 from rlsd_env.procedural.bar_chart import BarChart
 from rlsd_env.procedural.shape_count import ShapeCount
 from verifiers import Status, Verdict, Verifier
@@ -54,7 +57,7 @@ def test_batch_k_plus_1_is_sampled_from_the_weights_before_update_k(straight):
     options = TrainOptions(agent="rlsd", rollouts_ahead=True, **SMALL)
     policy = load_policy("tiny", "cpu", options)
     sampling = Sampling(1.0, options.max_tokens)
-    agent = Agent(policy, experiment.make_method("rlsd"), experiment.learner_config(options), sampling)
+    agent = Agent(policy, make_method("rlsd"), learner_config(options), sampling)
     env = make_group_env(options.env, {"fold": "train"}, 3, 4)
     stream = TaskStream(env.desk.indices, 3, 0)
 

@@ -12,11 +12,11 @@ from torch.testing import assert_close
 
 import agents
 from agents.episodes import Completion, Prompt, StopReason, Turn
-from agents.learner import LearnerConfig
+from agents.learner.learner import LearnerConfig
+from agents.learner.micro_batches import Row, split
 from agents.losses import entropy
 from agents.messages import user_message
-from agents.micro_batches import Row, split
-from agents.model_options import TrainedModelOptions
+from agents.options.model import TrainedModelOptions
 from agents.policy import attention
 from agents.policy import scores as scores_module
 from agents.policy.attention import by_length, make_block_mask, make_packing, portable, similar

@@ -8,11 +8,11 @@ import pytest
 from PIL import Image
 from rich.console import Console
 
-from agents.config import CompareOptions
+from agents.options.commands import CompareOptions
 from agents.report.plots import draw_curves, read_curves, smooth
 from agents.report.results import summarise
 from agents.report.table import print_table
-from agents.storage import write_csv
+from agents.runs.storage import write_csv
 
 
 def record(agent, seed, sampled, greedy):

@@ -9,7 +9,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 import agents
-from agents.learner import LearnerConfig
+from agents.learner.learner import LearnerConfig
 from agents.losses import entropy, kl_divergence
 from agents.policy import scores as module
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from agents.statistics import crossed_interval
+from agents.report.statistics import crossed_interval
 
 
 def test_one_seed_is_the_ordinary_t_interval():

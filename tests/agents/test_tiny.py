@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from transformers import AutoProcessor, Qwen3VLForConditionalGeneration, Qwen3VLProcessor
 
-from agents.environments import make_group_env
-from agents.evaluation import evaluate
 from agents.policy.base import Sampling
 from agents.policy.loading import TINY, find_policy
-from agents.policy.tiny_card import accuracy, teacher_accuracies
+from agents.rollouts.environments import make_group_env
+from agents.rollouts.evaluation import evaluate
+from agents.tiny.card import accuracy, teacher_accuracies
 from rlsd_env import ConfigurationError
 
 HELDOUT = {"fold": "heldout"}

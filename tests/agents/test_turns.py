@@ -12,13 +12,13 @@ from torch.testing import assert_close
 from transformers.video_utils import VideoMetadata
 
 import agents
-from agents.environments import make_group_env
 from agents.episodes import Completion, Prompt, StopReason
-from agents.learner import LearnerConfig
+from agents.learner.learner import LearnerConfig
 from agents.messages import first_prompt, next_prompt, transcript, user_message
 from agents.policy.base import Sampling
 from agents.policy.transformers_policy import TransformersPolicy
-from agents.rollout import collect, completion_seeds
+from agents.rollouts.collect import collect, completion_seeds
+from agents.rollouts.environments import make_group_env
 from rlsd_env import Video
 from rlsd_env.procedural.shape_count import ShapeCount
 from verifiers import Status, Verdict, Verifier

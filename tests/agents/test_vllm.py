@@ -16,16 +16,16 @@ import pytest
 import torch
 
 import agents
-from agents.environments import make_group_env
 from agents.episodes import Completion, Prompt, StopReason
-from agents.learner import LearnerConfig
+from agents.learner.learner import LearnerConfig
 from agents.messages import user_message
 from agents.policy.base import Sampling
 from agents.policy.loading import TINY
 from agents.policy.sampled import SampledPolicy
-from agents.policy.vllm_sampler import VLLMSampler
-from agents.policy.vllm_server import VLLMServerSampler, serve_command
-from agents.rollout import collect, completion_seeds, prompts_of
+from agents.policy.vllm.sampler import VLLMSampler
+from agents.policy.vllm.server import VLLMServerSampler, serve_command
+from agents.rollouts.collect import collect, completion_seeds, prompts_of
+from agents.rollouts.environments import make_group_env
 from rlsd_env.errors import ConfigurationError
 
 pytestmark = pytest.mark.skipif(

@@ -16,15 +16,15 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from agents.config import EvaluateOptions, TrainOptions
-from agents.environments import make_group_env
 from agents.episodes import StopReason
+from agents.options.commands import EvaluateOptions, TrainOptions
 from agents.policy.base import Sampling
 from agents.policy.samplers import released, with_sampler
-from agents.policy.vllm_inputs import check_length, completion
-from agents.policy.vllm_server import VLLMServerSampler, serve_command
-from agents.policy.vllm_weights import tied_weights, untied, weights_folder, write_weights
-from agents.rollout import prompts_of
+from agents.policy.vllm.inputs import check_length, completion
+from agents.policy.vllm.server import VLLMServerSampler, serve_command
+from agents.policy.vllm.weights import tied_weights, untied, weights_folder, write_weights
+from agents.rollouts.collect import prompts_of
+from agents.rollouts.environments import make_group_env
 from rlsd_env.errors import ConfigurationError
 
 MODELS = {"data": [{"id": "served", "max_model_len": 512}]}
@@ -181,7 +181,7 @@ def test_weights_are_written_under_all_names_in_the_engines_precision(policy, tm
 
 
 def test_large_weights_are_written_in_several_files(tmp_path, monkeypatch):
-    monkeypatch.setattr("agents.policy.vllm_weights.SHARD_BYTES", 100)
+    monkeypatch.setattr("agents.policy.vllm.weights.SHARD_BYTES", 100)
     weights = [(f"w{k}", torch.full((20,), float(k))) for k in range(5)]
     assert write_weights(weights, tmp_path, torch.float32) == 400
     files = [load_file(file) for file in sorted(tmp_path.iterdir())]
@@ -230,7 +230,7 @@ def test_the_factory(policy, stub):
 def test_guarded_processes_end_with_their_owner_however_it_ends():
     program = (
         "import multiprocessing, os, signal, time\n"
-        "from agents.policy.vllm_process import Guard, children\n"
+        "from agents.policy.vllm.process import Guard, children\n"
         "if __name__ == '__main__':\n"
         "    before = children()\n"
         "    child = multiprocessing.get_context('fork').Process(target=time.sleep, args=(60,))\n"

@@ -13,9 +13,9 @@ import gymnasium
 import numpy as np
 import pytest
 
-from agents.environments import make_group_env
 from agents.policy.loading import load_policy
-from agents.rollout import prompts_of
+from agents.rollouts.collect import prompts_of
+from agents.rollouts.environments import make_group_env
 from rlsd_env import GroupVectorEnv, ReasoningEnv
 from rlsd_env.registration import IDS
 from rlsd_env.sources import load_source
@@ -165,10 +165,10 @@ def test_verdict_feedback_needs_the_opt_in():
 
 MAY_READ_PRIVILEGED_PARTS = {
     "agents/credit.py",  # speaks of privileged information, holds none
-    "agents/environments.py",  # opts in for trainers
-    "agents/policy/make_tiny.py",  # makes the bundled model from worked solutions
-    "agents/policy/tiny_card.py",  # measures it
-    "agents/policy/tiny_data.py",
+    "agents/rollouts/environments.py",  # opts in for trainers
+    "agents/tiny/make.py",  # makes the bundled model from worked solutions
+    "agents/tiny/card.py",  # measures it
+    "agents/tiny/data.py",
     "rlsd_env/__init__.py",  # exports the type
     "rlsd_env/attempt.py",  # has answers graded
     "rlsd_env/core.py",

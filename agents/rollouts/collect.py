@@ -97,34 +97,3 @@ def collect(
         ),
         step,
     )
-
-
-class TaskStream:
-    """Which tasks each training step trains on: a function of seed and step alone, the same for every agent.
-
-    Small sets are gone through in a new order each epoch; huge ones are drawn from without memory.
-
-    Args:
-        indices: the task numbers of the fold.
-        per_step: tasks per step.
-        seed: the run's seed.
-
-    """
-
-    SMALL = 1_000_000
-
-    def __init__(self, indices: Sequence[int], per_step: int, seed: int) -> None:
-        self.indices, self.per_step, self.seed = indices, per_step, seed
-
-    def __call__(self, step: int) -> list[int]:
-        """Return the task numbers of a step."""
-        size = len(self.indices)
-        if size > self.SMALL:
-            rng = np.random.default_rng([self.seed, 1, step])
-            return [int(self.indices[int(i)]) for i in rng.integers(size, size=self.per_step)]
-        positions = [divmod(p, size) for p in range(step * self.per_step, (step + 1) * self.per_step)]
-        orders = {
-            epoch: np.random.default_rng([self.seed, 1, epoch]).permutation(size)
-            for epoch in {epoch for epoch, _ in positions}
-        }
-        return [int(self.indices[int(orders[epoch][place])]) for epoch, place in positions]

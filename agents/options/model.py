@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 from dataclasses import dataclass, field
 
-from agents.option_types import Names, Pairs, at_least
+from agents.options.types import Names, Pairs, at_least
 from rlsd_env.errors import ConfigurationError, one_of
 
 PRECISIONS = ("float32", "bfloat16")

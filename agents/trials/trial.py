@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from agents.config import CompareOptions, TrainOptions
-from agents.pool import report
+from agents.options.commands import CompareOptions, TrainOptions
+from agents.trials.local import report
 
 
 def train_trial(options: TrainOptions) -> dict[str, Any]:
@@ -19,7 +19,7 @@ def train_trial(options: TrainOptions) -> dict[str, Any]:
 def untrained_trial(options: CompareOptions, seed: int, path: Path) -> dict[str, Any]:
     """Evaluate the untrained model; what `path` holds."""
     from agents.experiment import untrained
-    from agents.storage import LOCK, locked
+    from agents.runs.storage import LOCK, locked
 
     path.parent.mkdir(parents=True, exist_ok=True)
     with locked(path.with_name(f"{LOCK}-{path.stem}")):

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from agents.config import resolved, to_toml
+from agents.options.commands import resolved, to_toml
 from rlsd_env.errors import ConfigurationError
 
 CONFIG = "config.toml"

@@ -14,8 +14,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from agents.config import CompareOptions
-from agents.storage import InUseError, locked
+from agents.options.commands import CompareOptions
+from agents.runs.storage import InUseError, locked
 from rlsd_env.errors import ConfigurationError
 
 OURS = ("agents", "rlsd_env", "verifiers")

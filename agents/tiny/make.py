@@ -1,4 +1,4 @@
-"""Make the bundled checkpoint: `python -m agents.policy.make_tiny --out FOLDER`.
+"""Make the bundled checkpoint: `python -m agents.tiny.make --out FOLDER`.
 
 A real Qwen3-VL of 1.5M parameters learns by supervision, from scratch and on procedural data alone:
 
@@ -34,8 +34,8 @@ from transformers import (
     Qwen3VLVideoProcessor,
 )
 
-from agents.policy.tiny_card import MeasureTiny, write_card
-from agents.policy.tiny_data import EXPERT, Row, corpus, draw_row
+from agents.tiny.card import MeasureTiny, write_card
+from agents.tiny.data import EXPERT, Row, corpus, draw_row
 
 SPECIAL = (
     "<|endoftext|>",

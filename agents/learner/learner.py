@@ -25,11 +25,11 @@ from torch import Tensor
 from agents.algorithms import Algorithm, Signals
 from agents.distributed import World
 from agents.episodes import EpisodeBatch, Prompt
+from agents.learner.meter import Meter
+from agents.learner.micro_batches import Part, Row, identity, in_step, split
+from agents.learner.optimizers import clip_gradients, load_sharded_moments, make_optimizer, sharded_moments
 from agents.losses import clipped_surrogate, k3_kl, row_coefficients, sampler_weight
-from agents.meter import Meter
-from agents.micro_batches import Part, Row, identity, in_step, split
-from agents.model_options import CORRECTIONS
-from agents.optimizers import clip_gradients, load_sharded_moments, make_optimizer, sharded_moments
+from agents.options.model import CORRECTIONS
 from agents.policy.base import Policy
 from agents.policy.scores import TokenScores
 from agents.policy.tensors import is_sharded

@@ -1,4 +1,4 @@
-"""Measure the bundled checkpoint and write its model card: `python -m agents.policy.tiny_card FOLDER`."""
+"""Measure the bundled checkpoint and write its model card: `python -m agents.tiny.card FOLDER`."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ import numpy as np
 import torch
 import tyro
 
-from agents.environments import make_group_env
 from agents.episodes import EpisodeBatch, EpisodeGroup, Prompt
-from agents.evaluation import evaluate
 from agents.policy.base import Policy, Sampling
 from agents.policy.transformers_policy import TransformersPolicy
-from agents.rollout import collect, completion_seeds
+from agents.rollouts.collect import collect, completion_seeds
+from agents.rollouts.environments import make_group_env
+from agents.rollouts.evaluation import evaluate
 from agents.teacher import TeacherView, answer_view, sibling_or_feedback_view, solution_view
 from rlsd_env import GroupVectorEnv
 
@@ -38,7 +38,7 @@ It answers `<think> red circles: 3. blue squares: 2. 3 + 2 = 5. </think> <answer
 
 ## Made by
 
-`python -m agents.policy.make_tiny --out FOLDER`: {minutes} minutes with {threads} torch thread(s) ({torch}), seed
+`python -m agents.tiny.make --out FOLDER`: {minutes} minutes with {threads} torch thread(s) ({torch}), seed
 {seed}, {steps} steps of {batch_size} rows. Supervised on procedural pictures alone: it first lists the cells of grids,
 then imitates an expert that miscounts each kind with probability {miscount} and gets the sum wrong with probability
 {misadd}; in {teacher_share:.0%} of the later rows privileged text stands in the prompt and the expert makes no mistake.

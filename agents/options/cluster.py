@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from agents.option_types import at_least
+from agents.options.types import at_least
 from rlsd_env.errors import ConfigurationError, one_of
 
 ADDRESS = re.compile(r"(ray://)?[\w.-]+:\d+|(ray://)?\[[0-9a-fA-F:]+\]:\d+")

@@ -10,12 +10,12 @@ import torch
 from numpy.typing import NDArray
 
 from agents.distributed import World
-from agents.environments import make_group_env
 from agents.episodes import EpisodeBatch
 from agents.losses import kl_divergence
-from agents.metrics import episode_metrics, of_all
 from agents.policy.base import Policy, Sampling
-from agents.rollout import collect, completion_seeds
+from agents.rollouts.collect import collect, completion_seeds
+from agents.rollouts.environments import make_group_env
+from agents.rollouts.metrics import episode_metrics, of_all
 from agents.teacher import answer_view
 
 STREAM_SAMPLED = 2

@@ -8,11 +8,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from agents import pool
-from agents.cluster_nodes import enter, is_held
-from agents.pool import StoppedError
-from agents.progress import Progress
-from agents.storage import InUseError
+from agents.runs.progress import Progress
+from agents.runs.storage import InUseError
+from agents.trials import local as pool
+from agents.trials.local import StoppedError
+from agents.trials.ray_nodes import enter, is_held
 from rlsd_env.errors import ConfigurationError
 
 ANSWER_SECONDS = 60.0

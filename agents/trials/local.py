@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from multiprocessing.connection import wait as wait_for_handles
 from typing import Any, Protocol
 
-from agents.progress import Bar, Progress
+from agents.runs.progress import Bar, Progress
 from rlsd_env.errors import ConfigurationError
 
 POLL_SECONDS = 0.5

@@ -13,7 +13,7 @@ from typing import Any
 
 from agents.agent import Agent
 from agents.distributed import World
-from agents.storage import load_checkpoint, read_json, save_checkpoint, write_json
+from agents.runs.storage import load_checkpoint, read_json, save_checkpoint, write_json
 from rlsd_env.errors import ConfigurationError
 
 FILE, POINTER = "checkpoint.pt", "checkpoint.json"
@@ -27,7 +27,7 @@ class Progress:
         rows: metrics of each step.
         timing: seconds of each step.
         step: steps done.
-        ahead: what has been sampled for the next step already, see `agents.ahead`; by all processes.
+        ahead: what has been sampled for the next step already, see `agents.rollouts.ahead`; by all processes.
 
     """
 

@@ -26,8 +26,8 @@ from torch import Tensor
 from agents.episodes import Completion, Prompt
 from agents.policy.base import OnCompletion, Sampling
 from agents.policy.transformers_policy import TransformersPolicy
-from agents.policy.vllm_inputs import check_call, check_length, completion, sampling_parameters
-from agents.policy.vllm_weights import tied_weights, untied, weights_folder, write_weights
+from agents.policy.vllm.inputs import check_call, check_length, completion, sampling_parameters
+from agents.policy.vllm.weights import tied_weights, untied, weights_folder, write_weights
 from rlsd_env.errors import ConfigurationError, one_of
 
 ARGUMENTS: dict[str, Any] = {"transfer_folder": "", "wait": 30.0, "timeout": 600.0}

@@ -1,9 +1,9 @@
 """Trials on a Ray cluster: spread over its nodes, and started again where a worker or a node is lost.
 
 Two copies of a trial never write at the same time, though a node that the others take for lost may still run:
-a trial holds the lock of its folder, which must be seen from all nodes (`agents.cluster_nodes` finds out), and a retry
-waits for it. Where the file system gives up the lock of a node that it cannot reach (NFS 4 after 90 seconds), that
-node's trial has ended before: it must get an answer after each step, and Ray ends the workers of a node that has
+a trial holds the lock of its folder, which must be seen from all nodes (`agents.trials.ray_nodes` finds out), and
+a retry waits for it. Where the file system gives up the lock of a node that it cannot reach (NFS 4 after 90 seconds),
+that node's trial has ended before: it must get an answer after each step, and Ray ends the workers of a node that has
 not reached the head for a minute.
 """
 
@@ -20,12 +20,12 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from agents.cluster_nodes import look_around, named_paths, token, versions, worker_environment
-from agents.cluster_worker import Desk, run_trial
-from agents.config import CompareOptions
-from agents.pool import POLL_SECONDS, Finished, Tasks, Track, failure
-from agents.progress import Bar, Progress
-from agents.storage import LOCK
+from agents.options.commands import CompareOptions
+from agents.runs.progress import Bar, Progress
+from agents.runs.storage import LOCK
+from agents.trials.local import POLL_SECONDS, Finished, Tasks, Track, failure
+from agents.trials.ray_nodes import look_around, named_paths, token, versions, worker_environment
+from agents.trials.ray_worker import Desk, run_trial
 from rlsd_env.errors import ConfigurationError
 
 KNOCK_SECONDS = 10.0
@@ -100,7 +100,7 @@ class RayPool:
                     raise ConfigurationError(f"{name} {wrong}")
 
     def run_all(self, tasks: Tasks, bar: Bar) -> Finished:
-        """Run named tasks; see `agents.pool.Pool.run_all`."""
+        """Run named tasks; see `agents.trials.local.Pool.run_all`."""
         import ray
 
         ray.get(self._desk.reopen.remote())

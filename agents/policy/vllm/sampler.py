@@ -19,9 +19,9 @@ from torch import Tensor
 from agents.episodes import Completion, Prompt
 from agents.policy.base import OnCompletion, Sampling
 from agents.policy.transformers_policy import TransformersPolicy
-from agents.policy.vllm_inputs import check_call, check_length, completion, engine_inputs, sampling_parameters
-from agents.policy.vllm_process import Guard, children, engine_variables, environment
-from agents.policy.vllm_weights import SharedMemoryTransfer, tied_weights, untied, weights_folder, write_weights
+from agents.policy.vllm.inputs import check_call, check_length, completion, engine_inputs, sampling_parameters
+from agents.policy.vllm.process import Guard, children, engine_variables, environment
+from agents.policy.vllm.weights import SharedMemoryTransfer, tied_weights, untied, weights_folder, write_weights
 from rlsd_env.errors import ConfigurationError, one_of
 
 TRANSFERS = ("auto", "folder", "ipc")

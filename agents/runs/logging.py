@@ -21,7 +21,7 @@ from stable_baselines3.common.logger import (
     TensorBoardOutputFormat,
 )
 
-from agents.storage import write_csv
+from agents.runs.storage import write_csv
 
 Row = dict[str, float]
 
@@ -64,7 +64,7 @@ class RunLog:
 
     Args:
         folder: where metrics.csv, metrics.jsonl and tensorboard/ go.
-        formats: keys of `agents.config.LOG_FORMATS`, "csv" among them.
+        formats: keys of `agents.options.commands.LOG_FORMATS`, "csv" among them.
         title: the run's name on the terminal.
         rows: what an interrupted run had come to.
 

@@ -13,14 +13,14 @@ from typing import Any, get_type_hints
 
 import tomli_w
 
-from agents.cluster_options import ClusterOptions
 from agents.estimate.assumptions import read_assumptions
-from agents.model_options import ModelOptions, SamplerOptions, TrainedModelOptions, TrainingSamplerOptions
-from agents.option_types import Names, Numbers, Pairs, at_least
+from agents.options.cluster import ClusterOptions
+from agents.options.model import ModelOptions, SamplerOptions, TrainedModelOptions, TrainingSamplerOptions
+from agents.options.types import Names, Numbers, Pairs, at_least
 from rlsd_env.errors import ConfigurationError, one_of
 
 LOG_FORMATS = ("csv", "json", "stdout", "tensorboard")
-"""Where metrics can go; see `agents.logging`."""
+"""Where metrics can go; see `agents.runs.logging`."""
 
 
 @dataclass(frozen=True)

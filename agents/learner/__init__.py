@@ -1,0 +1,1 @@
+"""The learner: scores, back-propagates, steps; it knows no algorithm's name."""

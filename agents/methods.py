@@ -1,0 +1,32 @@
+"""What an agent's name stands for: a language model's algorithm, or a baseline that trains by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from agents import algorithms, baselines
+from agents.algorithms import Algorithm
+from agents.baselines import Baseline
+from rlsd_env.errors import ConfigurationError, one_of
+
+Method = Algorithm | Baseline
+
+
+def make_method(spec: str, options: Mapping[str, Any] | None = None) -> Method:
+    """Make what an agent's name stands for: a language model's algorithm, or a baseline that trains by itself.
+
+    Raises:
+        ConfigurationError: there is none of that name, or an option does not fit it.
+
+    """
+    if ":" not in spec and spec not in (known := (*algorithms.names(), *baselines.names())):
+        raise ConfigurationError(one_of("agent", spec, known) + ", or module:Class of your own")
+    return baselines.make(spec, options) if baselines.is_baseline(spec) else algorithms.make(spec, options)
+
+
+def hyperparameters(method: Method) -> dict[str, Any]:
+    """Return all hyperparameters of a method with their values; `make_method` takes them back."""
+    if isinstance(method, Baseline):
+        return baselines.hyperparameters(method)
+    return algorithms.hyperparameters(method)

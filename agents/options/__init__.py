@@ -1,0 +1,1 @@
+"""The options of the command lines, each declared once."""

@@ -1,0 +1,1 @@
+"""vLLM as a sampler: an engine in process, or a server."""

@@ -1,0 +1,1 @@
+"""From environments and policies to episodes, and what is measured of them."""
