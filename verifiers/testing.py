@@ -7,6 +7,7 @@ import time
 
 from verifiers.base import LEVELS, Verifier
 from verifiers.types import Reference, Status, Verdict
+from verifiers.waiting import waited
 
 _GARBAGE = {
     "nothing": "",
@@ -52,7 +53,8 @@ def check_verifier(
         wrong: a response with an answer that is wrong.
         full: the reward of `right`.
         zero: the reward of `wrong`; malformed responses may get no more.
-        max_seconds: the longest that one verdict may take.
+        max_seconds: the longest that one verdict may take; what a busy machine keeps this thread from running does
+            not count (Linux).
 
     Raises:
         AssertionError: a point of the contract is not kept; the message says which.
@@ -95,12 +97,12 @@ def check_verifier(
 
 
 def _verify(verifier: Verifier, text: str, reference: Reference, what: str, max_seconds: float) -> Verdict:
-    start = time.perf_counter()
+    start = time.perf_counter() - waited()
     try:
         verdict = verifier.verify(text, reference)
     except Exception as error:
         raise AssertionError(f"{what} raised {type(error).__name__}: {error}") from error
-    seconds = time.perf_counter() - start
+    seconds = time.perf_counter() - waited() - start
     _check(seconds <= max_seconds, f"{what} took {seconds:.2f} s, more than {max_seconds} s")
     _check(isinstance(verdict, Verdict), f"{what} got a {type(verdict).__name__}, not a Verdict")
     _check(isinstance(verdict.status, Status), f"{what} got status {verdict.status!r}, not a Status")

@@ -37,7 +37,7 @@ class IsolatedVerifier(Verifier):
         verifier: "package.module:Name" (made anew in each worker), or a registered name or an object (pickled for
             each worker once).
         workers: how many processes.
-        seconds: the limit of one verdict; waiting for a free worker does not count.
+        seconds: the limit of one verdict; waiting for a free worker or processor does not count, see `WorkerPool`.
         memory_mb: MiB of address space for the verdicts of a worker, see `WorkerPool`; None for no limit.
         **kwargs: arguments for the class or function that the name stands for.
 

@@ -107,17 +107,37 @@ def environment(name):
     return os.environ.get(name)
 
 
-def pid_after(seconds):
-    time.sleep(seconds)
+def wait_for(path):
+    """Is done once somebody has made the file."""
+    while not os.path.exists(path):
+        time.sleep(0.01)
+
+
+def touch(path):
+    pathlib.Path(path).touch()
+
+
+def pid_of_two(folder):
+    """Is done once another process has come here as well."""
+    pathlib.Path(folder, str(os.getpid())).touch()
+    while len(os.listdir(folder)) < 2:
+        time.sleep(0.01)
     return os.getpid()
 
 
-def order_after(seconds, letters):
-    time.sleep(seconds)
-    return list(set(letters))
+def order_of_two(folder, letters):
+    return pid_of_two(folder), list(set(letters))
 
 
 def children_now():
     """How many child processes this one has, waited for or not."""
     with open(f"/proc/self/task/{os.getpid()}/children") as file:
         return len(file.read().split())
+
+
+def work_on(processor, seconds):
+    """Works on a processor for this long, not counting what others have of it."""
+    os.sched_setaffinity(0, {processor})
+    end = time.process_time() + seconds
+    while time.process_time() < end:
+        pass

@@ -29,16 +29,18 @@ def test_a_call_by_name_and_by_function(pool):
 
 
 def test_the_time_is_the_functions_own(pool):
-    outcome = pool.call(jobs.square_after, 0.2, 3)
-    assert outcome.value == 9
-    assert 0.2 <= outcome.seconds < 2.0
+    start = time.perf_counter()
+    waiting = [pool.submit(jobs.square_after, 0.2, 3) for _ in range(6)]
+    outcomes = [future.result() for future in waiting]
+    assert [outcome.value for outcome in outcomes] == [9] * 6
+    assert min(outcome.seconds for outcome in outcomes) >= 0.2
+    assert sum(outcome.seconds for outcome in outcomes) <= 2 * (time.perf_counter() - start)  # in two workers
 
 
-def test_map_keeps_the_order_and_uses_all_workers(pool):
-    pool.map("time:sleep", [(0.1,)] * 2)
+def test_map_keeps_the_order_and_uses_all_workers(pool, tmp_path):
     outcomes = pool.map(jobs.square_after, [(0.4 - n / 10, n) for n in range(4)])
     assert [outcome.value for outcome in outcomes] == [0, 1, 4, 9]
-    assert len({outcome.value for outcome in pool.map(jobs.pid_after, [(0.2,)] * 2)}) == 2
+    assert len({outcome.value for outcome in pool.map(jobs.pid_of_two, [(str(tmp_path),)] * 2, seconds=60.0)}) == 2
     assert pool.map(jobs.square, []) == []
 
 
@@ -53,21 +55,16 @@ def test_the_same_from_threads_and_from_asyncio(pool):
 
 
 def test_a_hang_is_a_timeout_and_the_next_call_works(pool):
-    start = time.perf_counter()
-    outcome = pool.call("time:sleep", 60, seconds=0.4)
-    seconds = time.perf_counter() - start
+    outcome = pool.call("time:sleep", 600, seconds=0.4)
     assert (outcome.kind, outcome.value) == (TIMEOUT, None)
     assert outcome.message == "not done after 0.4 s; its worker was killed"
-    assert 0.4 <= outcome.seconds < 0.9
-    assert seconds < 1.5
+    assert 0.4 <= outcome.seconds < 60
     assert pool.call(jobs.square, 3).value == 9
 
 
 def test_a_hang_that_holds_the_interpreters_lock_is_killed():
     with WorkerPool(workers=1, seconds=0.4) as one:
-        start = time.perf_counter()
         assert one.call(jobs.block).kind is TIMEOUT
-        assert time.perf_counter() - start < 3
         assert one.call(jobs.square, 3).value == 9
         assert one.stats() == {"calls": 2, "timeouts": 1, "errors": 0, "restarts": 1, "retries": 0}
 
@@ -79,11 +76,12 @@ def test_what_a_hanging_call_has_started_is_killed_with_it(capfd):
     assert wait_until(lambda: not alive(child))
 
 
-def test_queued_work_goes_on_beside_a_hang(pool):
-    hang = pool.submit("time:sleep", 60, seconds=4.0)
+def test_queued_work_goes_on_beside_a_long_call(pool, tmp_path):
+    long = pool.submit(jobs.wait_for, str(tmp_path / "end"), seconds=120.0)
     assert [outcome.value for outcome in pool.map(jobs.square, [(n,) for n in range(20)])] == [n * n for n in range(20)]
-    assert not hang.done()
-    assert hang.result().kind is TIMEOUT
+    assert not long.done()
+    (tmp_path / "end").touch()
+    assert long.result().kind is DONE
 
 
 def test_waiting_in_the_queue_does_not_count():
@@ -92,19 +90,18 @@ def test_waiting_in_the_queue_does_not_count():
     assert [outcome.value for outcome in outcomes] == [0, 1, 4, 9, 16]
 
 
-def test_a_cancelled_call_leaves_the_queue(pool):
+def test_a_cancelled_call_leaves_the_queue(pool, tmp_path):
     async def impatient():
-        hangs = [asyncio.ensure_future(pool.acall("time:sleep", 0.5)) for _ in range(2)]
+        path = str(tmp_path / "end")
+        long = [asyncio.ensure_future(pool.acall(jobs.wait_for, path, seconds=120.0)) for _ in range(2)]
         with pytest.raises(asyncio.TimeoutError):
-            await asyncio.wait_for(pool.acall("time:sleep", 60), 0.1)
-        start = time.perf_counter()
-        outcome = await pool.acall(jobs.square, 2)
-        await asyncio.gather(*hangs)
-        return outcome.value, time.perf_counter() - start
+            await asyncio.wait_for(pool.acall(jobs.touch, str(tmp_path / "cancelled")), 0.1)
+        (tmp_path / "end").touch()
+        await asyncio.gather(*long)
+        return [await pool.acall(jobs.square, 2) for _ in range(2)]
 
-    value, seconds = asyncio.run(impatient())
-    assert value == 4
-    assert seconds < 3
+    assert [outcome.value for outcome in asyncio.run(impatient())] == [4, 4]
+    assert not (tmp_path / "cancelled").exists()
 
 
 def test_an_exception_is_an_error(pool):
@@ -198,9 +195,11 @@ def test_a_worker_computes_with_one_thread_and_the_callers_environment(pool, mon
         assert one.call(jobs.environment, "MINE").value == "yes"
 
 
-def test_every_worker_orders_sets_alike(pool):
-    outcomes = pool.map(jobs.order_after, [(0.2, "abcdefgh")] * 2)
-    assert outcomes[0].value == outcomes[1].value
+def test_every_worker_orders_sets_alike(pool, tmp_path):
+    outcomes = pool.map(jobs.order_of_two, [(str(tmp_path), "abcdefgh")] * 2, seconds=60.0)
+    (one, order), (other, other_order) = [outcome.value for outcome in outcomes]
+    assert one != other
+    assert order == other_order
 
 
 def test_a_call_has_a_limit_of_processor_time_of_its_own(pool):

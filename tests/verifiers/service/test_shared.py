@@ -26,7 +26,7 @@ SHARED = """
 
 
 def test_the_shared_pool_has_sympy_and_this_process_has_not(script):
-    out, err = script(SHARED).communicate(timeout=25)
+    out, err = script(SHARED).communicate(timeout=120)
     assert out.splitlines() == ["True 1 20.0 1024", "True False", "True", "False 1 3.0 1024", "True"]
     assert err == ""
 
