@@ -66,7 +66,7 @@ def serving(reply) -> Iterator[Server]:
 
 
 def judge(server, **options):
-    return JudgeVerifier("m", server.url, **{"backoff": 0.01, "seconds": 5.0} | options)
+    return JudgeVerifier("m", server.url, **{"backoff": 0.01, "seconds": 120.0} | options)
 
 
 def completion(content, finish="stop"):

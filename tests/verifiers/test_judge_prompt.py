@@ -132,7 +132,7 @@ def test_markup_is_broken_up_and_mathematics_left(text, expected):
 def test_it_is_never_slow(text):
     start = time.thread_time()
     neutral(text)
-    assert time.thread_time() - start < 0.2
+    assert time.thread_time() - start < 0.5
 
 
 def test_the_verdict_of_another_request_does_not_count():

@@ -85,8 +85,7 @@ def made(name, mode):
 def test_the_contract(name, mode):
     verifier = made(name, mode)
     right, wrong = EXAMPLES[name]
-    # A pause of a busy machine must not count; `test_hostile_strings` bounds the time of a verdict's own thread.
-    check_verifier(verifier, verifier.reference(ROWS[name]), right, wrong, max_seconds=20.0)
+    check_verifier(verifier, verifier.reference(ROWS[name]), right, wrong, max_seconds=5.0)
 
 
 @pytest.mark.parametrize("mode", ["official", "strict"])
@@ -99,7 +98,7 @@ def test_hostile_strings(name, mode):
             start = time.thread_time()  # what others do, on this machine and in this process, does not count
             verdict = verifier.verify(response, reference)
             seconds = time.thread_time() - start
-            assert seconds < 1.0, (what, seconds)
+            assert seconds < 3.0, (what, seconds)
             assert isinstance(verdict, Verdict)
             assert not verdict.status.failed, what
             if (name, mode, what) != ("wemath", "official", "upper-case boxes"):  # begin with a B

