@@ -5,7 +5,6 @@ import importlib
 import json
 import subprocess
 import sys
-import time
 
 import gymnasium
 import pytest
@@ -89,13 +88,8 @@ def test_help_of_each_command(name, capsys):
     assert max(map(len, shown.splitlines())) <= 120
 
 
-def test_list_has_every_id_and_starts_quickly():
-    times = []
-    for _ in range(3):
-        start = time.perf_counter()
-        done = command("list", "--json")
-        times.append(time.perf_counter() - start)
-    assert min(times) < 2
+def test_list_has_every_id():
+    done = command("list", "--json")
     found = {one["id"]: one for one in json.loads(done.stdout)["environments"]}
     assert found.keys() == IDS.keys()
     vista = found["rlsd/MathVista-v0"]
@@ -180,11 +174,16 @@ def test_through_the_shell_with_a_module_of_the_users(tmp_path):
     assert missing.stderr.startswith("error: unknown environment 'clitest/Sums-v0'")
 
 
-def test_starting_loads_nothing_heavy():
-    heavy = ["torch", "transformers", "datasets", "pandas", "matplotlib", "jinja2", "imagehash", "tqdm"]
-    code = f"import sys, rlsd_env.cli.main; print([m for m in {heavy} if m in sys.modules])"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, timeout=60)
-    assert done.stdout.strip() == "[]", done.stderr
+def test_list_starts_quickly_and_loads_nothing_heavy():
+    code = "import sys, time, rlsd_env.cli.main as cli; cli.main(['list']);print(time.process_time(), *sys.modules)"
+    seconds = []
+    for _ in range(3):
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
+        spent, *modules = done.stdout.splitlines()[-1].split()
+        seconds.append(float(spent))  # of the process itself: 0.6 s where it has a processor to itself
+        heavy = {"torch", "transformers", "datasets", "pandas", "matplotlib", "jinja2", "imagehash", "tqdm", "scipy"}
+        assert not heavy & set(modules)
+    assert min(seconds) < 3.0
 
 
 def test_a_reader_may_stop_early():

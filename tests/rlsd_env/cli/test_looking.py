@@ -1,11 +1,15 @@
 """`show`, `overlap` and `bench`: what they say."""
 
+import itertools
 import json
+import types
 
 import pytest
 from PIL import Image
 
-from rlsd_env.cli.bench import measure, peak_mib
+from rlsd_env import GroupVectorEnv, ReasoningEnv
+from rlsd_env.cli import bench as bench_module
+from rlsd_env.cli.bench import Trivial, measure, peak_mib
 from rlsd_env.cli.main import main
 from tests.rlsd_env.cli.tasks import ME
 
@@ -72,26 +76,58 @@ def test_overlap_of_a_set_with_itself_and_with_another(capsys):
     assert "0 tasks of the second stand in the first" in capsys.readouterr().out
 
 
-def test_bench_measures_resets_steps_pictures_and_memory():
+TICK = 2**-10
+
+
+@pytest.fixture
+def ticking(monkeypatch):
+    """A clock of the bench's own, that goes on by one tick whenever it is read."""
+    ticks = itertools.count()
+    monkeypatch.setattr(bench_module, "time", types.SimpleNamespace(perf_counter=lambda: TICK * next(ticks)))
+
+
+def test_bench_measures_resets_steps_pictures_and_memory(ticking):
     told = []
-    bench = measure(SUMS, {}, sizes=(4, 8), group_size=4, seconds=0.02, progress=told.append)
-    for rates in (bench.baseline, bench.single, *bench.vector):
-        assert rates.resets_per_second > 0
-        assert rates.steps_per_second > 0
-    assert bench.baseline.steps_per_second > bench.single.steps_per_second
-    assert [one.num_envs for one in bench.vector] == [4, 8]
+    bench = measure(SUMS, {}, sizes=(4, 8), group_size=4, seconds=20 * TICK, progress=told.append)
+    for rates in (bench.baseline, bench.single):
+        assert (rates.resets_per_second, rates.steps_per_second) == (1 / TICK, 1 / TICK)
+    for size, rates in zip((4, 8), bench.vector, strict=True):
+        assert (rates.num_envs, rates.resets_per_second, rates.steps_per_second) == (size, size / TICK, size / TICK)
     assert told == ["bare Gymnasium loop", "gymnasium.make", "pictures", "make_vec, num_envs=4", "make_vec, num_envs=8"]
-    assert bench.pictures_per_second is not None
-    assert bench.pictures_per_second > 0
+    assert bench.pictures_per_second == 19 / (20 * TICK)  # the clock is read before each picture and at the end
     peaks = [bench.start_mib, *(one.peak_mib for one in bench.vector), peak_mib()]
     assert peaks == sorted(peaks)
     assert 20 < peaks[0] < 100_000
 
 
-def test_bench_of_several_turns_and_without_pictures():
-    bench = measure(
-        "rlsd/Arithmetic-v0", {"max_turns": 3, "feedback": "outcome"}, sizes=(2,), group_size=1, seconds=0.02
-    )
+def test_the_time_of_resets_and_of_steps_is_counted_apart(monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr(bench_module, "time", types.SimpleNamespace(perf_counter=lambda: now[0]))
+    monkeypatch.setattr(bench_module, "_pictures", lambda source, indices, seconds: None)
+
+    def takes(seconds, owner, name):
+        done = getattr(owner, name)
+
+        def slow(*args, **kwargs):
+            now[0] += seconds
+            return done(*args, **kwargs)
+
+        monkeypatch.setattr(owner, name, slow)
+
+    takes(5.0, Trivial, "reset")
+    takes(2.0, Trivial, "step")
+    for cls in (ReasoningEnv, GroupVectorEnv):
+        takes(4.0, cls, "reset")
+        takes(1.0, cls, "step")
+    takes(100.0, bench_module, "written")  # which is not counted
+    bench = measure(SUMS, {}, sizes=(4,), group_size=4, seconds=10.0)
+    found = [(one.resets_per_second, one.steps_per_second) for one in (bench.baseline, bench.single, *bench.vector)]
+    assert found == [(1 / 5, 1 / 2), (1 / 4, 1.0), (1.0, 4.0)]
+
+
+def test_bench_of_several_turns_and_without_pictures(ticking):
+    kwargs = {"max_turns": 3, "feedback": "outcome"}
+    bench = measure("rlsd/Arithmetic-v0", kwargs, sizes=(2,), group_size=1, seconds=20 * TICK)
     assert bench.pictures_per_second is None
 
 
