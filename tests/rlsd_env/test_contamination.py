@@ -186,9 +186,9 @@ def test_a_hundred_thousand_against_a_thousand():
     rng = np.random.default_rng(0)
     train = rng.integers(0, 2**64, 100_000, dtype=np.uint64)
     test = train[:1000] ^ np.uint64(0b101)
-    start = time.perf_counter()
+    start = time.process_time()
     assert len(list(near(train, test, 4))) == 1000  # two random words within 4 bits: 1 in 3e13
-    assert time.perf_counter() - start < 60
+    assert time.process_time() - start < 60
 
 
 def test_the_documented_measurement_holds_on_real_pictures():

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import threading
 import time
+import types
 
 import gymnasium
 import numpy as np
@@ -12,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rlsd_env import Action, ConfigurationError
+from rlsd_env import Action, ConfigurationError, core
 from verifiers import BadReference, Status, Verdict, Verifier
 
 ID = "rlsd/ShapeCount-v0"
@@ -26,14 +28,15 @@ def made(**options):
 
 
 class Watched(Verifier):
-    """Notes which thread judged how many answers at a time."""
+    """Notes which thread judged how many answers at a time; with a gate, none before that is open."""
 
-    def __init__(self, seconds=0.0):
-        self.seconds = seconds
+    def __init__(self, gate=None):
+        self.gate = gate
         self.batches = []
 
     def verify(self, response, reference):
-        time.sleep(self.seconds)
+        if self.gate is not None:
+            assert self.gate.wait(60)
         if "crash" in response:
             raise RuntimeError("out of order")
         if "broken" in response:
@@ -104,17 +107,18 @@ def test_steps_are_the_same_whatever_was_anticipated(turns, budget, discount):
 
 
 def test_answers_are_judged_before_the_step_in_batches_and_once():
-    verifier = Watched(seconds=0.02)
+    verifier = Watched(threading.Event())
     env = made(verifier=verifier)
     answers = ["a", "b", "b", "b", "c", "d"]  # attempts 1 and 2 are of one task, 3 of the other
     for number, answer in enumerate(answers):
         env.anticipate(number, answer)
+    verifier.gate.set()
     _, _, _, _, infos = env.step(answers)
     assert [verdict.extracted for verdict in infos["verdict"]] == answers
     assert [main for main, rows in verifier.batches if rows] == [False] * (len(verifier.batches) - 1)
     judged = [row for _, rows in verifier.batches for row in rows]
     assert sorted(judged) == ["a", "b", "b", "c", "d"]
-    assert len(judged) > len([rows for _, rows in verifier.batches if rows])  # what waited was judged together
+    assert len([rows for _, rows in verifier.batches if rows]) <= 2  # what waited was judged together
 
 
 def test_what_was_not_anticipated_is_judged_in_one_batch():
@@ -142,14 +146,18 @@ def test_a_verifiers_own_error_is_a_verdict_as_ever():
 
 
 def test_reset_drops_what_was_anticipated():
-    verifier = Watched(seconds=0.01)
+    verifier = Watched(threading.Event())
     env = made(verifier=verifier)
-    for number in range(6):
+    env.anticipate(0, "answer 0")
+    while not verifier.batches:
+        time.sleep(0.001)
+    for number in range(1, 6):
         env.anticipate(number, f"answer {number}")
-    env.reset(options={"task_index": [4, 9]})
-    before = len(verifier.batches)
+    threading.Timer(0.1, verifier.gate.set).start()
+    env.reset(options={"task_index": [4, 9]})  # waits for what is being judged
+    assert verifier.gate.is_set()
     time.sleep(0.05)
-    assert len(verifier.batches) == before
+    assert verifier.batches == [(False, ["answer 0"])]
     gold = [privileged.reference.answer for privileged in env.unwrapped.privileged]
     _, rewards, _, _, _ = env.step([gold[0], gold[0] + ".", gold[0], gold[1], gold[1], gold[1]])
     assert rewards.tolist() == [1.0] * 6
@@ -166,14 +174,17 @@ def test_processes_judge_before_the_step():
     env.close()
 
 
-def test_grading_is_early_where_it_pays():
+def test_grading_is_early_where_it_pays(monkeypatch):
     assert not made().unwrapped.desk.grades_early
     assert made(grading_workers=1).unwrapped.desk.grades_early
     assert not made(grading_workers=1, grade_early=False).unwrapped.desk.grades_early
     assert made(grade_early=True).unwrapped.desk.grades_early
-    for seconds, early in ((0.0, False), (0.01, True)):
-        env = made(verifier=Watched(seconds))
-        env.step(["a"] * 6)
+    for seconds, early in ((0.001, False), (0.01, True)):  # each time that the clock is read, for the 6 answers
+        ticks = itertools.count()
+        clock = types.SimpleNamespace(perf_counter=lambda ticks=ticks, seconds=seconds: 6 * seconds * next(ticks))
+        monkeypatch.setattr(core, "time", clock)
+        env = made(verifier=Watched())
+        env.step(["a", "b", "c"] * 2)
         assert env.unwrapped.desk.grades_early is early
 
 

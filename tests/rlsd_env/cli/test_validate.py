@@ -156,9 +156,9 @@ def test_procedural_families_are_sound(id):
 
 
 def test_mathvision_with_its_pictures_in_well_under_a_minute(mathvision_dir, capsys):
-    start = time.perf_counter()
+    start = time.process_time()
     assert main(["validate", "rlsd/MathVision-testmini-v0", "--env-kwargs", f"path={mathvision_dir}"]) == 0
-    assert time.perf_counter() - start < 40
+    assert time.process_time() - start < 20
     shown = capsys.readouterr().out
     assert "304 pictures decoded" in shown
     assert "gold scores 1  304, of these 304 as asked for (boxed)\n" in shown

@@ -218,14 +218,15 @@ def test_a_hub_that_cannot_be_reached_is_asked_once(tmp_path):
         closed.bind(("127.0.0.1", 0))
         port = closed.getsockname()[1]
     script = """
-        import time, datasets, huggingface_hub.constants as constants
+        import sys, datasets, huggingface_hub.constants as constants
         from tests.rlsd_env.sources.colours import Colours
-        start = time.monotonic()
+        asked = []
+        sys.addaudithook(lambda event, args: event == "socket.connect" and asked.append(args[1]))
         try:
             Colours()
         except ValueError as error:
             print(error)
-        print(time.monotonic() - start, datasets.config.HF_HUB_OFFLINE, constants.HF_HUB_OFFLINE)
+        print(len(asked), datasets.config.HF_HUB_OFFLINE, constants.HF_HUB_OFFLINE)
     """
     done = in_a_process(
         script, HF_HUB_OFFLINE="0", HF_ENDPOINT=f"http://127.0.0.1:{port}", HF_HOME=str(tmp_path), NO_PROXY="127.0.0.1"
@@ -234,9 +235,7 @@ def test_a_hub_that_cannot_be_reached_is_asked_once(tmp_path):
     assert "neither in the cache" in message, done.stderr
     assert "refused" in message
     assert "hf download nobody/colours" in message
-    seconds, *offline = state.split()
-    assert float(seconds) < 10  # six tries of the library's take 23 s
-    assert offline == ["False", "False"]
+    assert state.split() == ["1", "False", "False"]  # the library would try six times
     assert "Retrying" not in done.stderr
 
 
