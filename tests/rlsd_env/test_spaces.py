@@ -60,5 +60,5 @@ def test_rgb_images_survive_json():
     space = RGBImage(seed=0)
     images = [space.sample(), space.sample()]
     again = space.from_jsonable(json.loads(json.dumps(space.to_jsonable(images))))
-    for image, copy in zip(images, again):
+    for image, copy in zip(images, again, strict=True):
         np.testing.assert_array_equal(image, copy)

@@ -337,6 +337,23 @@ def test_splits_without_answers_cannot_be_opened(cls, split):
         cls(split=split)
 
 
+LICENCES = {
+    "MathVista": ("CC BY-SA 4.0, not for training", False),
+    "MMMU": ("Apache-2.0", True),
+    "MMMUPro": ("Apache-2.0", True),
+    "MMMUPro-vision": ("Apache-2.0", True),
+    "ZeroBench": ("MIT, not for training", False),
+    "WeMath": ("CC BY-NC 4.0", True),
+}
+
+
+@pytest.mark.parametrize("name", COPIES)
+def test_a_task_has_the_licence_of_its_benchmark(tmp_path, name):
+    cls, rows, split, arguments = COPIES[name]
+    task = opened(cls, tmp_path, rows, split, **arguments).item(0).task
+    assert (task.licence, task.train_allowed) == LICENCES[name]
+
+
 def test_what_may_not_be_trained_on_is_scored_officially():
     for cls in (MathVista, MMMU, MMMUPro, ZeroBench, WeMath):
         assert cls.verifier_kwargs == {"mode": "strict" if cls.train_allowed else "official"}

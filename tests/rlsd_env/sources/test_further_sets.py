@@ -76,6 +76,21 @@ SETS = [
 ]
 
 
+LICENCES = {
+    "Geometry3K": ("MIT", True),
+    "ViRL39K": ("MIT", True),
+    "MMK12": ("unknown", True),
+    "MathVerse": ("MIT", True),
+    "DynaMath": ("Apache-2.0", True),
+    "LogicVista": ("Apache-2.0", True),
+    "ChartQA": ("GPL-3.0", True),
+    "AI2D": ("unknown", True),
+    "GSM8K": ("MIT", True),
+    "MATH500": ("MIT", True),
+}
+"""What the publishers say, and whether that allows training; "unknown" where no licence was found."""
+
+
 @pytest.fixture
 def copy(tmp_path):
     numbers = itertools.count()  # a folder for each copy: sources are cached by their path
@@ -95,7 +110,7 @@ def test_each_set_from_a_copy_in_its_own_schema(copy, name, split, config, row, 
     for response, reward in ((right, 1.0), (wrong, 0.0)):
         observation, info = env.reset(seed=0)
         assert observation["question"].count("<image>") == len(observation["images"])
-        assert info["task"].licence
+        assert (info["task"].licence, info["task"].train_allowed) == LICENCES[name.partition("-")[0]]
         assert env.step(response)[1] == reward
 
 
@@ -274,6 +289,7 @@ def test_all_variants_are_one_source(dynamath):
     assert source.index_of("1-v10") == 27
     item = source.item(27)
     assert (item.task.id, item.task.metadata["variant"]) == ("1-v10", 10)
+    assert (item.task.licence, item.task.train_allowed) == LICENCES["DynaMath"]
     assert source.record(27).id == "1-v10"
     verify = verifiers.make(source.verifier).verify
     answers = ("10.333", "10.3331", "31/3", "10.334", "10.3")

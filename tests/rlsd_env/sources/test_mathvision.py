@@ -61,7 +61,7 @@ def test_a_row_becomes_a_task(folder):
     assert render(item.task, "tags", source.template).startswith("Which one?\n<image>")
     assert item.task.choices == ("red", "blue")
     np.testing.assert_array_equal(item.task.images[0], np.full((6, 8, 3), 255, np.uint8))  # transparent is white
-    assert item.task.train_allowed
+    assert (item.task.licence, item.task.train_allowed) == ("MIT", True)
     verifier = verifiers.make(source.verifier, **source.verifier_kwargs)
     for response, reward in ((r"\boxed{B}", 1.0), ("<answer> blue </answer>", 1.0), (r"\boxed{A}", 0.0)):
         assert verifier.verify(response, item.privileged.reference).reward == reward

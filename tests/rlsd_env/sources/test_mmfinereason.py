@@ -47,6 +47,7 @@ def test_a_row_becomes_a_task(tmp_path):
     assert observation["choices"] == ()  # they stand in the question
     np.testing.assert_array_equal(observation["images"][0], np.full((6, 8, 3), (255, 0, 0), np.uint8))
     assert info["task_id"] == "MMK12/1"
+    assert (info["task"].licence, info["task"].train_allowed) == ("Apache-2.0", True)
     assert dict(info["task"].metadata) == {"source": "MMK12", "pass_rate": 0.25, "is_consistent": True}
     privileged = env.get_wrapper_attr("privileged")
     assert privileged.trace == ROW[TRACE]
@@ -178,6 +179,7 @@ def release(tmp_path):
 def test_the_release(release):
     item = release(RELEASE).item(0)
     assert item.task.id == "train-0"
+    assert (item.task.licence, item.task.train_allowed) == ("unknown", True)
     assert item.task.choices == ("red", "blue")
     assert [tuple(image[0, 0]) for image in item.task.images] == [(255, 0, 0), (0, 0, 255)]  # in order
     assert rewards(item.privileged.reference, "B", "blue", "A") == [1, 1, 0]

@@ -239,7 +239,7 @@ def test_stored_outputs_of_mmmu(load):
     verifier = MMMUVerifier("official")
     verdicts = [verifier.verify(verifier.response(row), verifier.reference(row)) for row in rows]
     guesses = 0
-    for row, verdict in zip(rows, verdicts):
+    for row, verdict in zip(rows, verdicts, strict=True):
         if row["question_type"] == "multiple-choice":
             parsed = parse_multi_choice_response(row["response"], row["all_choices"], row["index2ans"])
         else:

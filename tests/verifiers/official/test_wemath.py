@@ -131,7 +131,7 @@ def test_the_golden_numbers(load, seed):
     golden = load("wemath/golden_metrics.json")[seed]
     verifier = WeMathVerifier("official")
     verdicts = [verifier.verify(row["response"], verifier.reference(row)) for row in rows]
-    for row, verdict in zip(rows, verdicts):
+    for row, verdict in zip(rows, verdicts, strict=True):
         assert (verdict.extracted, verdict.correct) == (row["official_extracted"], row["official_correct"])
     numbers = verifier.metrics(rows, verdicts)
     assert numbers["accuracy"] == golden["row_acc"]
