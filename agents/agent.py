@@ -9,8 +9,10 @@ from agents.algorithms import Algorithm
 from agents.algorithms import make as make_algorithm
 from agents.distributed import World
 from agents.episodes import Completion, EpisodeBatch, Prompt
-from agents.learner.learner import Learner, LearnerConfig
+from agents.learner.learner import Learner
+from agents.learner.step import Keep
 from agents.messages import first_prompt
+from agents.options.learner import LearnerOptions
 from agents.policy.base import Policy, Sampling
 
 
@@ -20,7 +22,7 @@ class Agent:
     Args:
         policy: what acts and is trained.
         algorithm: the method.
-        config: the learner's side.
+        options: the learner's side.
         sampling: how it acts.
         world: the processes that train together; None: this one alone.
 
@@ -30,14 +32,14 @@ class Agent:
         self,
         policy: Policy,
         algorithm: Algorithm,
-        config: LearnerConfig,
+        options: LearnerOptions,
         sampling: Sampling,
         world: World | None = None,
     ) -> None:
         self.policy = policy
         self.algorithm = algorithm
         self.sampling = sampling
-        self.learner = Learner(policy, algorithm, config, temperature=sampling.temperature, world=world)
+        self.learner = Learner(policy, algorithm, options, temperature=sampling.temperature, world=world)
 
     def act(self, observations: Sequence[Mapping[str, Any] | Prompt], seeds: Sequence[int]) -> list[Completion]:
         """Sample one completion for each observation, each from its own seed.
@@ -52,12 +54,12 @@ class Agent:
         prompts = [seen if isinstance(seen, Prompt) else first_prompt(seen) for seen in observations]
         return [completion for (completion,) in self.policy.generate(prompts, 1, self.sampling, seeds)]
 
-    def update(self, batch: EpisodeBatch) -> dict[str, float]:
-        """Learn from a batch of episodes and return metrics."""
-        return self.learner.update(batch)
+    def update(self, batch: EpisodeBatch, keep: Keep | None = None) -> dict[str, float]:
+        """Learn from a batch of episodes and return metrics; see `Learner.update`."""
+        return self.learner.update(batch, keep)
 
     def state_dict(self) -> dict[str, Any]:
-        """Return all that a resumed run needs, the teacher's weights included."""
+        """Return all that a resumed run needs, scorers' weights and the algorithm's state included."""
         return self.learner.state_dict()
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -69,7 +71,7 @@ def make(
     name: str,
     policy: Policy,
     *,
-    learner: LearnerConfig | None = None,
+    learner: LearnerOptions | None = None,
     sampling: Sampling | None = None,
     **options: Any,
 ) -> Agent:
@@ -81,4 +83,4 @@ def make(
         ConfigurationError: the algorithm or an option is unknown.
 
     """
-    return Agent(policy, make_algorithm(name, options), learner or LearnerConfig(), sampling or Sampling())
+    return Agent(policy, make_algorithm(name, options), learner or LearnerOptions(), sampling or Sampling())

@@ -7,7 +7,7 @@ over all of them, so that the number of processes changes nothing but rounding.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -15,6 +15,9 @@ import torch
 from torch import Tensor, nn
 
 T = TypeVar("T")
+
+BUCKET_NUMBERS = 2**24
+"""Gradients that are sent at once, in numbers: 64 MiB in float32. Copies of more are never held."""
 
 
 @dataclass(frozen=True)
@@ -50,10 +53,12 @@ class World:
         for parameter in parameters:
             if parameter.grad is None:
                 parameter.grad = torch.zeros_like(parameter)
-        flat = torch.cat([p.grad.flatten() for p in parameters if p.grad is not None])
-        torch.distributed.all_reduce(flat)
-        for parameter, part in zip(parameters, flat.split([p.numel() for p in parameters])):
-            parameter.grad = part.view_as(parameter)
+        for bucket in _buckets(parameters):
+            flat = torch.cat([p.grad.flatten() for p in bucket if p.grad is not None])
+            torch.distributed.all_reduce(flat)
+            for parameter, part in zip(bucket, flat.split([p.numel() for p in bucket])):
+                assert parameter.grad is not None  # made above
+                parameter.grad.copy_(part.view_as(parameter.grad))
 
     def gather(self, value: T) -> list[T]:
         """Return every process's value, in the order of ranks; it is pickled."""
@@ -79,6 +84,19 @@ class World:
         """Wait until all processes are here."""
         if self.size > 1:
             torch.distributed.barrier()
+
+
+def _buckets(parameters: Sequence[nn.Parameter]) -> Iterator[list[nn.Parameter]]:
+    """Put parameters together whose gradients are sent at once, of one precision and of `BUCKET_NUMBERS` at most."""
+    bucket: list[nn.Parameter] = []
+    for parameter in parameters:
+        numbers = sum(p.numel() for p in bucket) + parameter.numel()
+        if bucket and (numbers > BUCKET_NUMBERS or parameter.dtype != bucket[0].dtype):
+            yield bucket
+            bucket = []
+        bucket.append(parameter)
+    if bucket:
+        yield bucket
 
 
 def launched() -> bool:

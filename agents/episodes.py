@@ -6,7 +6,8 @@ Token ids are those that were sampled; nothing here is ever re-tokenised from te
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterator, Mapping
+import functools
+from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -35,6 +36,11 @@ class Prompt:
             marks = sum(part["type"] == kind for part in parts)
             if marks != found:
                 raise ValueError(f"the messages have {marks} {kind} parts and there are {found} {kind}s")
+
+    @functools.cached_property
+    def key(self) -> Hashable:
+        """What equal prompts have in common; contexts pass on the student's own pictures and videos."""
+        return repr(self.messages), id(self.images), id(self.videos)
 
 
 class StopReason(enum.StrEnum):

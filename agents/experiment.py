@@ -19,6 +19,7 @@ from agents.algorithms import Algorithm
 from agents.baselines import Baseline
 from agents.distributed import World, join
 from agents.episodes import EpisodeBatch
+from agents.evidence import TokenEvidence, write_evidence
 from agents.methods import hyperparameters, make_method
 from agents.options.commands import TrainingOptions, TrainOptions
 from agents.policy.base import Policy, Sampling
@@ -37,7 +38,7 @@ from agents.runs.logging import RunLog
 from agents.runs.progress import Progress
 from agents.runs.records import evaluation_record, training_record
 from agents.runs.storage import claimed, read_json, write_csv, write_json
-from agents.setup import check_world, learner_config, prepare
+from agents.setup import check_world, prepare
 
 STREAM_TRAINING = 1
 
@@ -96,7 +97,7 @@ def _train_policy(
 ) -> dict[str, Any]:
     out = options.out
     sampling = Sampling(options.temperature, options.max_tokens)
-    agent = Agent(policy, algorithm, learner_config(options), sampling, world)
+    agent = Agent(policy, algorithm, options, sampling, world)
     env_kwargs, _ = folds(options.env_kwargs)
     env = make_group_env(options.env, env_kwargs, options.prompts_per_step // world.size, options.group_size)
     stream = TaskStream(env.desk.indices, options.prompts_per_step, options.seed)
@@ -119,7 +120,9 @@ def _train_policy(
             began = time.perf_counter()
             batch = rollouts.batch(step)
             rolled = time.perf_counter()
-            row = {"step": step, **batch_metrics(batch, world), **agent.update(batch)}
+            kept = EvidenceOfStep(options, batch)
+            row = {"step": step, **batch_metrics(batch, world), **agent.update(batch, kept.keep)}
+            kept.write(out, world.rank)
             log.append(row)
             updated = time.perf_counter()
             seconds = {"seconds_rollout": rolled - began, "seconds_update": updated - rolled}
@@ -140,6 +143,32 @@ def _train_policy(
     if world.first or options.shard:
         policy.save(out / "model")
     return outcome
+
+
+class EvidenceOfStep:
+    """What the tokens of some tasks of a step earned, where the options have it kept.
+
+    Args:
+        options: the run's.
+        batch: the step's.
+
+    """
+
+    def __init__(self, options: TrainOptions, batch: EpisodeBatch) -> None:
+        self._kept: list[TokenEvidence] = []
+        self._step = batch.step
+        self._tasks = {group.item.task.id for group in batch.groups[: options.evidence_tasks]}
+        wanted = options.evidence_every and batch.step % options.evidence_every == 0
+        self.keep = self._add if wanted else None
+
+    def _add(self, evidence: TokenEvidence) -> None:
+        if evidence.task_id in self._tasks:
+            self._kept.append(evidence)
+
+    def write(self, out: Path, rank: int) -> None:
+        """Write what was kept into the run's folder."""
+        if self._kept:
+            write_evidence(out, self._step, self._kept, rank)
 
 
 def _trained(policy: TransformersPolicy | SampledPolicy) -> TransformersPolicy:

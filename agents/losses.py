@@ -117,10 +117,18 @@ def with_tail(logp_MV: Tensor, index_MK: Tensor) -> Tensor:
 
     """
     kept_MK = logp_MV.gather(-1, index_MK)
+    return torch.cat([kept_MK, tail(kept_MK)], dim=-1)
+
+
+def tail(kept_MK: Tensor) -> Tensor:
+    """`log(1 - sum of the kept)`: the log-probability of all other entries, [M, 1], from those of some.
+
+    >>> tail(torch.tensor([[0.5, 0.25]]).log())
+    tensor([[-1.3863]])
+    """
     log_sum_M1 = kept_MK.logsumexp(-1, keepdim=True)
     # 1 - exp(x) through expm1 keeps its digits where x is close to 0; the floor avoids log(0) and its gradient.
-    tail_M1 = torch.log((-torch.expm1(log_sum_M1)).clamp(min=torch.finfo(logp_MV.dtype).eps))
-    return torch.cat([kept_MK, tail_M1], dim=-1)
+    return torch.log((-torch.expm1(log_sum_M1)).clamp(min=torch.finfo(kept_MK.dtype).eps))
 
 
 def entropy(logp_MV: Tensor) -> Tensor:

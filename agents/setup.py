@@ -7,9 +7,9 @@ from typing import Any
 
 import torch
 
+from agents.algorithms.rules import parse_rule
 from agents.baselines import Baseline
 from agents.distributed import World, launched
-from agents.learner.learner import LearnerConfig
 from agents.methods import Method, make_method
 from agents.options.commands import EvaluateOptions, TrainingOptions, TrainOptions
 from agents.options.model import check_packages
@@ -54,7 +54,6 @@ def check(options: TrainingOptions, agents: Sequence[tuple[str, dict[str, Any]]]
     if options.shard and not launched():
         raise ConfigurationError("shard is for several processes: torchrun --nproc-per-node N -m agents.train ..")
     methods = [make_method(agent, kwargs) for agent, kwargs in agents]
-    learner_config(options)
     find_policy(options.policy, options.device)
     training, heldout = folds(options.env_kwargs)
     env = make_group_env(options.env, training, options.prompts_per_step, options.group_size)
@@ -64,6 +63,10 @@ def check(options: TrainingOptions, agents: Sequence[tuple[str, dict[str, Any]]]
     for method in methods:
         if isinstance(method, Baseline):
             method.check(options)
+        else:
+            for rule in map(parse_rule, method.scorers().values()):
+                if rule.kind == "external":
+                    find_policy(rule.place, options.device)
 
 
 def check_world(options: TrainOptions, method: Method, world: World) -> None:
@@ -83,19 +86,3 @@ def check_world(options: TrainOptions, method: Method, world: World) -> None:
         raise ConfigurationError(
             f"eval_tasks is {options.eval_tasks}; give each of {world.size} processes one at least"
         )
-
-
-def learner_config(options: TrainingOptions) -> LearnerConfig:
-    """Return the learner's part of the options."""
-    return LearnerConfig(
-        lr=options.lr,
-        max_grad_norm=options.max_grad_norm,
-        updates_per_batch=options.updates_per_batch,
-        clip_low=options.clip_low,
-        clip_high=options.clip_high,
-        aggregation=options.aggregation,
-        micro_batch_tokens=options.micro_batch_tokens,
-        optimizer=options.optimizer,
-        sampler_correction=options.correction,
-        sampler_cap=options.sampler_cap,
-    )

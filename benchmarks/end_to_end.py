@@ -24,7 +24,7 @@ from rich.console import Console
 from rich.table import Table
 
 from agents.agent import make
-from agents.learner.learner import LearnerConfig
+from agents.options.learner import LearnerOptions
 from agents.options.types import Names
 from agents.policy.base import Sampling
 from agents.policy.loading import load_policy
@@ -121,7 +121,7 @@ class Runner:
         env = make_group_env(options.env, {"fold": "train"}, options.prompts, options.group_size)
         self.env: Any = Stopwatch(env, dict.fromkeys(("reset", "step"), lambda: "environment"), self.spent)
         sampling = Sampling(1.0, options.max_tokens)
-        self.agent = make(name, policy=self.policy, learner=LearnerConfig(lr=LR), sampling=sampling)
+        self.agent = make(name, policy=self.policy, learner=LearnerOptions(lr=LR), sampling=sampling)
 
     def step(self, number: int) -> None:
         """Take a training step."""

@@ -29,7 +29,7 @@ from agents.agent import make
 from agents.episodes import EpisodeBatch
 from agents.estimate.architecture import Architecture
 from agents.estimate.published import PUBLISHED, find_architecture
-from agents.learner.learner import LearnerConfig
+from agents.options.learner import LearnerOptions
 from agents.options.model import TrainedModelOptions
 from agents.options.types import Names
 from agents.policy.base import Sampling
@@ -169,7 +169,7 @@ def measure(shape: str, scoring: str, options: Options, device: str, most: float
         options.groups, options.group_size, 1, options.prompt_tokens, options.response_tokens, options.side
     )
     batch = make_batch(policy, workload)
-    agent = make("grpo", policy=policy, learner=LearnerConfig(micro_batch_tokens=options.micro_batch_tokens))
+    agent = make("grpo", policy=policy, learner=LearnerOptions(micro_batch_tokens=options.micro_batch_tokens))
     prompts = [group.episodes[0].turns[0].prompt for group in batch.groups]
     prompt_tokens = policy.count_tokens(prompts[0])
     name = "tiny" if shape == "tiny" else f"Qwen/Qwen3-VL-{shape}-Instruct"

@@ -26,7 +26,7 @@ from rich.console import Console
 from rich.table import Table
 
 from agents.agent import make
-from agents.learner.learner import LearnerConfig
+from agents.options.learner import LearnerOptions
 from agents.options.model import TrainedModelOptions
 from agents.policy.loading import load_policy
 from benchmarks import trl_peer
@@ -82,7 +82,7 @@ class Options:
         """Return what is measured: the whole batch at once, then smaller parts, then with checkpointing."""
         rows = self.groups * self.group_size
         ours = [
-            Setting("ours", on, size) for on in (False, True) for size in (LearnerConfig().micro_batch_tokens, 2048)
+            Setting("ours", on, size) for on in (False, True) for size in (LearnerOptions().micro_batch_tokens, 2048)
         ]
         trl = [Setting("trl", on, size) for on in (False, True) for size in (rows, max(self.group_size, rows // 8))]
         return ours + (trl if trl_peer.available() else [])
@@ -154,8 +154,8 @@ def measure(setting: Setting, options: Options) -> dict[str, Any]:
     }
 
 
-def _learner(setting: Setting) -> LearnerConfig:
-    return LearnerConfig(lr=trl_peer.LR, micro_batch_tokens=setting.micro_batch)
+def _learner(setting: Setting) -> LearnerOptions:
+    return LearnerOptions(lr=trl_peer.LR, micro_batch_tokens=setting.micro_batch)
 
 
 def measure_apart(setting: Setting, options: Options) -> dict[str, Any]:

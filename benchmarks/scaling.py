@@ -28,7 +28,7 @@ from rich.table import Table
 from agents.agent import Agent, make
 from agents.algorithms import make as make_algorithm
 from agents.episodes import EpisodeBatch
-from agents.learner.learner import LearnerConfig
+from agents.options.learner import LearnerOptions
 from agents.options.model import TrainedModelOptions
 from agents.policy.base import Sampling
 from agents.policy.loading import load_policy
@@ -99,7 +99,7 @@ def work(checkpoint: str, repetitions: int) -> None:
     policy = load_policy(checkpoint, "cpu")
     batch = make_batch(policy, Workload())
     batch = EpisodeBatch(tuple(world.share(batch.groups)), batch.step)
-    agent = Agent(policy, make_algorithm("grpo", {}), LearnerConfig(), Sampling(), world)
+    agent = Agent(policy, make_algorithm("grpo", {}), LearnerOptions(), Sampling(), world)
     (taken,) = seconds([agent], batch, repetitions)
     if world.first:
         print(json.dumps({"seconds": taken}))

@@ -19,9 +19,9 @@ import torch
 from PIL import Image
 from transformers import AutoModelForImageTextToText, AutoProcessor, TrainerCallback
 
+from agents.algorithms.contexts import HINTS, REQUEST
 from agents.episodes import EpisodeBatch
 from agents.policy.transformers_policy import TransformersPolicy
-from agents.teacher import HINTS, REQUEST
 
 LR = 1e-6
 """TRL's default for GRPO; both sides use it."""

@@ -27,7 +27,7 @@ from rich.table import Table
 
 from agents.agent import Agent, make
 from agents.episodes import EpisodeBatch
-from agents.learner.learner import LearnerConfig
+from agents.options.learner import LearnerOptions
 from agents.policy.loading import TINY, load_policy
 from benchmarks import trl_peer
 from benchmarks.workloads import SIDE, Workload, facts, make_batch, random_checkpoint, response_token_count, write_json
@@ -105,7 +105,7 @@ class Ours:
 def ours(checkpoint: str, workload: Workload, method: str = "grpo", step: int = 0, **learner: Any) -> Ours:
     """Set our side up with a model and an optimiser of its own."""
     policy = load_policy(checkpoint)
-    config = LearnerConfig(**{"lr": trl_peer.LR} | learner)
+    config = LearnerOptions(**{"lr": trl_peer.LR} | learner)
     return Ours(make(method, policy=policy, learner=config), make_batch(policy, workload, step))
 
 

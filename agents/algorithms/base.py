@@ -1,42 +1,120 @@
 """`Algorithm`: everything that differs between methods, and nothing else.
 
-An algorithm is a frozen dataclass whose fields are its hyperparameters. Overriding the few hooks below makes
-a method; the learner calls them and knows no method's name.
+An algorithm is a frozen dataclass whose fields are its hyperparameters. It declares scorers (whose weights score the
+responses again), contexts (what they are shown) and what becomes of the evidence; the learner calls these hooks and
+knows no method's name.
+
+Shape suffixes: `_N` rows, each a turn of an episode (with `scope = "batch"`: a whole episode, its turns end to end),
+`_T` their response tokens, `_M` response tokens laid end to end, `_V` vocabulary, `_B` groups, `_G` members of one.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import ClassVar
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
-from agents.episodes import EpisodeGroup
+from agents.algorithms.rules import parse_rule
+from agents.credit import information_gain
+from agents.episodes import EpisodeGroup, Prompt
 from agents.losses import group_advantages
-from agents.teacher import TeacherView, parse_rule
+
+State = Mapping[str, float]
+"""What an algorithm remembers from step to step; stored with checkpoints."""
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What a scorer is shown of one episode: a prompt per turn, before the action of that turn."""
+
+    prompts: tuple[Prompt, ...]
+
+
+Show = Callable[[EpisodeGroup, int], Shown | None]
+"""From a group and the number of an episode in it to what a scorer is shown; None: nothing, for this episode. Pure."""
+
+
+@dataclass(frozen=True)
+class Context:
+    """One way in which the responses are scored again, by the same token ids.
+
+    Attributes:
+        show: what the scorer is shown.
+        scorer: name of the scorer.
+        full: whether whole distributions over the vocabulary are needed, and not only the sampled tokens' probability.
+        top_k: how many of the scorer's likeliest entries are needed, where those are enough; 0: none.
+        entropy: whether the entropy of its distributions is needed.
+
+    """
+
+    show: Show
+    scorer: str = "teacher"
+    full: bool = False
+    top_k: int = 0
+    entropy: bool = False
 
 
 @dataclass(frozen=True)
 class Signals:
-    """What a method may use for some rows (N responses of T tokens) of a batch; nothing carries a gradient.
+    """What a method may use for N rows of T tokens; nothing carries a gradient.
 
     Attributes:
         A_N1: advantage of each row's episode, [N, 1].
         S_NT: student log-probabilities of the sampled tokens.
         S_old_NT: those under the weights that sampled; the same numbers in a batch's first update.
-        Q_NT: teacher log-probabilities of the same tokens; None where these rows have no teacher.
         mask_NT: true on response tokens; M of them.
         step: training step, from 0.
+        logp: log-probabilities of the same tokens by context, [N, T]; one that these rows are not shown is absent.
+        entropy: entropy of a context's distributions, where it asks for it, [N, T].
+        shown: whether each row's episode is shown a context, [N, 1]; all true unless `scope` is "batch", where those
+            that are not have the student's own log-probability, which is a gain of 0.
+        success_N1: share of correct answers among the valid episodes of each row's group.
+        turn_NT: number of the turn that each token belongs to, from 0.
+        ids_NT: the tokens.
+        kinds_V: kind of each token of the vocabulary, see `agents.policy.token_kinds`.
+        state: the algorithm's state.
 
     """
 
     A_N1: Tensor
     S_NT: Tensor
     S_old_NT: Tensor
-    Q_NT: Tensor | None
     mask_NT: Tensor
     step: int
+    logp: Mapping[str, Tensor] = field(default_factory=dict)
+    entropy: Mapping[str, Tensor] = field(default_factory=dict)
+    shown: Mapping[str, Tensor] = field(default_factory=dict)
+    success_N1: Tensor = field(default_factory=lambda: torch.full((1, 1), torch.nan))
+    turn_NT: Tensor = field(default_factory=lambda: torch.zeros(1, 1, dtype=torch.long))
+    ids_NT: Tensor = field(default_factory=lambda: torch.zeros(1, 1, dtype=torch.long))
+    kinds_V: Callable[[], Tensor] = field(default=lambda: torch.zeros(1, dtype=torch.long))
+    state: State = field(default_factory=dict)
+
+    def gain(self, name: str) -> Tensor:
+        """`D = log-probability in a context - S`, without gradient, [N, T]."""
+        return information_gain(self.S_NT, self.logp[name])
+
+    @property
+    def kind_NT(self) -> Tensor:
+        """Kind of each token: a number of `agents.policy.token_kinds.TokenKind`."""
+        return self.kinds_V()[self.ids_NT]
+
+
+@dataclass(frozen=True)
+class Credit:
+    """Token advantages, and what they were made from.
+
+    Attributes:
+        advantages: [N, T] or [N, 1].
+        per_token: quantities by metric name, [N, T] each; their token means are logged, and they are kept as evidence.
+
+    """
+
+    advantages: Tensor
+    per_token: Mapping[str, Tensor] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -45,53 +123,87 @@ class Algorithm:
 
     name: ClassVar[str] = "algorithm"
     """What the method is called in results; the registry's key."""
-    teacher: str = "live"
-    """Whose weights the teacher has: live, frozen, ema(RATE) or synced(EVERY)."""
+    scope: ClassVar[str] = "part"
+    """part: `credit` is asked for some rows at a time, while they are run. batch: once per step, before the loss, for
+    all episodes at once, whose student log-probabilities are then those before the step's first update."""
 
     def __post_init__(self) -> None:
-        parse_rule(self.teacher)
+        for rule in self.scorers().values():
+            parse_rule(rule)
+
+    # -- evidence ------------------------------------------------------------------------------------------
+
+    def scorers(self) -> Mapping[str, str]:
+        """Return whose weights score, by name; see `parse_rule`.
+
+        By default there is one, "teacher", of an algorithm that has an option of that name.
+        """
+        return {"teacher": self.teacher} if hasattr(self, "teacher") else {}
+
+    def contexts(self, step: int, state: State) -> Mapping[str, Context]:
+        """Return the contexts that are asked for at a step, by name; with none no token is scored again.
+
+        The first one is what metrics such as `information_gain` are of.
+        """
+        return {}
+
+    # -- what is run ---------------------------------------------------------------------------------------
 
     def group_advantages(self, rewards_BG: Tensor, valid_BG: Tensor) -> Tensor:
         """Turn the rewards of all groups into advantages, [B, G]; invalid episodes get 0."""
         return group_advantages(rewards_BG, valid_BG)
 
-    def uses_teacher(self, step: int) -> bool:
-        """Tell whether any teacher is consulted at this step; if not, no teacher token is scored."""
-        return False
+    def active(self, advantages_N: Tensor, shown: Mapping[str, Tensor]) -> Tensor:
+        """Tell which episodes can have a gradient at all, [N] boolean; the others are not even run.
 
-    def teacher_view(self, group: EpisodeGroup, i: int) -> TeacherView | None:
-        """Return what the teacher sees for episode i of the group, or None: no teacher for it.
+        Args:
+            advantages_N: of each episode.
+            shown: for each context whether an episode is shown it, [N] boolean.
 
-        A pure function of its arguments.
         """
-        return None
+        return advantages_N != 0
 
-    def weights(self, advantages_N: Tensor, has_teacher_N: Tensor) -> Tensor:
+    def weights(self, advantages_N: Tensor, shown: Mapping[str, Tensor]) -> Tensor:
         """Weigh the valid episodes in the mean of the loss, [N]; 0 leaves an episode out altogether."""
         return torch.ones_like(advantages_N)
 
-    def active(self, advantages_N: Tensor, has_teacher_N: Tensor) -> Tensor:
-        """Tell which episodes can have a gradient at all, [N] boolean; the others are not even run."""
-        return advantages_N != 0
+    # -- what becomes of it --------------------------------------------------------------------------------
 
-    def advantages(self, signals: Signals) -> Tensor | None:
-        """Return token advantages, [N, T] or [N, 1]; None: no policy-gradient term."""
-        return signals.A_N1
+    def credit(self, signals: Signals) -> Credit | None:
+        """Return token advantages; None: no policy-gradient term."""
+        return Credit(signals.A_N1)
 
-    def auxiliary(self, student_MV: Tensor, teacher_MV: Tensor, signals: Signals) -> Tensor | None:
-        """Return a further loss per token, [M]; None: there is none.
+    def auxiliary(self, student_MV: Tensor, others: Mapping[str, Any], signals: Signals) -> Tensor:
+        """Return a further loss per token, [M].
 
-        Called for tokens that have a teacher only, for some of them at a time. A token's value may depend on that
-        token's row of the arguments alone.
+        Called for rows with a context that needs distributions, for some of their tokens at a time. A token's value
+        may depend on that token's row of the arguments alone.
 
         Args:
             student_MV: student log-probabilities over the vocabulary, with gradient.
-            teacher_MV: the teacher's, without.
+            others: for each context that needs them its log-probabilities, [M, V], or with `top_k` a
+                `agents.policy.scores.TopK`, without gradient.
             signals: the tokens' signals, each token a row of its own: N = M and T = 1.
 
         """
-        return None
+        raise NotImplementedError(
+            f"{self.name} has a context that needs distributions and no `auxiliary` that uses them"
+        )
 
-    def diagnostics(self, signals: Signals) -> dict[str, Tensor]:
-        """Return quantities of interest by metric name, each [N, T]; the learner logs their token means."""
+    # -- state ---------------------------------------------------------------------------------------------
+
+    def initial(self) -> State:
+        """Return the state before the first step."""
         return {}
+
+    def statistics(self, signals: Signals) -> Mapping[str, Tensor]:
+        """Return sums over the episodes of a step, by name, each of no dimension.
+
+        Called after the step's first update with a row per episode that was run. The student's log-probabilities are
+        those before that update, so the sums do not depend on the micro-batches.
+        """
+        return {}
+
+    def observe(self, state: State, statistics: Mapping[str, float]) -> State:
+        """Return the state after a step from the one before and the sums of all processes."""
+        return state

@@ -7,17 +7,17 @@ distillation, are not offered.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
 from torch import Tensor
 
-from agents.algorithms.base import Signals
+from agents.algorithms.base import Context, Credit, Signals, State
+from agents.algorithms.contexts import show_solution
 from agents.algorithms.grpo import GRPO
 from agents.credit import information_gain
-from agents.episodes import EpisodeGroup
 from agents.losses import generalised_jsd
-from agents.teacher import TeacherView, solution_view
 from rlsd_env.errors import ConfigurationError, one_of
 
 FORMS = ("loss", "advantage")
@@ -44,26 +44,22 @@ class GRPOPlusOPSD(GRPO):
         if not 0 <= self.beta <= 1:
             raise ConfigurationError(f"beta of grpo+opsd is {self.beta}; it must be between 0 and 1")
 
-    def uses_teacher(self, step: int) -> bool:
-        """Consult the teacher while its term has a weight."""
-        return self.coefficient != 0
+    def contexts(self, step: int, state: State) -> Mapping[str, Context]:
+        """Show the reference trace or solution while the term has a weight."""
+        return {"solution": Context(show_solution, full=self.form == "loss")} if self.coefficient else {}
 
-    def teacher_view(self, group: EpisodeGroup, i: int) -> TeacherView | None:
-        """Show the reference trace or solution."""
-        return solution_view(group, i)
-
-    def active(self, advantages_N: Tensor, has_teacher_N: Tensor) -> Tensor:
+    def active(self, advantages_N: Tensor, shown: Mapping[str, Tensor]) -> Tensor:
         """Train where either term has a gradient."""
-        return has_teacher_N | (advantages_N != 0)
+        contrast_N = advantages_N != 0
+        return shown["solution"] | contrast_N if "solution" in shown else contrast_N
 
-    def advantages(self, signals: Signals) -> Tensor:
+    def credit(self, signals: Signals) -> Credit:
         """Return A, with the gain added in the form advantage."""
-        if self.form == "loss" or signals.Q_NT is None:
-            return signals.A_N1
-        return signals.A_N1 + self.coefficient * information_gain(signals.S_old_NT, signals.Q_NT)
+        if self.form == "loss" or "solution" not in signals.logp:
+            return Credit(signals.A_N1)
+        gain_NT = information_gain(signals.S_old_NT, signals.logp["solution"])
+        return Credit(signals.A_N1 + self.coefficient * gain_NT)
 
-    def auxiliary(self, student_MV: Tensor, teacher_MV: Tensor, signals: Signals) -> Tensor | None:
+    def auxiliary(self, student_MV: Tensor, others: Mapping[str, Tensor], signals: Signals) -> Tensor:
         """Return the weighted divergence of the form loss."""
-        if self.form == "advantage":
-            return None
-        return self.coefficient * generalised_jsd(student_MV, teacher_MV, self.beta)
+        return self.coefficient * generalised_jsd(student_MV, others["solution"], self.beta)

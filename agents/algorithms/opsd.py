@@ -9,16 +9,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
 from torch import Tensor
 
-from agents.algorithms.base import Algorithm, Signals
-from agents.credit import information_gain
-from agents.episodes import EpisodeGroup
+from agents.algorithms.base import Algorithm, Context, Credit, Signals, State
+from agents.algorithms.contexts import show_solution
 from agents.losses import generalised_jsd
-from agents.teacher import TeacherView, solution_view
 from rlsd_env.errors import ConfigurationError, one_of
 
 FORMS = ("full", "sampled")
@@ -43,24 +42,18 @@ class OPSD(Algorithm):
         if not 0 <= self.beta <= 1:
             raise ConfigurationError(f"beta of opsd is {self.beta}; it must be between 0 and 1")
 
-    def uses_teacher(self, step: int) -> bool:
-        """Consult the teacher always."""
-        return True
-
-    def teacher_view(self, group: EpisodeGroup, i: int) -> TeacherView | None:
+    def contexts(self, step: int, state: State) -> Mapping[str, Context]:
         """Show the reference trace or solution."""
-        return solution_view(group, i)
+        return {"solution": Context(show_solution, full=self.form == "full")}
 
-    def active(self, advantages_N: Tensor, has_teacher_N: Tensor) -> Tensor:
+    def active(self, advantages_N: Tensor, shown: Mapping[str, Tensor]) -> Tensor:
         """Train on every episode that has a teacher."""
-        return has_teacher_N
+        return shown["solution"]
 
-    def advantages(self, signals: Signals) -> Tensor | None:
+    def credit(self, signals: Signals) -> Credit | None:
         """Return D for the sampled form, nothing for the full one."""
-        if self.form == "full" or signals.Q_NT is None:
-            return None
-        return information_gain(signals.S_NT, signals.Q_NT)
+        return None if self.form == "full" else Credit(signals.gain("solution"))
 
-    def auxiliary(self, student_MV: Tensor, teacher_MV: Tensor, signals: Signals) -> Tensor | None:
+    def auxiliary(self, student_MV: Tensor, others: Mapping[str, Tensor], signals: Signals) -> Tensor:
         """Return the divergence of the full form."""
-        return generalised_jsd(student_MV, teacher_MV, self.beta) if self.form == "full" else None
+        return generalised_jsd(student_MV, others["solution"], self.beta)

@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 from agents.algorithms.base import Algorithm
+from agents.algorithms.belief import Belief
+from agents.algorithms.contrastive import CEPO, RLCSD
+from agents.algorithms.gated import GatedRLSD
 from agents.algorithms.grpo import GRPO
 from agents.algorithms.grpo_opsd import GRPOPlusOPSD
+from agents.algorithms.opd import OPD
 from agents.algorithms.opsd import OPSD
 from agents.algorithms.rlsd import RLSD
 from agents.algorithms.sdpo import SDPO
 from agents.registry import Registry
 
-
-def _options(cls: type[Algorithm]) -> list[str]:
-    """Name the hyperparameters; a method that shows no teacher anything has no teacher's weights to choose."""
-    taught = cls.teacher_view is not Algorithm.teacher_view
-    return [field.name for field in dataclasses.fields(cls) if taught or field.name != "teacher"]
-
-
-REGISTRY = Registry("agent", Algorithm, "agents.Algorithm", _options)
-for _cls in (GRPO, OPSD, SDPO, GRPOPlusOPSD, RLSD):
+REGISTRY = Registry("agent", Algorithm, "agents.Algorithm")
+for _cls in (GRPO, OPSD, SDPO, GRPOPlusOPSD, RLSD, GatedRLSD, CEPO, RLCSD, Belief, OPD):
     REGISTRY.register(_cls)
 
 register, names, find, make = REGISTRY.register, REGISTRY.names, REGISTRY.find, REGISTRY.make

@@ -7,18 +7,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
-import torch
-from torch import Tensor
-
-from agents.algorithms.base import Signals
+from agents.algorithms.base import Context, Credit, Signals, State
+from agents.algorithms.contexts import show_answer
 from agents.algorithms.grpo import GRPO
-from agents.credit import evidence_weight, information_gain, linear_decay, rlsd_advantages
-from agents.episodes import EpisodeGroup
-from agents.teacher import TeacherView, answer_view
-from rlsd_env.errors import ConfigurationError
+from agents.credit import check_share, linear_decay, weighed_credit
 
 
 @dataclass(frozen=True)
@@ -37,41 +33,19 @@ class RLSD(GRPO):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not 0 <= self.lam <= 1:
-            raise ConfigurationError(f"lam of rlsd is {self.lam}; it must be between 0 and 1")
-        if not 0 <= self.epsilon < 1:
-            raise ConfigurationError(f"epsilon of rlsd is {self.epsilon}; it must be at least 0 and below 1")
-        if self.decay_steps < 1:
-            raise ConfigurationError(f"decay_steps of rlsd is {self.decay_steps}; it must be at least 1")
+        check_share(self.name, self.lam, self.epsilon, self.decay_steps)
 
-    def share(self, step: int) -> float:
+    def share(self, step: int, state: State) -> float:
         """Return lam at a step."""
         return linear_decay(self.lam, step, self.decay_steps)
 
-    def uses_teacher(self, step: int) -> bool:
-        """Consult the teacher while lam is above 0."""
-        return self.share(step) > 0
+    def contexts(self, step: int, state: State) -> Mapping[str, Context]:
+        """Show the final answer only, while lam is above 0."""
+        return {"answer": Context(show_answer)} if self.share(step, state) > 0 else {}
 
-    def teacher_view(self, group: EpisodeGroup, i: int) -> TeacherView | None:
-        """Show the final answer only."""
-        return answer_view(group, i)
-
-    def advantages(self, signals: Signals) -> Tensor:
+    def credit(self, signals: Signals) -> Credit:
         """Weigh each token by the teacher's evidence."""
-        if signals.Q_NT is None:
-            return signals.A_N1
-        gain = information_gain(signals.S_NT, signals.Q_NT)
-        return rlsd_advantages(signals.A_N1, gain, self.share(signals.step), self.epsilon)
-
-    def diagnostics(self, signals: Signals) -> dict[str, Tensor]:
-        """Log the weight, how often it is clipped, lam, and the gain."""
-        if signals.Q_NT is None:
-            return {}
-        gain = information_gain(signals.S_NT, signals.Q_NT)
-        weight = evidence_weight(signals.A_N1, gain)
-        return {
-            "weight_clip_low": (weight < 1 - self.epsilon).float(),
-            "weight_clip_high": (weight > 1 + self.epsilon).float(),
-            "weight": weight.clamp(1 - self.epsilon, 1 + self.epsilon),
-            "lam": torch.full_like(weight, self.share(signals.step)),
-        }
+        if "answer" not in signals.logp:
+            return Credit(signals.A_N1)
+        lam = self.share(signals.step, signals.state)
+        return Credit(*weighed_credit(signals.A_N1, signals.gain("answer"), lam, self.epsilon))

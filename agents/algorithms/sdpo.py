@@ -9,16 +9,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import ClassVar
 
 import torch
 from torch import Tensor
 
-from agents.algorithms.base import Algorithm, Signals
-from agents.episodes import EpisodeGroup
+from agents.algorithms.base import Algorithm, Context, Signals, State
+from agents.algorithms.contexts import show_sibling_or_feedback
 from agents.losses import generalised_jsd, with_tail
-from agents.teacher import TeacherView, sibling_or_feedback_view
 from rlsd_env.errors import ConfigurationError, one_of
 
 FEEDBACK = ("never", "without_sibling", "always")
@@ -52,28 +53,24 @@ class SDPO(Algorithm):
                 "max_ratio above 0"
             )
 
-    def uses_teacher(self, step: int) -> bool:
-        """Consult the teacher always."""
-        return True
+    def contexts(self, step: int, state: State) -> Mapping[str, Context]:
+        """Show a successful sibling and/or feedback."""
+        return {"sibling": Context(partial(show_sibling_or_feedback, feedback=self.feedback), full=True)}
 
-    def teacher_view(self, group: EpisodeGroup, i: int) -> TeacherView | None:
-        """Show a successful sibling and/or feedback; None where there is neither."""
-        return sibling_or_feedback_view(group, i, self.feedback)
-
-    def weights(self, advantages_N: Tensor, has_teacher_N: Tensor) -> Tensor:
+    def weights(self, advantages_N: Tensor, shown: Mapping[str, Tensor]) -> Tensor:
         """Leave out episodes without a teacher."""
-        return has_teacher_N.to(advantages_N.dtype)
+        return shown["sibling"].to(advantages_N.dtype)
 
-    def active(self, advantages_N: Tensor, has_teacher_N: Tensor) -> Tensor:
+    def active(self, advantages_N: Tensor, shown: Mapping[str, Tensor]) -> Tensor:
         """Train on every episode that has a teacher."""
-        return has_teacher_N
+        return shown["sibling"]
 
-    def advantages(self, signals: Signals) -> Tensor | None:
+    def credit(self, signals: Signals) -> None:
         """There is no policy-gradient term."""
-        return None
 
-    def auxiliary(self, student_MV: Tensor, teacher_MV: Tensor, signals: Signals) -> Tensor:
+    def auxiliary(self, student_MV: Tensor, others: Mapping[str, Tensor], signals: Signals) -> Tensor:
         """Return the divergence on the student's top-k and the tail, times the bounded ratio."""
+        teacher_MV = others["sibling"]
         if self.top_k < student_MV.shape[-1]:
             index_MK = student_MV.detach().topk(self.top_k, dim=-1).indices
             student_MV, teacher_MV = with_tail(student_MV, index_MK), with_tail(teacher_MV, index_MK)

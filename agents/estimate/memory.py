@@ -94,7 +94,7 @@ def _weights(work: Workload) -> list[tuple[str, float]]:
     shards = work.assumptions.gpus if work.sharded else 1
     # Each process has a frozen vision tower whole: it runs it when it needs to.
     frozen = width * (work.frozen_vision + (work.frozen - work.frozen_vision) / shards)
-    copy = 4 * work.trained / shards if work.teacher not in ("", "live") else 0.0
+    copy = work.copies * 4 * work.trained / shards
     vision = work.architecture.vision
     features = 0.0
     if vision is not None and not work.vision_trained:
@@ -105,7 +105,8 @@ def _weights(work: Workload) -> list[tuple[str, float]]:
         ("frozen weights", frozen),
         ("gradients, float32", 4 * work.trained / shards),
         ("AdamW's moments", MOMENTS[work.options.optimizer] * work.trained / shards),
-        ("teacher's copy of trained weights", copy),
+        ("scorers' copies of trained weights", copy),
+        ("other models that score", float(width * work.others)),
         ("kept features of pictures", features),
         ("replica that samples", float(width * work.architecture.parameters) if work.replica else 0.0),
     ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from agents.estimate.architecture import Architecture, Text
 from agents.estimate.memory import CHUNK, Memory
 from agents.estimate.workload import Workload
 
@@ -100,7 +101,7 @@ def operations(work: Workload) -> Operations:
     size, prompt, response = options.group_size, work.prompt, work.response
     picture = _picture(work)
 
-    def forward(prompt: float) -> float:
+    def forward(prompt: float, text: Text = text) -> float:
         prompts = 1 if work.packed else size
         pairs = prompts * prompt * (prompt + 1) / 2 + size * response * (prompt + (response + 1) / 2)
         return text.flops(work.group_tokens(prompt), pairs)
@@ -109,7 +110,12 @@ def operations(work: Workload) -> Operations:
     head = text.head_flops(scored)
     hinted = prompt + work.assumptions.hint_tokens
     again = picture if work.vision_trained else 0.0  # a frozen tower's features are kept
-    teacher = forward(hinted) + head + again
+    teacher = sum(
+        forward(hinted, one.text)
+        + one.text.head_flops(scored)
+        + (again if one is work.architecture else _picture(work, one))
+        for one in work.scored_by
+    )
     # Backward: gradients of inputs, and of weights that are trained, cost a forward each.
     backward = 2 if work.whole else 1
     rerun = 1 if options.gradient_checkpointing else 0
@@ -117,10 +123,11 @@ def operations(work: Workload) -> Operations:
     if work.adapters is not None:
         adapter = 2 * text.adapter(work.adapters, options.lora_rank) * work.group_tokens(prompt)
         layers += adapter * (3 + rerun)
-        teacher += 2 * text.adapter(work.adapters, options.lora_rank) * work.group_tokens(hinted)
+        own = sum(one is work.architecture for one in work.scored_by)
+        teacher += own * 2 * text.adapter(work.adapters, options.lora_rank) * work.group_tokens(hinted)
     chunked = 1 if work.micro_batch * text.vocabulary > CHUNK else 0  # chunks of distributions are computed again
     heads = 1 + chunked + backward
-    if work.matches and work.teacher:
+    if work.matches:
         heads += 1 + chunked + backward + (1 + chunked)  # once more for the divergence, and the teacher's
     towers = picture * (3 + rerun) if work.vision_trained else picture
     return Operations(_prompt(work), size * _decoding(work), teacher, layers + head * heads + towers)
@@ -139,7 +146,7 @@ def timing(work: Workload, memory: Memory) -> Timing:
         update_sent = 2 * gathered + 4 * work.trained * sent * work.micro_batches
     else:
         update_sent = 2 * 4 * work.trained * sent
-    passes = 1 if work.teacher in ("frozen", "synced") else options.updates_per_batch
+    passes = 1 if work.steady else options.updates_per_batch
     completions = options.prompts_per_step * options.group_size / work.engines
     evaluated = options.eval_tasks / work.engines
     return Timing(
@@ -155,8 +162,8 @@ def timing(work: Workload, memory: Memory) -> Timing:
     )
 
 
-def _picture(work: Workload) -> float:
-    vision = work.architecture.vision
+def _picture(work: Workload, architecture: Architecture | None = None) -> float:
+    vision = (architecture or work.architecture).vision
     return vision.flops(work.picture * vision.merge**2) if vision is not None and work.picture else 0.0
 
 

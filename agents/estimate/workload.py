@@ -22,8 +22,11 @@ class Workload:
         options: its options.
         architecture: of its model.
         assumptions: with nothing left open.
-        teacher: kind of the teacher's weights (live, frozen, ema, synced); empty: there is no teacher.
-        teacher_steps: training steps in which the teacher is asked.
+        scored_by: the architecture behind each context, the policy's own or another's, in a step that asks for most;
+            a server's is not here.
+        copies: copies of the trained weights that scorers hold.
+        steady: whether every scorer's weights stay as they are between the updates of a step.
+        teacher_steps: training steps in which scorers are asked.
         matches: whether distributions over the vocabulary are compared, and not only sampled tokens.
 
     """
@@ -31,7 +34,9 @@ class Workload:
     options: TrainOptions
     architecture: Architecture
     assumptions: Assumptions
-    teacher: str
+    scored_by: tuple[Architecture, ...]
+    copies: int
+    steady: bool
     teacher_steps: int
     matches: bool
 
@@ -75,6 +80,13 @@ class Workload:
         """Those of a vision tower that is not trained."""
         vision = self.architecture.vision
         return 0 if vision is None or self.vision_trained else vision.parameters
+
+    @property
+    def others(self) -> int:
+        """Parameters of other models that score on each GPU."""
+        return sum(
+            one.parameters for one in {id(one): one for one in self.scored_by}.values() if one is not self.architecture
+        )
 
     @property
     def sharded(self) -> bool:
@@ -185,8 +197,7 @@ def make_workload(options: TrainOptions) -> Workload:
 
     """
     from agents import algorithms
-    from agents.algorithms import Algorithm
-    from agents.teacher import parse_rule
+    from agents.algorithms.rules import parse_rule
 
     given = read_assumptions(options.assumptions, options.max_tokens)
     architecture = find_architecture(options.policy)
@@ -196,15 +207,23 @@ def make_workload(options: TrainOptions) -> Workload:
     if options.freeze_vision and architecture.vision is None:
         raise ConfigurationError(f"freeze_vision: {options.policy!r} has no vision tower; leave the option out")
     algorithm = algorithms.make(options.agent, options.agent_kwargs)
-    teacher_steps = sum(algorithm.uses_teacher(step) for step in range(options.steps))
-    taught = type(algorithm).teacher_view is not Algorithm.teacher_view
-    matches = type(algorithm).auxiliary is not Algorithm.auxiliary and getattr(algorithm, "form", "full") == "full"
+    state = algorithm.initial()
+    asked = [algorithm.contexts(step, state) for step in range(options.steps)]
+    most = max(asked, key=len)
+    rules = {name: parse_rule(text) for name, text in algorithm.scorers().items()}
+    behind = {
+        name: find_architecture(rule.place) if rule.kind == "external" else architecture
+        for name, rule in rules.items()
+        if rule.kind != "server"
+    }
     vllm = options.sampler != "transformers"
     return Workload(
         options,
         architecture,
         resolve(given, options.precision, architecture.text.layers, options.max_tokens, vllm),
-        teacher=parse_rule(algorithm.teacher)[0] if taught else "",
-        teacher_steps=teacher_steps,
-        matches=matches,
+        scored_by=tuple(behind[context.scorer] for context in most.values() if context.scorer in behind),
+        copies=len({rule.text for rule in rules.values() if rule.kind in ("frozen", "ema", "synced")}),
+        steady=all(rule.steady for rule in rules.values()),
+        teacher_steps=sum(map(bool, asked)),
+        matches=any(context.full or context.top_k for context in most.values()),
     )

@@ -1,56 +1,92 @@
-"""Token means of an update, over its micro-batches and over all processes."""
+"""Token means of an update, over its micro-batches and over all processes.
+
+Sums stay on the device until they are read, so that no metric makes the host wait for it.
+"""
 
 from __future__ import annotations
 
-from collections import defaultdict
-
+import torch
 from torch import Tensor
 
 from agents.distributed import World
 
 
 class Meter:
-    """Sums, counts and largest values by metric name; the teacher's tokens are counted over all updates of a step."""
+    """Sums, counts and largest values by metric name; scored tokens are counted over all updates of a step."""
 
     def __init__(self) -> None:
-        self.teacher_tokens = 0
+        self.tokens_scored = 0
+        self.tokens_covered = 0
         self.start_update()
 
     def start_update(self) -> None:
-        """Forget what was added, except the teacher's tokens."""
-        self.sums: dict[str, float] = defaultdict(float)
-        self.counts: dict[str, int] = defaultdict(int)
-        self.largest: dict[str, float] = {}
+        """Forget what was added, except the tokens that were scored again."""
+        self._sums: dict[str, Tensor] = {}
+        self._counts: dict[str, int] = {}
+        self._largest: dict[str, Tensor] = {}
 
     def add(self, name: str, values: Tensor) -> None:
         """Add values to a mean."""
-        self.sums[name] += float(values.double().sum())
-        self.counts[name] += values.numel()
+        self.add_sum(name, values.double().sum())
+        self._counts[name] = self._counts.get(name, 0) + values.numel()
+
+    def add_sum(self, name: str, value: Tensor) -> None:
+        """Add to a sum."""
+        value = value.detach().double()
+        self._sums[name] = self._sums[name] + value if name in self._sums else value
 
     def add_share(self, name: str, part: int, whole: int) -> None:
         """Add to a share: so many of so many."""
-        self.sums[name] += part
-        self.counts[name] += whole
+        self.add_sum(name, torch.tensor(float(part)))
+        self._counts[name] = self._counts.get(name, 0) + whole
 
     def add_largest(self, name: str, values: Tensor) -> None:
         """Take values into a maximum."""
         if values.numel():
-            self.largest[name] = max(self.largest.get(name, -float("inf")), float(values.max()))
+            value = values.max()
+            self._largest[name] = torch.maximum(self._largest[name], value) if name in self._largest else value
 
-    def over(self, world: World) -> Meter:
-        """Return a meter of all processes."""
-        total = Meter()
-        parts = world.gather((dict(self.sums), dict(self.counts), self.largest, self.teacher_tokens))
-        for sums, counts, largest, teacher_tokens in parts:
-            for name, value in sums.items():
-                total.sums[name] += value
-            for name, count in counts.items():
-                total.counts[name] += count
-            for name, value in largest.items():
-                total.largest[name] = max(total.largest.get(name, value), value)
-            total.teacher_tokens += teacher_tokens
-        return total
+    def over(self, world: World) -> Readings:
+        """Read the meters of all processes."""
+        mine = (
+            _read(self._sums),
+            dict(self._counts),
+            _read(self._largest),
+            (self.tokens_scored, self.tokens_covered),
+        )
+        sums: dict[str, float] = {}
+        counts: dict[str, int] = {}
+        largest: dict[str, float] = {}
+        scored = covered = 0
+        for their_sums, their_counts, their_largest, tokens in world.gather(mine):
+            for name, value in their_sums.items():
+                sums[name] = sums.get(name, 0.0) + value
+            for name, count in their_counts.items():
+                counts[name] = counts.get(name, 0) + count
+            for name, value in their_largest.items():
+                largest[name] = max(largest.get(name, value), value)
+            scored, covered = scored + tokens[0], covered + tokens[1]
+        return Readings(sums, counts, largest, scored, covered)
+
+
+class Readings:
+    """What meters of all processes have come to."""
+
+    def __init__(
+        self, sums: dict[str, float], counts: dict[str, int], largest: dict[str, float], scored: int, covered: int
+    ) -> None:
+        self.sums, self.counts, self.largest = sums, counts, largest
+        self.tokens_scored, self.tokens_covered = scored, covered
 
     def means(self) -> dict[str, float]:
         """Return the mean of each name that has values, and the maxima."""
         return {name: self.sums[name] / count for name, count in self.counts.items() if count} | self.largest
+
+
+def _read(values: dict[str, Tensor]) -> dict[str, float]:
+    """Bring numbers to the host, all of a device in one transfer."""
+    found: dict[str, float] = {}
+    for device in {value.device for value in values.values()}:
+        names = [name for name, value in values.items() if value.device == device]
+        found |= zip(names, torch.stack([values[name].double() for name in names]).tolist())
+    return {name: found[name] for name in values}

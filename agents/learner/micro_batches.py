@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from torch import Tensor
 
+from agents.algorithms import Credit
 from agents.distributed import World
 from agents.episodes import Prompt, Turn
 from agents.policy.base import Policy
-from agents.policy.scores import TokenScores
+from agents.policy.scores import GivenScores, TokenScores
+
+Kind = tuple[str, ...]
+"""Names of the contexts that rows are shown."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -19,51 +23,74 @@ class Row:
 
     Attributes:
         episode: number of the episode in the batch.
+        number: number of the turn in the episode.
         turn: the turn.
-        teacher_prompt: what the teacher reads in its place; None: no teacher.
+        contexts: for each context what is read in the place of the turn's own prompt.
         counts: false of a row that keeps step with other processes and has no gradient.
 
     """
 
     episode: int
+    number: int
     turn: Turn
-    teacher_prompt: Prompt | None
+    contexts: Mapping[str, Prompt]
     counts: bool = True
+
+    @property
+    def kind(self) -> Kind:
+        """Names of its contexts."""
+        return tuple(self.contexts)
 
 
 @dataclass(eq=False)
 class Part:
-    """Rows that are run at once, and what stays the same over the updates of a training step."""
+    """Rows that are run at once, and what stays the same over the updates of a training step.
+
+    Attributes:
+        rows: the rows, all of one kind.
+        S_old_NT: student log-probabilities before the step's first update.
+        scored: what scorers said, by context, as long as it stays the same.
+        credit: of these rows, where it was asked for of the whole batch.
+
+    """
 
     rows: tuple[Row, ...]
     S_old_NT: Tensor | None = None
-    teacher: TokenScores | None = None
+    scored: dict[str, TokenScores | GivenScores] = field(default_factory=dict)
+    credit: Credit | None = None
+
+    @property
+    def kind(self) -> Kind:
+        """Names of the contexts that its rows are shown."""
+        return self.rows[0].kind
 
 
-def split(rows: Sequence[Row], policy: Policy, budget: int) -> Iterator[list[Row]]:
-    """Split rows into parts under a budget of tokens, those with a teacher apart from those without.
+def split(rows: Sequence[Row], policy: Policy, budget: int) -> Iterator[Part]:
+    """Split rows into parts under a budget of tokens; all rows of a part are shown the same contexts.
 
     A packed part costs the tokens of its distinct prompts and of its distinct responses, a plain one as many rows as
     distinct responses, each as long as the longest. Equal responses to a prompt are in one part, where they are run
-    once.
+    once. Counted is the longest of a row's prompts.
     """
-    for with_teacher in (True, False):
+    for kind in sorted({row.kind for row in rows}, key=_most_first):
         alike: dict[tuple[Hashable, ...], list[Row]] = {}
+        longest: dict[Hashable, int] = {}
         for row in rows:
-            if (row.teacher_prompt is not None) == with_teacher:
-                like = identity(row.teacher_prompt or row.turn.prompt), *row.turn.action.token_ids
-                alike.setdefault(like, []).append(row)
+            if row.kind == kind:
+                prompt = _longest(row, policy)
+                longest[prompt.key] = policy.count_tokens(prompt)
+                alike.setdefault((prompt.key, *row.turn.action.token_ids), []).append(row)
         part: list[Row] = []
         prompts: set[Hashable] = set()
         count, longest_prompt, longest_response, packed = 0, 0, 0, 0
         for (key, *ids), same in alike.items():
-            tokens, length = policy.count_tokens(same[0].teacher_prompt or same[0].turn.prompt), len(ids)
+            tokens, length = longest[key], len(ids)
             if policy.packs:
                 cost = packed + length + (0 if key in prompts else tokens)
             else:
                 cost = (max(longest_prompt, tokens) + max(longest_response, length)) * (count + 1)
             if part and cost > budget:
-                yield part
+                yield Part(tuple(part))
                 part, prompts = [], set()
                 count, longest_prompt, longest_response, packed = 0, 0, 0, 0
             part += same
@@ -72,12 +99,15 @@ def split(rows: Sequence[Row], policy: Policy, budget: int) -> Iterator[list[Row
             packed += length + (0 if key in prompts else tokens)
             prompts.add(key)
         if part:
-            yield part
+            yield Part(tuple(part))
 
 
-def identity(prompt: Prompt) -> Hashable:
-    """Return what equal prompts have in common; a teacher's view passes on the student's own pictures and videos."""
-    return repr(prompt.messages), id(prompt.images), id(prompt.videos)
+def _most_first(kind: Kind) -> tuple[int, Kind]:
+    return -len(kind), kind
+
+
+def _longest(row: Row, policy: Policy) -> Prompt:
+    return max((row.turn.prompt, *row.contexts.values()), key=policy.count_tokens)
 
 
 def in_step(parts: Sequence[Part], filler: Row, world: World) -> list[Part]:
@@ -86,19 +116,19 @@ def in_step(parts: Sequence[Part], filler: Row, world: World) -> list[Part]:
     Sharded weights are gathered by all processes at the same time, so all must run the same number of forwards.
 
     Args:
-        parts: this process's, those with a teacher first.
+        parts: this process's.
         filler: any row.
         world: the processes.
 
     """
     if world.size == 1:
         return list(parts)
-    kinds = {
-        True: [part for part in parts if part.rows[0].teacher_prompt is not None],
-        False: [part for part in parts if part.rows[0].teacher_prompt is None],
-    }
-    counts = world.gather({kind: len(found) for kind, found in kinds.items()})
-    for kind, found in kinds.items():
-        row = replace(filler, teacher_prompt=filler.turn.prompt if kind else None, counts=False)
-        found += [Part((row,)) for _ in range(max(one[kind] for one in counts) - len(found))]
-    return [*kinds[True], *kinds[False]]
+    mine = {kind: [part for part in parts if part.kind == kind] for kind in {part.kind for part in parts}}
+    counts = world.gather({kind: len(found) for kind, found in mine.items()})
+    filled: list[Part] = []
+    for kind in sorted({kind for one in counts for kind in one}, key=_most_first):
+        found = mine.get(kind, [])
+        row = replace(filler, contexts=dict.fromkeys(kind, filler.turn.prompt), counts=False)
+        missing = max(one.get(kind, 0) for one in counts) - len(found)
+        filled += [*found, *(Part((row,)) for _ in range(missing))]
+    return filled

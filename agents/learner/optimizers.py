@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from agents.options.model import OPTIMIZERS
+from agents.options.learner import OPTIMIZERS
 from rlsd_env.errors import ConfigurationError, one_of
 
 

@@ -15,6 +15,7 @@ import tomli_w
 
 from agents.estimate.assumptions import read_assumptions
 from agents.options.cluster import ClusterOptions
+from agents.options.learner import LearnerOptions
 from agents.options.model import ModelOptions, SamplerOptions, TrainedModelOptions, TrainingSamplerOptions
 from agents.options.types import Names, Numbers, Pairs, at_least
 from rlsd_env.errors import ConfigurationError, one_of
@@ -59,7 +60,9 @@ class EvaluationOptions:
 
 
 @dataclass(frozen=True)
-class TrainingOptions(TrainingSamplerOptions, TrainedModelOptions, EvaluationOptions, EnvironmentOptions):
+class TrainingOptions(
+    TrainingSamplerOptions, TrainedModelOptions, LearnerOptions, EvaluationOptions, EnvironmentOptions
+):
     """What every run shares, whatever its agent."""
 
     steps: int = 40
@@ -68,22 +71,12 @@ class TrainingOptions(TrainingSamplerOptions, TrainedModelOptions, EvaluationOpt
     """Tasks per step."""
     group_size: int = 8
     """Attempts at each task."""
-    lr: float = 5e-5
-    """Learning rate of AdamW (5e-5 suits the bundled model, 1e-6 one of 8B parameters)."""
-    max_grad_norm: float = 1.0
-    """The gradient is scaled down to this norm."""
-    updates_per_batch: int = 1
-    """Optimiser steps per batch of rollouts."""
-    clip_low: float = 0.2
-    """How far the importance ratio may fall below 1."""
-    clip_high: float = 0.28
-    """How far it may rise above 1."""
-    aggregation: str = "sequence_mean"
-    """sequence_mean (mean over responses of the mean over tokens) or token_mean."""
-    micro_batch_tokens: int = 16384
-    """Tokens that are run at once; lowers memory, changes no result."""
     checkpoint_every: int = 10
     """Steps between checkpoints."""
+    evidence_every: int = 0
+    """Steps between those of which the run keeps what each token earned, in evidence/; 0: of none."""
+    evidence_tasks: int = 4
+    """Tasks of such a step that are kept, with all attempts."""
     log: Names = ("csv",)
     """Where metrics go: csv (metrics.csv, always needed), json (metrics.jsonl), stdout, tensorboard."""
     resume: bool = False
@@ -98,14 +91,23 @@ class TrainingOptions(TrainingSamplerOptions, TrainedModelOptions, EvaluationOpt
         _check_log(self.log)
         self.check_model()
         self.check_sampler()
+        self.check_learner()
         for name in ("steps", "prompts_per_step", "checkpoint_every", "eval_tasks", "eval_samples"):
             at_least(name, getattr(self, name), 1)
         for name in ("threads", "max_tokens"):
             at_least(name, getattr(self, name), 1)
+        at_least("evidence_every", self.evidence_every, 0)
+        at_least("evidence_tasks", self.evidence_tasks, 1)
         at_least("group_size", self.group_size, 2)
         if self.temperature <= 0:
             raise ConfigurationError(f"temperature is {self.temperature}; training samples, so it must be above 0")
         read_assumptions(self.assumptions, self.max_tokens)
+
+    @property
+    def correction(self) -> str:
+        """The correction that is meant: `sampler_correction` with auto resolved."""
+        other = self.rollouts_ahead or self.sampler != "transformers"
+        return "truncate" if self.sampler_correction == "auto" and other else super().correction
 
 
 @dataclass(frozen=True)
@@ -283,6 +285,8 @@ VOLATILE = (
     "retries",
     "dry_run",
     "assumptions",
+    "evidence_every",
+    "evidence_tasks",
 )
 """Options that do not change a result."""
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 import importlib.util
 from dataclasses import dataclass, field
 
+from agents.options.learner import LearnerOptions
 from agents.options.types import Names, Pairs, at_least
 from rlsd_env.errors import ConfigurationError, one_of
 
 PRECISIONS = ("float32", "bfloat16")
-OPTIMIZERS = ("adamw", "adamw8bit")
 SCORINGS = ("auto", "packed", "plain")
-CORRECTIONS = ("none", "truncate", "mask")
 
 
 @dataclass(frozen=True)
@@ -56,14 +55,10 @@ class TrainedModelOptions(ModelOptions):
     shard: bool = False
     """Under torchrun: spread weights, gradients, moments and the teacher's copy over all processes (FSDP2), instead of
     a copy of the model in each."""
-    optimizer: str = "adamw"
-    """adamw, or adamw8bit: moments in 8 bits (bitsandbytes)."""
 
     def check_model(self) -> None:
         """Refuse unusable values; see `ModelOptions.check_model`."""
         super().check_model()
-        if self.optimizer not in OPTIMIZERS:
-            raise ConfigurationError(one_of("optimizer", self.optimizer, OPTIMIZERS))
         for name in ("lora_rank", "lora_alpha"):
             at_least(name, getattr(self, name), 0)
         if self.lora_rank and not self.lora_targets:
@@ -95,32 +90,11 @@ class SamplerOptions:
 
 @dataclass(frozen=True)
 class TrainingSamplerOptions(SamplerOptions):
-    """Who samples, when, and what is done where its probabilities are not quite the learner's."""
+    """Who samples, and when."""
 
-    sampler_correction: str = "auto"
-    """Weight of each token, from r = exp(log-probability by the learner - that recorded while sampling): none: 1;
-    truncate: min(r, sampler_cap); mask: r where it is within 1/sampler_cap and sampler_cap, else 0; auto: truncate
-    where another engine or earlier weights sampled, else none."""
-    sampler_cap: float = 2.0
-    """Bound of that weight (2 in TRL and verl)."""
     rollouts_ahead: bool = False
     """Sample the next batch while the weights are being updated, from the weights before the update; the transformers
     sampler then holds a second copy of the model."""
-
-    def check_sampler(self) -> None:
-        """Refuse unusable values; see `SamplerOptions.check_sampler`."""
-        super().check_sampler()
-        if self.sampler_correction not in ("auto", *CORRECTIONS):
-            raise ConfigurationError(one_of("sampler_correction", self.sampler_correction, ("auto", *CORRECTIONS)))
-        if not self.sampler_cap > 1:
-            raise ConfigurationError(f"sampler_cap is {self.sampler_cap}; it must be above 1")
-
-    @property
-    def correction(self) -> str:
-        """The correction that is meant: `sampler_correction` with auto resolved."""
-        if self.sampler_correction != "auto":
-            return self.sampler_correction
-        return "truncate" if self.rollouts_ahead or self.sampler != "transformers" else "none"
 
 
 def missing_packages(options: object) -> list[str]:
@@ -128,7 +102,7 @@ def missing_packages(options: object) -> list[str]:
     needed: dict[str, str] = {}
     if isinstance(options, TrainedModelOptions) and options.lora_rank:
         needed["peft"] = "lora_rank needs peft, which is not installed; pip install peft"
-    if isinstance(options, TrainedModelOptions) and options.optimizer == "adamw8bit":
+    if isinstance(options, LearnerOptions) and options.optimizer == "adamw8bit":
         needed["bitsandbytes"] = (
             "optimizer adamw8bit needs bitsandbytes, which is not installed; pip install bitsandbytes"
         )

@@ -109,6 +109,16 @@ class Policy(Protocol):
         ...
 
     @property
+    def tokenizer(self) -> Any:
+        """What turns token ids into text."""
+        ...
+
+    @property
+    def precision(self) -> str:
+        """float32 or bfloat16."""
+        ...
+
+    @property
     def vocabulary_size(self) -> int:
         """The number of token ids."""
         ...
@@ -154,7 +164,6 @@ class Policy(Protocol):
         responses: Sequence[Sequence[int]],
         *,
         temperature: float = 1.0,
-        model: nn.Module | None = None,
     ) -> TokenScores:
         """Score responses against prompts that several of them may share.
 
@@ -163,7 +172,6 @@ class Policy(Protocol):
             owners: for each of the N responses the number of its prompt.
             responses: token ids, not empty.
             temperature: divides the logits.
-            model: other weights of the same architecture, e.g. a teacher's; None: the policy's own.
 
         """
         ...

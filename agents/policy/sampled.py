@@ -37,6 +37,16 @@ class SampledPolicy:
         return self.policy.model
 
     @property
+    def tokenizer(self) -> Any:
+        """What turns token ids into text."""
+        return self.policy.tokenizer
+
+    @property
+    def precision(self) -> str:
+        """float32 or bfloat16."""
+        return self.policy.precision
+
+    @property
     def vocabulary_size(self) -> int:
         """The number of token ids."""
         return self.policy.vocabulary_size

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -62,6 +62,41 @@ class Head:
         return self.logits(hidden_CH).log_softmax(-1)
 
 
+class TopK(NamedTuple):
+    """The likeliest entries of M distributions.
+
+    Attributes:
+        ids_MK: their token ids, the likeliest first.
+        logp_MK: their log-probabilities.
+
+    """
+
+    ids_MK: Tensor
+    logp_MK: Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class GivenScores:
+    """Scores that another engine computed: of the tokens themselves and, where asked for, the likeliest entries."""
+
+    mask_NT: Tensor
+    logp_NT: Tensor
+    likeliest: TopK | None = None
+    of_entropy_M: Tensor | None = None
+
+    @property
+    def entropy_M(self) -> Tensor:
+        """Entropy of each token's distribution, nats."""
+        assert self.of_entropy_M is not None, "it was not asked for"
+        return self.of_entropy_M
+
+    def top_k(self, k: int) -> TopK:
+        """Return the k likeliest entries of each token's distribution."""
+        assert self.likeliest is not None, "they were not asked for"
+        assert self.likeliest.ids_MK.shape[1] == k
+        return self.likeliest
+
+
 @dataclass(frozen=True, eq=False)
 class TokenScores:
     """Scores of given responses; M is the number of tokens where the mask is true, row by row.
@@ -111,6 +146,13 @@ class TokenScores:
         """All log-probabilities over the vocabulary at once, however large."""
         return self._of_tokens(self.head(self.hidden_KH) if self.whole_KV is None else self.whole_KV)
 
+    @torch.no_grad()
+    def top_k(self, k: int) -> TopK:
+        """Return the k likeliest entries of each token's distribution."""
+        chunks = self.hidden_MH.split(max(1, CHUNK_NUMBERS // self.vocabulary_size))
+        found = [self.head(hidden_CH).topk(k, dim=-1) for hidden_CH in chunks]
+        return TopK(torch.cat([one.indices for one in found]), torch.cat([one.values for one in found]))
+
     def reduce(
         self, function: Callable[..., Tensor], *others: TokenScores, per_token: tuple[Tensor, ...] = ()
     ) -> Tensor:
@@ -120,7 +162,7 @@ class TokenScores:
             function: from log-probabilities [C, V], one for each of the scores, and the tokens' `per_token` values to
                 [C]. A token's number may depend on that token's arguments alone.
             others: scores of the same tokens under other weights or prompts.
-            per_token: further values, [M] each.
+            per_token: further values, [M] or [M, K] each.
 
         """
         scores = (self, *others)

@@ -6,7 +6,7 @@ test_packing.py` holds them to each other, values and gradients.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from typing import Any
 
 import torch
@@ -49,15 +49,25 @@ def distinct(
     ([0, 0, 1], [[5, 6], [7], [7]], [0, 1, 2, 0])
 
     """
-    numbers: dict[tuple[int, ...], int] = {}
+    kept, places = distinct_by((owner, *ids) for owner, ids in zip(owners, responses))
+    return [owners[number] for number in kept], [responses[number] for number in kept], places
+
+
+def distinct_by(keys: Iterable[Hashable]) -> tuple[list[int], list[int]]:
+    """Return the number of the first of each distinct key, and for every key which of those it is like.
+
+    >>> distinct_by("abac")
+    ([0, 1, 3], [0, 1, 0, 2])
+    """
+    numbers: dict[Hashable, int] = {}
     kept: list[int] = []
     places = []
-    for number, (owner, ids) in enumerate(zip(owners, responses)):
-        place = numbers.setdefault((owner, *ids), len(kept))
+    for number, key in enumerate(keys):
+        place = numbers.setdefault(key, len(kept))
         if place == len(kept):
             kept.append(number)
         places.append(place)
-    return [owners[number] for number in kept], [responses[number] for number in kept], places
+    return kept, places
 
 
 def states_of_tokens(lengths: Sequence[int], places: Sequence[int]) -> Tensor:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from transformers import (
     AutoConfig,
     AutoModelForCausalLM,
@@ -102,6 +102,11 @@ class TransformersPolicy:
         self.processor.save_pretrained(folder)
 
     @property
+    def tokenizer(self) -> Any:
+        """What turns token ids into text."""
+        return self.encoder.tokenizer
+
+    @property
     def vocabulary_size(self) -> int:
         """The number of token ids."""
         return self.model.get_output_embeddings().weight.shape[0]
@@ -134,7 +139,7 @@ class TransformersPolicy:
             return sample(
                 self.model,
                 self.encoder,
-                self.head(self.model, sampling.temperature).logits,
+                self.head(sampling.temperature).logits,
                 self.stop_ids,
                 prompts,
                 n,
@@ -153,13 +158,11 @@ class TransformersPolicy:
         responses: Sequence[Sequence[int]],
         *,
         temperature: float = 1.0,
-        model: nn.Module | None = None,
     ) -> TokenScores:
         """Score responses; gradients flow where they are enabled. See `Policy.score`."""
         if len(owners) != len(responses) or not responses or not all(len(ids) for ids in responses):
             raise ValueError(f"{len(owners)} owners, {len(responses)} responses: one owner each, none empty")
-        run: Any = self.model if model is None else model
-        device = run.device
+        device = self.model.device
         lengths = torch.tensor([len(ids) for ids in responses], device=device)
         mask_NT = torch.arange(int(lengths.max()), device=device) < lengths[:, None]
         run_owners, run_responses, place_N = distinct(owners, responses)
@@ -168,15 +171,15 @@ class TransformersPolicy:
             raise ValueError("a response has vision placeholder tokens, which are never sampled and have no log-prob")
         states = packed_states if self.packs else plain_states
         with self.autocast():
-            hidden_KH = run_whole(run, states, self.encoder, prompts, run_owners, run_responses)
+            hidden_KH = run_whole(self.model, states, self.encoder, prompts, run_owners, run_responses)
             state_M = None
             if len(run_responses) < len(responses):
                 state_M = states_of_tokens([len(ids) for ids in run_responses], place_N).to(device)
-            return score_tokens(mask_NT, ids_K, hidden_KH, self.head(run, temperature), state_M)
+            return score_tokens(mask_NT, ids_K, hidden_KH, self.head(temperature), state_M)
 
-    def head(self, model: Any, temperature: float) -> Head:
+    def head(self, temperature: float) -> Head:
         """Return the output head with the weights that the model has now."""
-        weight, bias = model.lm_head.weight, model.lm_head.bias
+        weight, bias = self.model.lm_head.weight, self.model.lm_head.bias
         if not torch.is_grad_enabled():  # the tensors of now: a teacher's, while the model has its weights
             weight, bias = weight.detach(), None if bias is None else bias.detach()
             if self.sharded:  # gathered weights do not outlast the next change of the shards

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from agents.algorithms.contexts import show_answer
 from agents.distributed import World
 from agents.episodes import EpisodeBatch
 from agents.losses import kl_divergence
@@ -16,7 +17,6 @@ from agents.policy.base import Policy, Sampling
 from agents.rollouts.collect import collect, completion_seeds
 from agents.rollouts.environments import make_group_env
 from agents.rollouts.metrics import episode_metrics, of_all
-from agents.teacher import answer_view
 
 STREAM_SAMPLED = 2
 ROWS_AT_ONCE = 256
@@ -123,7 +123,7 @@ def _distribution_metrics(
     for number in range(max(world.gather(-(-len(groups) // rows)))):
         part = groups[number * rows : (number + 1) * rows]
         turns = [group.episodes[0].turns[0] for group in part or groups[:1]]
-        informed = [answer_view(group, 0).prompts[0] for group in part or groups[:1]]
+        informed = [show_answer(group, 0).prompts[0] for group in part or groups[:1]]
         responses = [turn.action.token_ids for turn in turns]
         owners = range(len(turns))
         student = policy.score([turn.prompt for turn in turns], owners, responses, temperature=temperature)

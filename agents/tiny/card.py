@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import torch
 import tyro
 
+from agents.algorithms import Show, Shown
+from agents.algorithms.contexts import show_answer, show_sibling_or_feedback, show_solution
 from agents.episodes import EpisodeBatch, EpisodeGroup, Prompt
 from agents.policy.base import Policy, Sampling
 from agents.policy.transformers_policy import TransformersPolicy
 from agents.rollouts.collect import collect, completion_seeds
 from agents.rollouts.environments import make_group_env
 from agents.rollouts.evaluation import evaluate
-from agents.teacher import TeacherView, answer_view, sibling_or_feedback_view, solution_view
 from rlsd_env import GroupVectorEnv
 
 SAMPLING = Sampling(1.0, 48)
@@ -79,37 +79,35 @@ def accuracy(policy: Policy, env: str, env_kwargs: dict, tasks: int, samples: in
 
 
 def teacher_accuracies(policy: Policy, tasks: int) -> dict[str, float]:
-    """Return the sampled accuracy of the policy shown each kind of privileged text, on real rollouts' views."""
-    views: dict[str, Callable[[EpisodeGroup, int], TeacherView | None]] = {
-        "final answer": answer_view,
-        "worked solution": solution_view,
-        "successful sibling": lambda group, i: sibling_or_feedback_view(group, i, "never"),
+    """Return the sampled accuracy of the policy shown each kind of privileged text, on real rollouts."""
+    contexts: dict[str, Show] = {
+        "final answer": show_answer,
+        "worked solution": show_solution,
+        "successful sibling": lambda group, i: show_sibling_or_feedback(group, i, "never"),
         "feedback on a wrong attempt": feedback_only,
     }
-    right: dict[str, list[bool]] = {name: [] for name in views}
+    right: dict[str, list[bool]] = {name: [] for name in contexts}
     for start in range(0, tasks, 32):
         env = make_group_env("rlsd/ShapeCount-v0", {}, 32, 8)
         seeds = completion_seeds(1, (5, start), 256)
         batch = collect(env, policy, range(HELDOUT + start, HELDOUT + start + 32), SAMPLING, seeds, 0)
-        for name, view in views.items():
-            right[name] += _judge(policy, env, batch, view)
+        for name, show in contexts.items():
+            right[name] += _judge(policy, env, batch, show)
     return {name: float(np.mean(results)) for name, results in right.items()}
 
 
-def feedback_only(group: EpisodeGroup, i: int) -> TeacherView | None:
+def feedback_only(group: EpisodeGroup, i: int) -> Shown | None:
     """Show the feedback on a wrong attempt, as where no sibling succeeded."""
     alone = dataclasses.replace(group, episodes=(group.episodes[i],))
-    return sibling_or_feedback_view(alone, 0, "always")
+    return show_sibling_or_feedback(alone, 0, "always")
 
 
-def _judge(
-    policy: Policy, env: GroupVectorEnv, batch: EpisodeBatch, view: Callable[[EpisodeGroup, int], TeacherView | None]
-) -> list[bool]:
+def _judge(policy: Policy, env: GroupVectorEnv, batch: EpisodeBatch, show: Show) -> list[bool]:
     prompts: list[Prompt] = []
     references = []
     for group in batch.groups:
         for i in (0, 1):
-            if (found := view(group, i)) is not None:
+            if (found := show(group, i)) is not None:
                 prompts.append(found.prompts[0])
                 references.append(group.item.privileged.reference)
     completions = policy.generate(prompts, 1, SAMPLING, completion_seeds(2, (6,), len(prompts)))

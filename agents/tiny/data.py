@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from agents.algorithms.contexts import hint
 from agents.messages import user_message
-from agents.teacher import hint
 from rlsd_env.procedural.bar_chart import BarChart
 from rlsd_env.procedural.dot_sum import DotSum
 from rlsd_env.procedural.drawing import COLOURS, SHAPES, Canvas

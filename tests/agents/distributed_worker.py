@@ -12,7 +12,7 @@ from torch.distributed.tensor import DTensor
 from agents.agent import Agent
 from agents.algorithms import make
 from agents.distributed import join, leave
-from agents.learner.learner import LearnerConfig
+from agents.options.learner import LearnerOptions
 from agents.options.model import TrainedModelOptions
 from agents.policy.base import Sampling
 from agents.policy.loading import load_policy
@@ -38,7 +38,7 @@ def main(folder: Path, first: int, last: int) -> None:
     world = join("cpu")
     policy = load_policy("tiny", "cpu", TrainedModelOptions())
     policy.shard(world)
-    config = LearnerConfig(lr=1e-3, micro_batch_tokens=700)
+    config = LearnerOptions(lr=1e-3, micro_batch_tokens=700)
     agent = Agent(policy, make("rlsd", {"teacher": "ema(0.5)"}), config, Sampling(1.0, 40), world)
     assert all(isinstance(p, DTensor) for p in agent.learner.parameters)
     held = sum(local(p).numel() for p in agent.learner.parameters)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 
 import pytest
 import torch
@@ -8,6 +9,7 @@ from torch import tensor
 from torch.testing import assert_close
 
 from agents.algorithms import Signals, find, hyperparameters, make, names
+from agents.policy.scores import TopK
 from rlsd_env import ConfigurationError
 
 DEFAULTS = {
@@ -16,20 +18,74 @@ DEFAULTS = {
     "sdpo": {"teacher": "ema(0.05)", "alpha": 0.5, "top_k": 100, "max_ratio": 2.0, "feedback": "without_sibling"},
     "grpo+opsd": {"teacher": "frozen", "divide_by_std": True, "form": "loss", "coefficient": 0.1, "beta": 0.5},
     "rlsd": {"teacher": "synced(10)", "divide_by_std": True, "lam": 0.5, "decay_steps": 50, "epsilon": 0.2},
+    "rlsd-gated": {
+        "teacher": "synced(10)",
+        "divide_by_std": True,
+        "lam": 0.5,
+        "decay_steps": 50,
+        "epsilon": 0.2,
+        "rate": 0.2,
+        "probe_every": 10,
+    },
+    "cepo": {
+        "teacher": "live",
+        "divide_by_std": True,
+        "lam": 0.5,
+        "decay_steps": 25,
+        "epsilon": 0.5,
+        "wrong": 1,
+        "fallback": "rlsd",
+    },
+    "rlcsd": {
+        "teacher": "synced(10)",
+        "divide_by_std": True,
+        "lam": 0.5,
+        "decay_steps": 10**9,
+        "epsilon": 0.5,
+        "wrong": 4,
+        "fallback": "grpo",
+        "tau": 0.02,
+        "scale": 1.0,
+        "floor": 0.02,
+    },
+    "belief": {
+        "teacher": "synced(10)",
+        "divide_by_std": True,
+        "lam": 0.5,
+        "bound": 0.5,
+        "unit": "token",
+        "least": 0.05,
+    },
+    "opd": {"teacher": "external(tiny)", "form": "sampled", "top_k": 20, "beta": 0.0, "reward": 0.0},
 }
+MUST = {"opd": {"teacher": "external(tiny)"}}
+"""Options without a default."""
+CONTEXT = {"opsd": "solution", "grpo+opsd": "solution", "sdpo": "sibling", "opd": "question"}
+"""The context of those that have one which is not the answer."""
 
 
-def signals(step=0, teacher=True):
+def signals(step=0, context="answer", state=None):
     """Two responses of two tokens; A = +1 and -1; D = (.1, 1) and (-.05, 0)."""
     student = tensor([[-1.0, -2.0], [-0.5, -1.5]])
+    gain = tensor([[0.1, 1.0], [-0.05, 0.0]])
     return Signals(
         A_N1=tensor([[1.0], [-1.0]]),
         S_NT=student,
         S_old_NT=student,
-        Q_NT=student + tensor([[0.1, 1.0], [-0.05, 0.0]]) if teacher else None,
         mask_NT=torch.ones(2, 2, dtype=torch.bool),
         step=step,
+        logp={context: student + gain} if context else {},
+        shown={context: torch.ones(2, 1, dtype=torch.bool)} if context else {},
+        success_N1=tensor([[0.5], [0.5]]),
+        turn_NT=torch.zeros(2, 2, dtype=torch.long),
+        state=state or {},
     )
+
+
+def advantages(name, options=None, **given):
+    given = {"context": CONTEXT.get(name, "answer")} | given
+    credit = make(name, options).credit(signals(**given))
+    return None if credit is None else credit.advantages
 
 
 def distributions():
@@ -37,23 +93,124 @@ def distributions():
     return torch.randn(2, 4, 6, generator=generator, dtype=torch.float64).log_softmax(-1)
 
 
+def auxiliary(name, options=None):
+    """The further loss of a method whose only context has these teacher log-probabilities."""
+    method = make(name, options)
+    return lambda student, teacher, given: method.auxiliary(student, {CONTEXT[name]: teacher}, given)
+
+
 def test_the_vetted_settings_are_the_defaults():
-    assert {name: hyperparameters(make(name)) for name in names()} == DEFAULTS
-    assert {name: make(name, options) for name, options in DEFAULTS.items()} == {name: make(name) for name in names()}
+    made = {name: make(name, MUST.get(name)) for name in names()}
+    assert {name: hyperparameters(one) for name, one in made.items()} == DEFAULTS
+    assert {name: make(name, options) for name, options in DEFAULTS.items()} == made
 
 
 def test_token_advantages_by_hand():
-    assert_close(make("grpo").advantages(signals()).expand(2, 2), tensor([[1.0, 1.0], [-1.0, -1.0]]))
+    assert_close(advantages("grpo").expand(2, 2), tensor([[1.0, 1.0], [-1.0, -1.0]]))
     # lam .5: .5 + .5 e^.1 = 1.052585; .5 + .5 * 1.2 (clipped) = 1.1; A = -1: -(.5 + .5 e^.05) = -1.025636; -1
-    assert_close(make("rlsd").advantages(signals()), tensor([[1.052585, 1.1], [-1.025636, -1.0]]), atol=1e-5, rtol=0)
+    assert_close(advantages("rlsd"), tensor([[1.052585, 1.1], [-1.025636, -1.0]]), atol=1e-5, rtol=0)
     # at step 25 lam is .25: .75 + .25 e^.1 = 1.026293
-    assert make("rlsd").advantages(signals(step=25))[0, 0].item() == pytest.approx(1.026293, abs=1e-5)
-    assert_close(make("opsd", {"form": "sampled"}).advantages(signals()), tensor([[0.1, 1.0], [-0.05, 0.0]]))
-    assert make("opsd").advantages(signals()) is None
-    assert make("sdpo").advantages(signals()) is None
-    assert_close(make("grpo+opsd").advantages(signals()).expand(2, 2), tensor([[1.0, 1.0], [-1.0, -1.0]]))
-    added = make("grpo+opsd", {"form": "advantage", "coefficient": 0.5}).advantages(signals())
+    assert advantages("rlsd", step=25)[0, 0].item() == pytest.approx(1.026293, abs=1e-5)
+    assert_close(advantages("opsd", {"form": "sampled"}), tensor([[0.1, 1.0], [-0.05, 0.0]]))
+    assert advantages("opsd") is None
+    assert advantages("sdpo") is None
+    assert_close(advantages("grpo+opsd").expand(2, 2), tensor([[1.0, 1.0], [-1.0, -1.0]]))
+    added = advantages("grpo+opsd", {"form": "advantage", "coefficient": 0.5})
     assert_close(added, tensor([[1.05, 1.5], [-1.025, -1.0]]))
+
+
+def test_opd_adds_the_verifier_to_the_other_models_evidence():
+    assert_close(advantages("opd", MUST["opd"]), tensor([[0.1, 1.0], [-0.05, 0.0]]))
+    assert_close(advantages("opd", MUST["opd"] | {"reward": 2.0}), tensor([[2.1, 3.0], [-2.05, -2.0]]))
+    assert advantages("opd", MUST["opd"] | {"form": "full"}) is None
+
+
+def test_cepo_weighs_by_the_contrast_of_hints():
+    """D_c = log P(y | r+) - log P(y | r-): the student's own log-probability has no part in it."""
+    both = signals(context=None)
+    right, wrong = tensor([[-1.0, -2.0], [-0.5, -1.5]]), tensor([[-1.1, -3.0], [-0.45, -1.5]])
+    both = dataclasses.replace(both, logp={"right": right, "wrong_0": wrong})
+    # D_c = (.1, 1), (-.05, 0) as above; epsilon .5: .5 + .5 e^.1 = 1.052585; .5 + .5 * 1.5 = 1.25; 1.025636; 1
+    expected = tensor([[1.052585, 1.25], [-1.025636, -1.0]])
+    assert_close(make("cepo").credit(both).advantages, expected, atol=1e-5, rtol=0)
+    # of two wrong hints the mean probability counts: log((e^-1.1 + e^-3.0)/2) = -1.653568 - ..; by hand below
+    two = dataclasses.replace(both, logp=both.logp | {"wrong_1": tensor([[-1.1, -1.0], [-0.45, -1.5]])})
+    mean = math.log((math.exp(-3.0) + math.exp(-1.0)) / 2)
+    weight = min(1.5, math.exp(-2.0 - mean))
+    got = make("cepo", {"wrong": 2}).credit(two).advantages
+    assert got[0, 1].item() == pytest.approx(0.5 + 0.5 * weight, abs=1e-5)
+    assert got[0, 0].item() == pytest.approx(1.052585, abs=1e-5)
+
+
+def test_where_there_is_no_wrong_hint_the_fallback_is_taken():
+    alone = dataclasses.replace(signals(context=None), logp={"right": signals().logp["answer"]})
+    rlsd = make("rlsd", {"epsilon": 0.5}).credit(signals()).advantages
+    assert torch.equal(make("cepo").credit(alone).advantages, rlsd)
+    assert torch.equal(make("cepo", {"fallback": "grpo"}).credit(alone).advantages, alone.A_N1)
+
+
+def test_rlcsd_adds_and_keeps_the_sign():
+    right, wrong = tensor([[-1.0, -2.0], [-0.5, -1.5]]), tensor([[-1.1, -1.0], [-0.501, -3.0]])
+    both = dataclasses.replace(signals(context=None), logp={"right": right, "wrong_0": wrong})
+    got = make("rlcsd").credit(both).advantages
+    # tau .02, lam .5: tanh(5) = .9999, res .49995; tanh(-50) = -1, res -.5; tanh(.05) = .049958, res .024979 > .02
+    assert_close(got, tensor([[1.499955, 0.5], [-0.975021, -0.5]]), atol=1e-5, rtol=0)
+    small = dataclasses.replace(both, A_N1=tensor([[0.3], [-0.3]]))
+    assert_close(make("rlcsd").credit(small).advantages[0, 1], tensor(0.0))  # .3 - .5 would change its sign
+    assert_close(make("rlcsd").credit(small).advantages[1, 1], tensor(0.0))
+    below = dataclasses.replace(both, logp={"right": right, "wrong_0": right - 0.0005})
+    assert torch.equal(make("rlcsd").credit(below).advantages, below.A_N1.expand(2, 2))  # res .0125 is left out
+
+
+def test_belief_pays_what_moves_the_odds():
+    # prior 1/2; D = (ln 3, 0): V = .75, .75, steps (.25, 0): z = (1, -1); A = 1: m = 1.5, .5; lam .5: 1.25, .75
+    given = dataclasses.replace(
+        signals(), logp={"answer": signals().S_NT + tensor([[math.log(3), 0.0], [0.0, -math.log(3)]])}
+    )
+    credit = make("belief").credit(given)
+    assert_close(credit.per_token["belief_step"], tensor([[0.25, 0.0], [0.0, -0.25]]))
+    # A = -1, steps (0, -.25): z = (1, -1), m = 1 - .5 z: .5, 1.5 -> -.75, -1.25
+    assert_close(credit.advantages, tensor([[1.25, 0.75], [-0.75, -1.25]]))
+    total = credit.per_token["belief_step"].sum(1)
+    assert_close(total, tensor([0.25, -0.25]))  # telescopes to V_T - V_0
+
+
+def test_belief_of_turns_gives_all_tokens_of_a_turn_the_same():
+    gain = tensor([[math.log(3), 0.0, 0.0, -math.log(3)]])
+    zero = torch.zeros(1, 4)
+    given = Signals(
+        A_N1=tensor([[1.0]]),
+        S_NT=zero,
+        S_old_NT=zero,
+        mask_NT=torch.ones(1, 4, dtype=torch.bool),
+        step=0,
+        logp={"answer": gain},
+        shown={"answer": torch.ones(1, 1, dtype=torch.bool)},
+        success_N1=tensor([[0.5]]),
+        turn_NT=tensor([[0, 0, 1, 1]]),
+    )
+    # turns move belief by +.25 and -.25: z = 1, -1; lam .5, b .5: 1.25 and .75
+    assert_close(make("belief", {"unit": "turn"}).credit(given).advantages, tensor([[1.25, 1.25, 0.75, 0.75]]))
+
+
+def test_a_gate_closes_on_a_teacher_that_is_no_better_than_chance_and_opens_again():
+    gated = make("rlsd-gated")
+    state = gated.initial()
+    assert gated.share(0, state) == 0.5
+    # right: D sums to 1.1 > 0, agreed; wrong: D sums to -.05 < 0, agreed
+    counts = {name: float(value) for name, value in gated.statistics(signals()).items()}
+    assert counts == {"right": 1, "wrong": 1, "right_agreed": 1, "wrong_agreed": 1}
+    chance = {"right": 10.0, "wrong": 10.0, "right_agreed": 6.0, "wrong_agreed": 4.0}
+    state = gated.observe(state, chance)
+    assert state == {"agreement": 0.5, "steps_seen": 1}
+    assert gated.share(1, state) == 0
+    assert gated.contexts(1, state) == {}
+    assert gated.contexts(10, state)  # a look every ten steps
+    assert torch.equal(advantages("rlsd-gated", step=10, state=state), signals().A_N1 * torch.ones(2, 2))
+    better = gated.observe(state, {"right": 10.0, "wrong": 10.0, "right_agreed": 10.0, "wrong_agreed": 9.0})
+    assert better["agreement"] == pytest.approx(0.5 + 0.2 * 0.45)
+    assert gated.share(10, better) == pytest.approx(0.4 * 0.18)
+    assert gated.observe(better, {}) == better  # a step without evidence
 
 
 def test_auxiliary_losses_are_the_divergences_of_the_papers():
@@ -64,27 +221,44 @@ def test_auxiliary_losses_are_the_divergences_of_the_papers():
         return (p.exp() * (p - q)).sum(-1)
 
     jsd = 0.5 * kl(teacher, mixture) + 0.5 * kl(student, mixture)
-    assert_close(make("opsd").auxiliary(student, teacher, signals()), jsd)
-    assert_close(make("opsd", {"beta": 0.0}).auxiliary(student, teacher, signals()), kl(teacher, student))
-    assert_close(make("opsd", {"beta": 1.0}).auxiliary(student, teacher, signals()), kl(student, teacher))
-    assert_close(make("sdpo").auxiliary(student, teacher, signals()), jsd)  # top-100 of 6 is all, ratio 1
-    assert_close(make("grpo+opsd").auxiliary(student, teacher, signals()), 0.1 * jsd)
-    for name in ("grpo", "rlsd"):
-        assert make(name).auxiliary(student, teacher, signals()) is None
+    assert_close(auxiliary("opsd")(student, teacher, signals()), jsd)
+    assert_close(auxiliary("opsd", {"beta": 0.0})(student, teacher, signals()), kl(teacher, student))
+    assert_close(auxiliary("opsd", {"beta": 1.0})(student, teacher, signals()), kl(student, teacher))
+    assert_close(auxiliary("sdpo")(student, teacher, signals()), jsd)  # top-100 of 6 is all, ratio 1
+    assert_close(auxiliary("grpo+opsd")(student, teacher, signals()), 0.1 * jsd)
+    opd = {"form": "full", "beta": 1.0} | MUST["opd"]
+    assert_close(auxiliary("opd", opd)(student, teacher, signals()), kl(student, teacher))
+
+
+def test_opd_compares_the_teachers_likeliest_entries_and_a_tail():
+    student, teacher = distributions()
+    found = teacher.topk(2, dim=-1)
+    got = make("opd", {"form": "top_k", "top_k": 2} | MUST["opd"]).auxiliary(
+        student, {"question": TopK(found.indices, found.values)}, signals()
+    )
+    p, q = (one.exp().gather(-1, found.indices) for one in (teacher, student))
+    p, q = (torch.cat([one, 1 - one.sum(-1, keepdim=True)], dim=-1) for one in (p, q))
+    assert_close(got, (p * (p / q).log()).sum(-1))  # forward KL of three buckets
+
+
+@pytest.mark.parametrize("name", ["grpo", "rlsd", "cepo", "rlcsd", "belief", "rlsd-gated"])
+def test_no_distributions_are_asked_for_where_none_are_compared(name):
+    contexts = make(name).contexts(0, make(name).initial())
+    assert not any(context.full or context.top_k for context in contexts.values())
 
 
 def test_sdpo_bounds_its_ratio_and_compares_the_top_k_with_a_tail():
     student, teacher = distributions()
     far = dataclasses.replace(signals(), S_old_NT=signals().S_NT - tensor([[0.0, 0.5], [3.0, -1.0]]))
-    plain = make("sdpo").auxiliary(student, teacher, signals())
+    plain = auxiliary("sdpo")(student, teacher, signals())
     # exp(0) = 1, exp(.5) = 1.648721, exp(3) = 20 -> 2, exp(-1) = .367879
     assert_close(
-        make("sdpo").auxiliary(student, teacher, far),
+        auxiliary("sdpo")(student, teacher, far),
         plain * tensor([1.0, 1.648721, 2.0, 0.367879]).double(),
         atol=1e-6,
         rtol=1e-5,
     )
-    coarse = make("sdpo", {"top_k": 2}).auxiliary(student, teacher, signals())
+    coarse = auxiliary("sdpo", {"top_k": 2})(student, teacher, signals())
     assert (coarse <= plain + 1e-12).all()  # merging entries can only lose divergence
     assert (coarse > 0).all()
 
@@ -98,33 +272,35 @@ def test_the_distillation_gradient_depends_on_the_teacher(name, options):
     gradients = []
     for target in (teacher, teacher.flip(-1)):
         logits = student.clone().requires_grad_()
-        make(name, options).auxiliary(logits.log_softmax(-1), target, signals()).sum().backward()
+        auxiliary(name, options)(logits.log_softmax(-1), target, signals()).sum().backward()
         gradients.append(logits.grad)
     assert not torch.allclose(gradients[0], gradients[1], atol=1e-3)
 
 
 def test_rlsd_asks_no_teacher_once_lam_is_0():
     rlsd = make("rlsd")
-    assert rlsd.uses_teacher(49)
-    assert not rlsd.uses_teacher(50)
-    assert not make("rlsd", {"lam": 0.0}).uses_teacher(0)
-    without = signals(step=60, teacher=False)
-    assert torch.equal(rlsd.advantages(without), make("grpo").advantages(without))
+    assert list(rlsd.contexts(49, {})) == ["answer"]
+    assert not rlsd.contexts(50, {})
+    assert not make("rlsd", {"lam": 0.0}).contexts(0, {})
+    assert torch.equal(advantages("rlsd", step=60, context=None), advantages("grpo", step=60, context=None))
 
 
 def test_who_is_trained_on():
-    advantages, has_teacher = tensor([1.0, 0.0, -1.0]), tensor([True, True, False])
+    A_N, has = tensor([1.0, 0.0, -1.0]), tensor([True, True, False])
     expected = {
         "grpo": [True, False, True],
         "rlsd": [True, False, True],
         "opsd": [True, True, False],
         "sdpo": [True, True, False],
         "grpo+opsd": [True, True, True],
+        "opd": [True, True, True],
     }
     for name, active in expected.items():
-        assert make(name).active(advantages, has_teacher).tolist() == active, name
-    assert make("sdpo").weights(advantages, has_teacher).tolist() == [1, 1, 0]  # out of the denominator as well
-    assert make("grpo").weights(advantages, has_teacher).tolist() == [1, 1, 1]
+        shown = {CONTEXT.get(name, "answer"): has}
+        assert make(name, MUST.get(name)).active(A_N, shown).tolist() == active, name
+    assert make("grpo+opsd", {"coefficient": 0.0}).active(A_N, {}).tolist() == [True, False, True]
+    assert make("sdpo").weights(A_N, {"sibling": has}).tolist() == [1, 1, 0]  # out of the denominator as well
+    assert make("grpo").weights(A_N, {}).tolist() == [1, 1, 1]
 
 
 @pytest.mark.parametrize(
@@ -142,6 +318,12 @@ def test_who_is_trained_on():
         ("sdpo", {"feedback": "yes"}, "allowed: always, never, without_sibling"),
         ("sdpo", {"top_k": 0}, "at least 1"),
         ("grpo", {"divide_by_std": 1}, "of type bool"),
+        ("opd", {}, "teacher of opd is ''; give another model"),
+        ("opd", {"teacher": "frozen"}, "give another model"),
+        ("cepo", {"fallback": "none"}, "allowed: grpo, rlsd"),
+        ("cepo", {"wrong": 0}, "at least 1"),
+        ("belief", {"unit": "word"}, "allowed: token, turn"),
+        ("rlsd-gated", {"rate": 0.0}, "above 0"),
         ("grpo", {"teacher": "ema(0.1)"}, "unknown option of grpo 'teacher'"),
         ("no_such_module:Thing", {}, "no module named 'no_such_module'"),
         ("agents.losses:Thing", {}, "unknown name in module 'agents.losses' 'Thing'"),

@@ -16,8 +16,8 @@ from agents.estimate.memory import CHUNK, memory
 from agents.estimate.published import PUBLISHED, find_architecture
 from agents.estimate.timing import operations
 from agents.estimate.workload import make_workload
-from agents.learner.learner import LearnerConfig
 from agents.options.commands import TrainOptions
+from agents.options.learner import LearnerOptions
 from agents.options.model import TrainedModelOptions
 from agents.policy.base import Sampling
 from agents.policy.loading import load_policy
@@ -194,14 +194,16 @@ def test_activations_of_the_vision_tower(policy):
 def test_weights_gradients_moments_and_teacher_are_what_a_learner_holds(policy, batch):
     work = make_workload(TrainOptions(agent="rlsd", prompts_per_step=4, group_size=4))
     parts = {part.name: part.updating for part in memory(work).parts}
-    agent = Agent(policy, RLSD(), LearnerConfig(lr=1e-4), Sampling(1.0, 40))
+    agent = Agent(policy, RLSD(), LearnerOptions(lr=1e-4), Sampling(1.0, 40))
     agent.update(batch)
     learner = agent.learner
     state = [value for one in learner.optimizer.state.values() for value in one.values() if value.numel() > 1]
     assert parts["trained weights, float32"] == sum(p.nbytes for p in learner.parameters)
     assert parts["gradients, float32"] == sum(p.grad.nbytes for p in learner.parameters if p.grad is not None)
     assert parts["AdamW's moments"] == sum(value.nbytes for value in state)
-    assert parts["teacher's copy of trained weights"] == sum(w.nbytes for w in learner.teacher.weights.values())
+    assert parts["scorers' copies of trained weights"] == sum(
+        weights.nbytes for weights in learner.scorers["teacher"].weights.weights.values()
+    )
 
 
 def test_a_prompt_that_is_run_once_makes_a_group_cheaper():

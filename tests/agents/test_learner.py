@@ -9,16 +9,17 @@ import pytest
 import torch
 
 import agents
-from agents.algorithms import Algorithm, make
+from agents.algorithms import Algorithm, Context, Credit, make
+from agents.algorithms.contexts import show_answer
 from agents.episodes import Completion, Episode, EpisodeBatch, Prompt, StopReason, Turn
-from agents.learner.learner import Learner, LearnerConfig
+from agents.learner.learner import Learner
 from agents.losses import group_advantages
 from agents.messages import user_message
-from agents.teacher import answer_view
+from agents.options.learner import LearnerOptions
 from rlsd_env import ConfigurationError
 from verifiers import Status, Verdict
 
-CONFIG = LearnerConfig(lr=1e-4)
+CONFIG = LearnerOptions(lr=1e-4)
 ALL = ["grpo", "opsd", "sdpo", "grpo+opsd", "rlsd"]
 
 
@@ -79,7 +80,7 @@ def test_the_gradient_is_the_template_of_equation_17(policy, batch):
     expected = -(A_N * scores.logp_NT.sum(1) / lengths).mean()
     gradients = torch.autograd.grad(expected, list(policy.model.parameters()))
 
-    one = learner(policy, config=LearnerConfig(lr=1e-4, max_grad_norm=1e9))
+    one = learner(policy, config=LearnerOptions(lr=1e-4, max_grad_norm=1e9))
     one.update(mixed)
     error = sum(((p.grad - g) ** 2).sum() for p, g in zip(one.parameters, gradients)).sqrt()
     assert error / sum((g**2).sum() for g in gradients).sqrt() < 1e-4
@@ -107,7 +108,7 @@ def test_rlsd_after_its_schedule_is_grpo_bit_for_bit_and_pays_no_teacher(policy,
 def test_the_result_does_not_depend_on_the_micro_batches(policy, batch, name):
     gradients = []
     for tokens in (100_000, 300, 1):
-        config = LearnerConfig(lr=1e-4, max_grad_norm=1e9, micro_batch_tokens=tokens)
+        config = LearnerOptions(lr=1e-4, max_grad_norm=1e9, micro_batch_tokens=tokens)
         one = learner(policy, name, config)
         one.update(alternating(batch))
         gradients.append(torch.cat([p.grad.flatten() for p in one.parameters]))
@@ -146,14 +147,14 @@ def test_an_episode_on_which_the_verifier_failed_counts_nowhere(policy, batch):
             alternating(batch),
             lambda g, i, v, s=status: Verdict(float(s is Status.ERROR), False, None, s) if i == 3 else v,
         )
-        one = learner(policy, config=LearnerConfig(max_grad_norm=1e9))
+        one = learner(policy, config=LearnerOptions(max_grad_norm=1e9))
         one.update(mixed)
         gradients.append(torch.cat([p.grad.flatten() for p in one.parameters]))
     assert torch.equal(*gradients)
     fewer = EpisodeBatch(
         tuple(dataclasses.replace(g, episodes=g.episodes[:3]) for g in alternating(batch).groups), step=0
     )
-    one = learner(policy, config=LearnerConfig(max_grad_norm=1e9))
+    one = learner(policy, config=LearnerOptions(max_grad_norm=1e9))
     one.update(fewer)
     without = torch.cat([p.grad.flatten() for p in one.parameters])
     assert (without - gradients[0]).norm() / without.norm() < 1e-4
@@ -178,22 +179,20 @@ def test_a_reward_that_is_no_number_stops_the_run(policy, batch, reward):
 class Misshapen(Algorithm):
     """Returns what would broadcast into nonsense."""
 
-    what: str = "advantages"
+    what: str = "credit"
+    teacher: str = "live"
 
-    def uses_teacher(self, step):
-        return True
+    def contexts(self, step, state):
+        return {"answer": Context(show_answer, full=True)}
 
-    def teacher_view(self, group, i):
-        return answer_view(group, i)
+    def credit(self, signals):
+        return Credit(signals.A_N1[:, 0]) if self.what == "credit" else None
 
-    def advantages(self, signals):
-        return signals.A_N1[:, 0] if self.what == "advantages" else None
-
-    def auxiliary(self, student_MV, teacher_MV, signals):
-        return student_MV if self.what == "auxiliary" else None
+    def auxiliary(self, student_MV, others, signals):
+        return student_MV
 
 
-@pytest.mark.parametrize("what", ["advantages", "auxiliary"])
+@pytest.mark.parametrize("what", ["credit", "auxiliary"])
 def test_a_hook_that_returns_another_shape_is_named(policy, batch, what):
     with pytest.raises(ValueError, match=f"algorithm's {what} has shape"):
         Learner(policy, Misshapen(what=what), CONFIG).update(alternating(batch))
@@ -201,7 +200,7 @@ def test_a_hook_that_returns_another_shape_is_named(policy, batch, what):
 
 def test_a_teacher_that_does_not_change_scores_a_batch_once(policy, batch):
     for name, times in (("opsd", 1), ("sdpo", 3)):  # frozen; an average that moves with every update
-        one = learner(policy, name, LearnerConfig(updates_per_batch=3))
+        one = learner(policy, name, LearnerOptions(updates_per_batch=3))
         metrics = one.update(alternating(batch))
         tokens = sum(episode.length for _, _, episode in batch)
         assert metrics["teacher_tokens_scored"] == times * tokens, name
@@ -210,11 +209,11 @@ def test_a_teacher_that_does_not_change_scores_a_batch_once(policy, batch):
 def test_sdpo_leaves_out_who_has_no_teacher(policy, batch):
     """Only group 0 has a success; the other groups have neither success nor feedback."""
     sparse = with_verdicts(batch, lambda g, i, v: Verdict(float(g + i == 0), g + i == 0, "5", Status.OK))
-    one = learner(policy, "sdpo", config=LearnerConfig(max_grad_norm=1e9))
+    one = learner(policy, "sdpo", config=LearnerOptions(max_grad_norm=1e9))
     metrics = one.update(sparse)
     assert metrics["active_share"] == 3 / 16  # the success itself has no other success to see
     only = EpisodeBatch(sparse.groups[:1], step=0)
-    two = learner(policy, "sdpo", config=LearnerConfig(max_grad_norm=1e9))
+    two = learner(policy, "sdpo", config=LearnerOptions(max_grad_norm=1e9))
     assert two.update(only)["loss"] == pytest.approx(metrics["loss"], rel=1e-5)  # the denominator is 3, not 16
 
 
@@ -223,9 +222,9 @@ def test_the_teacher_matters(policy, batch):
     for name in ("opsd", "sdpo"):
         gradients = []
         for scale in (1.0, 1.5):
-            one = learner(policy, name, config=LearnerConfig(max_grad_norm=1e9))
+            one = learner(policy, name, config=LearnerOptions(max_grad_norm=1e9))
             with torch.no_grad():
-                for p in one.teacher.weights.values():
+                for p in one.scorers["teacher"].weights.weights.values():
                     p.mul_(scale)
             one.update(alternating(batch))
             gradients.append(torch.cat([p.grad.flatten() for p in one.parameters]))
@@ -233,10 +232,10 @@ def test_the_teacher_matters(policy, batch):
 
 
 def test_more_updates_on_a_batch_use_the_sampled_logprobs(policy, batch):
-    one = learner(policy, config=LearnerConfig(lr=3e-3, updates_per_batch=3))
+    one = learner(policy, config=LearnerOptions(lr=3e-3, updates_per_batch=3))
     metrics = one.update(alternating(batch))
     assert metrics["clip_low"] + metrics["clip_high"] > 0  # the ratio has moved
-    single = learner(policy, config=LearnerConfig(lr=3e-3))
+    single = learner(policy, config=LearnerOptions(lr=3e-3))
     assert single.update(alternating(batch))["clip_high"] == 0
 
 
@@ -249,7 +248,7 @@ def test_two_turns_of_one_episode_are_one_episode(policy, batch):
     second = Turn(Prompt(chat, first.prompt.images), reply)
     long = dataclasses.replace(group.episodes[0], turns=(first, second))
     episodes = (long, *group.episodes[1:])
-    one = learner(policy, config=LearnerConfig(max_grad_norm=1e9))
+    one = learner(policy, config=LearnerOptions(max_grad_norm=1e9))
     one.update(EpisodeBatch((dataclasses.replace(group, episodes=episodes),), step=0))
 
     rewards = torch.tensor([[e.reward for e in episodes]])
@@ -277,7 +276,8 @@ def test_a_restored_learner_goes_on_bit_for_bit(policy, batch, name):
     for step in range(2, 4):
         resumed.update(at_step(mixed, step))
     assert same(weights(straight), weights(resumed))
-    assert same(straight.teacher.weights.values(), resumed.teacher.weights.values())
+    for scorer, again in zip(straight.scorers.values(), resumed.scorers.values()):
+        assert same(scorer.weights.weights.values(), again.weights.weights.values())
 
 
 def test_the_agent_interface(policy, batch):
@@ -301,7 +301,7 @@ def test_the_agent_interface(policy, batch):
 )
 def test_bad_learner_options_are_named(options, message):
     with pytest.raises(ConfigurationError, match=message):
-        LearnerConfig(**options)
+        LearnerOptions(**options)
 
 
 def test_an_episode_without_turns_in_common_sizes_is_refused(batch):

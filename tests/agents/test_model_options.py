@@ -12,9 +12,9 @@ from torch.testing import assert_close
 
 import agents
 from agents.episodes import Prompt
-from agents.learner.learner import LearnerConfig
 from agents.learner.optimizers import make_optimizer
 from agents.messages import user_message
+from agents.options.learner import LearnerOptions
 from agents.options.model import ModelOptions, TrainedModelOptions, TrainingSamplerOptions, check_packages
 from agents.policy.base import Sampling
 from agents.policy.loading import load_policy
@@ -36,8 +36,15 @@ def fresh(_bundled):
 
 
 def make(policy, name="rlsd", teacher=None, **options):
-    config = LearnerConfig(lr=1e-2, **options)
+    config = LearnerOptions(lr=1e-2, **options)
     return agents.make(name, policy=policy, learner=config, **({} if teacher is None else {"teacher": teacher}))
+
+
+def second(policy, model):
+    """A policy of another model, which is run as this one's is."""
+    one = copy.copy(policy)
+    one.model = model
+    return one
 
 
 def case(batch):
@@ -70,7 +77,7 @@ def test_a_frozen_teacher_of_adapters_is_the_model_without_them(fresh, batch):
     before = policy.score(*case(batch)).logp_NT.detach()
     agent.update(alternating(batch))
     assert not torch.allclose(policy.score(*case(batch)).logp_NT, before)
-    with torch.no_grad(), agent.learner.teacher.applied():
+    with torch.no_grad(), agent.learner.scorers["teacher"].weights.applied():
         assert torch.equal(policy.score(*case(batch)).logp_NT, before)
 
 
@@ -82,11 +89,11 @@ def test_a_teacher_changes_places_and_back(fresh, batch):
         for step in range(2):
             agent.update(at_step(alternating(batch), step))
         student = copy.deepcopy(policy.model)
-        with agent.learner.teacher.applied():
+        with agent.learner.scorers["teacher"].weights.applied():
             scores = policy.score(*case(batch))  # with a gradient, and the teacher's head
             other = copy.deepcopy(policy.model)
-        assert torch.equal(scores.logp_NT, policy.score(*case(batch), model=other).logp_NT)
-        assert torch.equal(policy.score(*case(batch)).logp_NT, policy.score(*case(batch), model=student).logp_NT)
+        assert torch.equal(scores.logp_NT, second(policy, other).score(*case(batch)).logp_NT)
+        assert torch.equal(policy.score(*case(batch)).logp_NT, second(policy, student).score(*case(batch)).logp_NT)
         assert not torch.allclose(scores.logp_NT, policy.score(*case(batch)).logp_NT)
 
 
@@ -101,7 +108,7 @@ def test_a_teachers_distributions_stay_its_own_after_it_has_left_the_model(fresh
         if chunks:
             monkeypatch.setattr(module, "CHUNK_NUMBERS", 7 * policy.vocabulary_size)
         student = policy.score(*case(batch))
-        with torch.no_grad(), agent.learner.teacher.applied():
+        with torch.no_grad(), agent.learner.scorers["teacher"].weights.applied():
             teacher = policy.score(*case(batch))
             inside = teacher.logp_MV.clone()
         assert torch.equal(teacher.logp_MV, inside)

@@ -26,7 +26,6 @@ from agents.rollouts.collect import collect, completion_seeds
 from agents.rollouts.environments import make_group_env
 from agents.rollouts.metrics import batch_metrics
 from agents.rollouts.tasks import TaskStream
-from agents.setup import learner_config
 from rlsd_env.procedural.bar_chart import BarChart
 from rlsd_env.procedural.shape_count import ShapeCount
 from verifiers import Status, Verdict, Verifier
@@ -57,7 +56,7 @@ def test_batch_k_plus_1_is_sampled_from_the_weights_before_update_k(straight):
     options = TrainOptions(agent="rlsd", rollouts_ahead=True, **SMALL)
     policy = load_policy("tiny", "cpu", options)
     sampling = Sampling(1.0, options.max_tokens)
-    agent = Agent(policy, make_method("rlsd"), learner_config(options), sampling)
+    agent = Agent(policy, make_method("rlsd"), options, sampling)
     env = make_group_env(options.env, {"fold": "train"}, 3, 4)
     stream = TaskStream(env.desk.indices, 3, 0)
 

@@ -12,10 +12,10 @@ from torch.testing import assert_close
 
 import agents
 from agents.episodes import Completion, Prompt, StopReason, Turn
-from agents.learner.learner import LearnerConfig
 from agents.learner.micro_batches import Row, split
 from agents.losses import entropy
 from agents.messages import user_message
+from agents.options.learner import LearnerOptions
 from agents.options.model import TrainedModelOptions
 from agents.policy import attention
 from agents.policy import scores as scores_module
@@ -132,7 +132,8 @@ def test_a_copy_of_a_checkpointed_model_runs_its_own_layers(processor):
         for p in other.parameters():
             p.zero_()
     case = workload(sees=True)
-    assert not torch.allclose(policy.score(*case).logp_NT, policy.score(*case, model=other).logp_NT)
+    second = TransformersPolicy(other, own)
+    assert not torch.allclose(policy.score(*case).logp_NT, second.score(*case).logp_NT)
 
 
 def naive(query, key, value, prompt_lengths, response_lengths, owners):
@@ -221,13 +222,32 @@ def test_equal_responses_stay_in_one_part_and_cost_nothing(packs):
     a, b = (Prompt((user_message(text),), ()) for text in "ab")
 
     def row(number, prompt, *ids):
-        return Row(number, Turn(prompt, Completion(ids, (0.0,) * len(ids), "", StopReason.STOP)), None)
+        return Row(number, 0, Turn(prompt, Completion(ids, (0.0,) * len(ids), "", StopReason.STOP)), {})
 
     rows = [row(0, a, 1, 2), row(1, b, 1, 2), row(2, a, 3, 4, 5), row(3, a, 1, 2), row(4, b, 1, 2), row(5, a, 1, 2)]
     # packed: a with its pair 12, b with its pair 12 more, a's triple 3 more; plain: 12 for each of the first two rows
     for budget, expected in ((27 if packs else 39, [[0, 3, 5, 1, 4, 2]]), (24, [[0, 3, 5, 1, 4], [2]]), (1, None)):
-        found = [[one.episode for one in part] for part in split(rows, policy, budget)]
+        found = [[one.episode for one in part.rows] for part in split(rows, policy, budget)]
         assert found == (expected or [[0, 3, 5], [1, 4], [2]])
+
+
+def test_rows_of_a_part_are_shown_the_same_contexts():
+    policy = SimpleNamespace(packs=True, count_tokens=lambda prompt: len(prompt.messages[0]["content"]))
+    own, hint, other = (Prompt((user_message(text),), ()) for text in ("a", "a longer one", "another"))
+
+    def row(number, contexts):
+        return Row(number, 0, Turn(own, Completion((1, number), (0.0,) * 2, "", StopReason.STOP)), contexts)
+
+    rows = [row(0, {}), row(1, {"right": hint}), row(2, {"right": hint, "wrong": other}), row(3, {"right": hint})]
+    parts = list(split(rows, policy, 1000))
+    assert [(part.kind, [one.episode for one in part.rows]) for part in parts] == [
+        (("right", "wrong"), [2]),
+        (("right",), [1, 3]),
+        ((), [0]),
+    ]
+    # the longest prompt counts: 12 and two responses of 2 tokens are 16
+    assert len(list(split(rows[1:2] + rows[3:], policy, 16))) == 1
+    assert len(list(split(rows[1:2] + rows[3:], policy, 15))) == 2
 
 
 def test_an_architecture_with_windows_is_scored_plain(processor):
@@ -271,7 +291,7 @@ def test_an_update_is_the_same_on_every_path(policy, batch, name):
         ("checkpointed", TrainedModelOptions(gradient_checkpointing=True), 900),
     ):
         mine = TransformersPolicy(copy.deepcopy(policy.model), policy.processor, options)
-        config = LearnerConfig(lr=1e-3, max_grad_norm=1e9, micro_batch_tokens=budget)
+        config = LearnerOptions(lr=1e-3, max_grad_norm=1e9, micro_batch_tokens=budget)
         agent = agents.make(name, policy=mine, learner=config)
         for step in range(2):
             metrics = agent.update(at_step(alternating(batch), step))

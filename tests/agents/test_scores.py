@@ -9,8 +9,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 import agents
-from agents.learner.learner import LearnerConfig
 from agents.losses import entropy, kl_divergence
+from agents.options.learner import LearnerOptions
 from agents.policy import scores as module
 
 
@@ -28,7 +28,7 @@ class Largest(TorchDispatchMode):
 
 
 def update(policy, batch, name, **options):
-    learner = agents.make(name, policy, learner=LearnerConfig(lr=1e-4), **options).learner
+    learner = agents.make(name, policy, learner=LearnerOptions(lr=1e-4), **options).learner
     metrics = learner.update(batch)
     return metrics, [parameter.grad.clone() for parameter in policy.model.parameters()]
 

@@ -7,9 +7,22 @@ import pytest
 import torch
 from torch import nn
 
+from agents.algorithms.contexts import (
+    blank,
+    blurred,
+    show_answer,
+    show_degraded,
+    show_question,
+    show_sibling,
+    show_sibling_or_feedback,
+    show_solution,
+    show_wrong_answer,
+    successful_sibling,
+)
+from agents.algorithms.rules import parse_rule
 from agents.episodes import Completion, Episode, EpisodeGroup, Prompt, StopReason, Turn
+from agents.learner.teacher_weights import TeacherWeights
 from agents.messages import user_message
-from agents.teacher import TeacherWeights, answer_view, sibling_or_feedback_view, solution_view, successful_sibling
 from rlsd_env import ConfigurationError, Item, Privileged, Task
 from verifiers import Reference, Status, Verdict
 
@@ -37,29 +50,29 @@ def shown(view):
 
 
 def test_rlsds_teacher_sees_the_answer_and_not_the_solution():
-    text = shown(answer_view(group(episode("3", False)), 0))
+    text = shown(show_answer(group(episode("3", False)), 0))
     assert text.startswith("How many?")
     assert "answer is 7" in text
     assert "2 + 5" not in text
 
 
 def test_opsds_teacher_sees_trace_else_solution_else_answer():
-    assert "a long trace" in shown(solution_view(group(episode("3", False), trace="a long trace"), 0))
-    assert "2 + 5 = 7." in shown(solution_view(group(episode("3", False)), 0))
-    assert "answer is 7" in shown(solution_view(group(episode("3", False), solution=None), 0))
+    assert "a long trace" in shown(show_solution(group(episode("3", False), trace="a long trace"), 0))
+    assert "2 + 5 = 7." in shown(show_solution(group(episode("3", False)), 0))
+    assert "answer is 7" in shown(show_solution(group(episode("3", False), solution=None), 0))
 
 
 def test_sdpos_teacher_sees_another_success_never_its_own():
     only = group(episode("mine", True), episode("other", False))
     assert successful_sibling(only, 0) is None
-    assert sibling_or_feedback_view(only, 0, "always") is None  # a correct attempt gets no feedback either
+    assert show_sibling_or_feedback(only, 0, "always") is None  # a correct attempt gets no feedback either
     two = group(episode("first", True), episode("second", True), episode("third", False, feedback="count again"))
-    assert "first" not in shown(sibling_or_feedback_view(two, 0, "never"))
-    assert "second" in shown(sibling_or_feedback_view(two, 0, "never"))
-    text = shown(sibling_or_feedback_view(two, 2, "without_sibling"))
+    assert "first" not in shown(show_sibling_or_feedback(two, 0, "never"))
+    assert "second" in shown(show_sibling_or_feedback(two, 0, "never"))
+    text = shown(show_sibling_or_feedback(two, 2, "without_sibling"))
     assert "first" in text
     assert "count again" not in text
-    both = shown(sibling_or_feedback_view(two, 2, "always"))
+    both = shown(show_sibling_or_feedback(two, 2, "always"))
     assert "first" in both
     assert "count again" in both
 
@@ -67,7 +80,7 @@ def test_sdpos_teacher_sees_another_success_never_its_own():
 def test_sdpos_success_is_accuracy_not_a_shaped_reward():
     shaped = group(episode("well formatted and wrong", False, reward=0.9), episode("x", False, feedback="no"))
     assert successful_sibling(shaped, 1) is None
-    assert "no" in shown(sibling_or_feedback_view(shaped, 1, "without_sibling"))
+    assert "no" in shown(show_sibling_or_feedback(shaped, 1, "without_sibling"))
 
 
 def test_a_success_that_the_verifier_failed_on_does_not_count():
@@ -75,10 +88,51 @@ def test_a_success_that_the_verifier_failed_on_does_not_count():
     assert successful_sibling(failed, 1) is None
 
 
-def test_views_are_pure():
+def test_a_contrast_is_shown_wrong_answers_of_the_group_as_if_they_were_right():
+    four = group(episode("7", True), episode("9", False, 0.2), episode("3", False, 0.1), episode("9", False, 0.0))
+    # lowest reward first: 9 (0.0), then 3; the second 9 is the same answer
+    assert "answer is 9." in shown(show_wrong_answer(0)(four, 0))
+    assert "answer is 3." in shown(show_wrong_answer(1)(four, 0))
+    assert show_wrong_answer(2)(four, 0) is None
+
+
+def test_a_contrast_of_siblings_leaves_the_scored_one_out():
+    three = group(episode("mine", False), episode("theirs", False), episode("right", True))
+    wrong = show_sibling(0, correct=False)
+    assert "theirs" in shown(wrong(three, 0))
+    assert "mine" in shown(wrong(three, 1))
+    assert show_sibling(1, correct=False)(three, 0) is None
+    assert "right" in shown(show_sibling(0, correct=True)(three, 0))
+    assert show_sibling(0, correct=True)(three, 2) is None
+
+
+def test_the_question_alone_is_the_students_own_prompt():
+    one = group(episode("3", False))
+    assert show_question(one, 0).prompts == (one.episodes[0].turns[0].prompt,)
+
+
+def test_a_degraded_picture_keeps_its_size_and_loses_its_detail():
+    image = np.zeros((16, 24, 3), np.uint8)
+    image[:, ::2] = 200
+    prompt = Prompt((user_message("<image>How many?"),), (image,))
+    turn = Turn(prompt, Completion((1,), (0.0,), "5", StopReason.STOP))
+    one = group(Episode((turn,), 0.0, Verdict(0.0, False, "5", Status.OK)))
+    for degrade in (blank, blurred):
+        show = show_degraded(degrade)
+        (seen,) = show(one, 0).prompts
+        assert seen.messages == prompt.messages
+        assert seen.images[0].shape == image.shape
+        assert seen.images[0].dtype == np.uint8
+        assert np.ptp(seen.images[0].astype(int)) <= 30  # stripes of 0 and 200 have become one grey
+        assert show(one, 0).prompts[0] is seen  # the very same one, whose features are computed once
+    text = Episode((Turn(Prompt((user_message("How many?"),)), turn.action),), 0.0, one.episodes[0].verdict)
+    assert show_degraded(blank)(group(text), 0) is None
+
+
+def test_contexts_are_pure():
     one = group(episode("a", True), episode("b", False, feedback="f"))
     before = copy.deepcopy([turn.prompt.messages for e in one.episodes for turn in e.turns])
-    texts = [shown(sibling_or_feedback_view(one, 1, "always")) for _ in range(2)]
+    texts = [shown(show_sibling_or_feedback(one, 1, "always")) for _ in range(2)]
     assert texts[0] == texts[1]
     assert [turn.prompt.messages for e in one.episodes for turn in e.turns] == before
 
@@ -90,7 +144,7 @@ def test_every_turn_of_a_conversation_keeps_what_was_said():
         Turn(later, Completion((1,), (0.0,), "7", StopReason.STOP)),
     )
     two = Episode(turns, 1.0, Verdict(1.0, True, "7", Status.OK))
-    prompts = answer_view(group(two), 0).prompts
+    prompts = show_answer(group(two), 0).prompts
     assert [len(prompt.messages) for prompt in prompts] == [1, 3]
     assert all("answer is 7" in prompt.messages[0]["content"][-1]["text"] for prompt in prompts)
     assert prompts[1].messages[1:] == later.messages[1:]
@@ -105,7 +159,7 @@ def linear(value):
 
 def followed(rule, updates):
     student = linear(0.0)
-    weights = TeacherWeights(rule, student)
+    weights = TeacherWeights(parse_rule(rule), student)
     seen = []
     for value in updates:
         with torch.no_grad():
@@ -124,13 +178,29 @@ def test_teacher_weights_follow_their_rule():
     assert followed("synced(2)", [1, 2, 3, 4, 5]) == [0, 2, 2, 4, 4]
 
 
+@pytest.mark.parametrize(
+    ("rule", "kind", "number", "place"),
+    [
+        ("live", "live", 0, ""),
+        ("synced(10)", "synced", 10, ""),
+        ("external(Qwen/Qwen3-VL-8B-Instruct)", "external", 0, "Qwen/Qwen3-VL-8B-Instruct"),
+        ("external(/models/a (copy))", "external", 0, "/models/a (copy)"),
+        ("server(http://localhost:8000/)", "server", 0, "http://localhost:8000"),
+    ],
+)
+def test_rules_are_read(rule, kind, number, place):
+    read = parse_rule(rule)
+    assert (read.kind, read.number, read.place) == (kind, number, place)
+    assert read.steady is (kind not in ("live", "ema"))
+
+
 def test_a_resumed_teacher_goes_on_where_it_was():
     student = linear(0.0)
-    first = TeacherWeights("synced(3)", student)
+    first = TeacherWeights(parse_rule("synced(3)"), student)
     with torch.no_grad():
         student.weight.fill_(5.0)
     first.after_step()
-    again = TeacherWeights("synced(3)", student)  # a new process would copy the student as it is now
+    again = TeacherWeights(parse_rule("synced(3)"), student)  # a new process would copy the student as it is now
     again.load_state_dict(first.state_dict())
     assert float(again.weights["weight"]) == 0.0
     for _ in range(2):
@@ -140,7 +210,7 @@ def test_a_resumed_teacher_goes_on_where_it_was():
 
 def test_a_synced_teacher_counts_training_steps_and_ema_counts_updates():
     student = linear(0.0)
-    synced, ema = TeacherWeights("synced(2)", student), TeacherWeights("ema(0.5)", student)
+    synced, ema = (TeacherWeights(parse_rule(rule), student) for rule in ("synced(2)", "ema(0.5)"))
     with torch.no_grad():
         student.weight.fill_(4.0)
     for weights in (synced, ema):
@@ -159,13 +229,26 @@ def test_text_only_prompts_stay_plain_strings():
     plain = Episode(
         (Turn(prompt, Completion((1,), (0.0,), "5", StopReason.STOP)),), 0.0, Verdict(0.0, False, "5", Status.OK)
     )
-    text = answer_view(group(plain), 0).prompts[0].messages[0]["content"]
+    text = show_answer(group(plain), 0).prompts[0].messages[0]["content"]
     assert text.startswith("How many?\nThe reference answer is 7.")
 
 
 @pytest.mark.parametrize(
-    "rule", ["eman(0.1)", "ema", "ema(0)", "ema(2)", "synced(0.5)", "synced", "live(3)", "ema(1e)", ""]
+    "rule",
+    [
+        "eman(0.1)",
+        "ema",
+        "ema(0)",
+        "ema(2)",
+        "synced(0.5)",
+        "synced",
+        "live(3)",
+        "ema(1e)",
+        "",
+        "external",
+        "server(x)",
+    ],
 )
 def test_unknown_rules_are_named(rule):
     with pytest.raises(ConfigurationError, match="allowed are live, frozen"):
-        TeacherWeights(rule, linear(0.0))
+        parse_rule(rule)

@@ -13,8 +13,8 @@ from transformers.video_utils import VideoMetadata
 
 import agents
 from agents.episodes import Completion, Prompt, StopReason
-from agents.learner.learner import LearnerConfig
 from agents.messages import first_prompt, next_prompt, transcript, user_message
+from agents.options.learner import LearnerOptions
 from agents.policy.base import Sampling
 from agents.policy.transformers_policy import TransformersPolicy
 from agents.rollouts.collect import collect, completion_seeds
@@ -103,7 +103,7 @@ def test_the_scores_of_a_later_turn_are_those_of_a_plain_row(policy):
 @pytest.mark.parametrize("name", ["rlsd", "sdpo"])
 def test_a_run_with_the_crop_tool_trains_three_steps(policy, name):
     policy = crops(policy)
-    agent = agents.make(name, policy, learner=LearnerConfig(lr=5e-5), sampling=Sampling(1.0, 40))
+    agent = agents.make(name, policy, learner=LearnerOptions(lr=5e-5), sampling=Sampling(1.0, 40))
     env = make_group_env(ID, {"max_turns": 3, "feedback": "outcome", "tools": ["crop"]}, 4, 4)
     before = [parameter.clone() for parameter in policy.model.parameters()]
     for step in range(3):
@@ -234,7 +234,7 @@ def test_unreadable_videos_are_named(policy):
 
 @pytest.mark.parametrize("id", ["rlsd/BounceCount-v0", "rlsd/FirstColour-v0"])
 def test_a_video_family_trains_three_steps(policy, id):
-    agent = agents.make("rlsd", policy, learner=LearnerConfig(lr=5e-5), sampling=Sampling(1.0, 40))
+    agent = agents.make("rlsd", policy, learner=LearnerOptions(lr=5e-5), sampling=Sampling(1.0, 40))
     env = make_group_env(id, {"difficulty": 1}, 4, 8)
     for step in range(3):
         tasks = list(range(4 * step, 4 * step + 4))
@@ -258,7 +258,7 @@ def test_the_learner_tells_videos_of_equal_questions_apart(policy):
     env = make_group_env("rlsd/BounceCount-v0", {"difficulty": 1, "verifier": f"{__name__}:Coin"}, 2, 8)
     batch = collect(env, policy, [0, 1], Sampling(1.0, 20), list(range(16)), step=0)
     questions = {group.item.task.question for group in batch.groups}
-    learner = agents.Learner(policy, agents.make("grpo", policy).algorithm, LearnerConfig(lr=1e-5))
+    learner = agents.Learner(policy, agents.make("grpo", policy).algorithm, LearnerOptions(lr=1e-5))
     assert len(questions) == 1
     assert learner.update(batch)["sampler_difference"] < 1e-4
 

@@ -17,8 +17,8 @@ import torch
 
 import agents
 from agents.episodes import Completion, Prompt, StopReason
-from agents.learner.learner import LearnerConfig
 from agents.messages import user_message
+from agents.options.learner import LearnerOptions
 from agents.policy.base import Sampling
 from agents.policy.loading import TINY
 from agents.policy.sampled import SampledPolicy
@@ -195,7 +195,7 @@ def test_after_an_update_the_sampler_has_the_new_weights(policy, sampled):
     env = make_group_env(SHAPES, {}, 4, 4)
     seeds = completion_seeds(9, (1, 0), 16)
     sampling = Sampling(1.0, 40)
-    agent = agents.make("grpo", policy=sampled, learner=LearnerConfig(lr=1e-3), sampling=sampling)
+    agent = agents.make("grpo", policy=sampled, learner=LearnerOptions(lr=1e-3), sampling=sampling)
     batch = collect(env, sampled, [3, 1, 4, 15], sampling, seeds, step=0)
     metrics = agent.update(batch)
     assert metrics["grad_norm"] > 0

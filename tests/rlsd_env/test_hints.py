@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from agents.environments import make_group_env
+from agents.algorithms.contexts import show_answer, show_solution
 from agents.policy.base import Sampling
 from agents.policy.loading import load_policy
-from agents.rollout import collect
-from agents.teacher import answer_view, solution_view
+from agents.rollouts.collect import collect
+from agents.rollouts.environments import make_group_env
 from rlsd_env import ConfigurationError, TaskSource
 from rlsd_env.registration import IDS
 from rlsd_env.task import Item, Privileged, Task
@@ -93,10 +93,10 @@ def test_controls_change_the_teachers_prompt_only():
             assert one.turns[0].action == other.turns[0].action
             assert one.turns[0].prompt.messages == other.turns[0].prompt.messages
             assert one.verdict == other.verdict
-    shown = {variant: str(answer_view(batch.groups[0], 0).prompts[0].messages) for variant, batch in batches.items()}
+    shown = {variant: str(show_answer(batch.groups[0], 0).prompts[0].messages) for variant, batch in batches.items()}
     assert len(set(shown.values())) == 3
     assert "The reference answer is not given." in shown["blank"]
-    solutions = {variant: str(solution_view(b.groups[0], 0).prompts[0].messages) for variant, b in batches.items()}
+    solutions = {variant: str(show_solution(b.groups[0], 0).prompts[0].messages) for variant, b in batches.items()}
     assert solutions["blank"] == shown["blank"]
     assert solutions["wrong"] != solutions["right"]
 

@@ -1,0 +1,173 @@
+"""What a scorer is shown of an episode: pure functions of the group's episodes and the task's privileged part.
+
+Privileged text is added to the first user message; pictures and the conversation so far stay, so the scorer always
+sees the image. `show_degraded` changes pictures and adds nothing.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+
+import numpy as np
+from PIL import Image as Pillow
+
+from agents.algorithms.base import Show, Shown
+from agents.episodes import Episode, EpisodeGroup, Message, Prompt
+from rlsd_env.task import Image
+
+HINTS: dict[str, str] = {
+    "answer": "The reference answer is {}.",
+    "solution": "The reference solution is: {}",
+    "sibling": "An earlier correct response was: {}",
+    "feedback": "Feedback on an earlier attempt: {}",
+}
+"""What introduces each kind of privileged text."""
+
+REQUEST = "Now answer the question yourself."
+
+
+def hint(**texts: str) -> str:
+    """Write the privileged paragraph of a prompt from texts by kind, in the order given.
+
+    >>> print(hint(answer="7"))
+    The reference answer is 7.
+    Now answer the question yourself.
+
+    Raises:
+        KeyError: a kind is not one of `HINTS`.
+
+    """
+    return "\n".join([*(HINTS[kind].format(text) for kind, text in texts.items()), REQUEST])
+
+
+def with_hint(episode: Episode, **texts: str) -> Shown:
+    """Show the episode with privileged texts at the end of the first user message."""
+    paragraph = hint(**texts)
+    return Shown(tuple(_with_paragraph(turn.prompt, paragraph) for turn in episode.turns))
+
+
+def _with_paragraph(prompt: Prompt, paragraph: str) -> Prompt:
+    messages: list[Message] = list(prompt.messages)
+    first = next(i for i, message in enumerate(messages) if message["role"] == "user")
+    content = messages[first]["content"]
+    if isinstance(content, str):
+        content = f"{content}\n{paragraph}"
+    elif content and content[-1]["type"] == "text":
+        content = [*content[:-1], {"type": "text", "text": f"{content[-1]['text']}\n{paragraph}"}]
+    else:
+        content = [*content, {"type": "text", "text": paragraph}]
+    messages[first] = {**messages[first], "content": content}
+    return Prompt(tuple(messages), prompt.images, prompt.videos)
+
+
+def show_question(group: EpisodeGroup, i: int) -> Shown:
+    """Show what the student saw and nothing else."""
+    return Shown(tuple(turn.prompt for turn in group.episodes[i].turns))
+
+
+def show_answer(group: EpisodeGroup, i: int) -> Shown:
+    """Show the final answer only (RLSD)."""
+    return with_hint(group.episodes[i], answer=group.hints["answer"])
+
+
+def show_solution(group: EpisodeGroup, i: int) -> Shown:
+    """Show the reasoning trace, else the worked solution, else, where a task has neither, the answer (OPSD)."""
+    text = group.hints.get("trace") or group.hints.get("solution")
+    if text is None:
+        return show_answer(group, i)
+    return with_hint(group.episodes[i], solution=text)
+
+
+def successful_sibling(group: EpisodeGroup, i: int) -> Episode | None:
+    """Return the first correct OTHER episode of the group, by accuracy and not by a shaped reward; else None."""
+    others = (episode for number, episode in enumerate(group.episodes) if number != i)
+    return next((episode for episode in others if episode.valid and episode.verdict.correct), None)
+
+
+def show_sibling_or_feedback(group: EpisodeGroup, i: int, feedback: str) -> Shown | None:
+    """Show a successful sibling and/or the verifier's feedback on this very attempt (SDPO).
+
+    Args:
+        group: the group.
+        i: the episode that is scored.
+        feedback: "never", "without_sibling" (only where no sibling succeeded) or "always". A correct attempt
+            is never given feedback.
+
+    Returns:
+        None where there is nothing to show.
+
+    """
+    episode, sibling = group.episodes[i], successful_sibling(group, i)
+    texts: dict[str, str] = {}
+    if sibling is not None:
+        texts["sibling"] = sibling.response
+    wanted = feedback == "always" or (feedback == "without_sibling" and sibling is None)
+    if wanted and not episode.verdict.correct and episode.verdict.feedback:
+        texts["feedback"] = episode.verdict.feedback
+    return with_hint(episode, **texts) if texts else None
+
+
+def wrong_answers(group: EpisodeGroup) -> list[str]:
+    """Return the distinct wrong answers of a group, the one of the lowest reward first, then in order."""
+    wrong = [e for e in group.episodes if e.valid and not e.verdict.correct and e.verdict.extracted]
+    answers = (str(episode.verdict.extracted) for episode in sorted(wrong, key=lambda episode: episode.reward))
+    return list(dict.fromkeys(answers))
+
+
+def show_wrong_answer(number: int) -> Show:
+    """Show a wrong answer of the group as if it were the reference (CEPO); None where there is no such answer."""
+
+    def show(group: EpisodeGroup, i: int) -> Shown | None:
+        answers = wrong_answers(group)
+        return with_hint(group.episodes[i], answer=answers[number]) if number < len(answers) else None
+
+    return show
+
+
+def show_sibling(number: int, *, correct: bool) -> Show:
+    """Show a right or wrong OTHER response of the group as if it were right (RLCSD); None where there is none."""
+
+    def show(group: EpisodeGroup, i: int) -> Shown | None:
+        others = [
+            episode.response
+            for place, episode in enumerate(group.episodes)
+            if place != i and episode.valid and episode.verdict.correct is correct
+        ]
+        distinct = list(dict.fromkeys(others))
+        return with_hint(group.episodes[i], sibling=distinct[number]) if number < len(distinct) else None
+
+    return show
+
+
+def show_degraded(degrade: Callable[[Image], Image]) -> Show:
+    """Show the student's own prompt with pictures made worse; None where there is no picture.
+
+    Args:
+        degrade: from a picture, [H, W, 3] uint8, to one of the same size.
+
+    """
+
+    @functools.lru_cache(maxsize=1024)  # members of a group have the very same prompt, and get the very same one
+    def degraded(prompt: Prompt) -> Prompt:
+        return Prompt(prompt.messages, tuple(degrade(image) for image in prompt.images), prompt.videos)
+
+    def show(group: EpisodeGroup, i: int) -> Shown | None:
+        prompts = [turn.prompt for turn in group.episodes[i].turns]
+        if not any(prompt.images for prompt in prompts):
+            return None
+        return Shown(tuple(degraded(prompt) for prompt in prompts))
+
+    return show
+
+
+def blank(image: Image) -> Image:
+    """Return a picture of the same size in its mean colour."""
+    return np.broadcast_to(image.mean(axis=(0, 1)).round().astype(np.uint8), image.shape).copy()
+
+
+def blurred(image: Image, factor: int = 8) -> Image:
+    """Return a picture that was reduced by a factor and enlarged again."""
+    height, width = image.shape[:2]
+    small = Pillow.fromarray(image).resize((max(1, width // factor), max(1, height // factor)), Pillow.Resampling.BOX)
+    return np.asarray(small.resize((width, height), Pillow.Resampling.BILINEAR))

@@ -1,0 +1,112 @@
+"""What each token of a response earned, kept for a look at it later; `docs/results.md` has the columns.
+
+One parquet file per training step that was kept, a row per turn of an episode; per-token values are lists.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+FOLDER = "evidence"
+VALUE = "value_"
+"""What columns of per-token values begin with in the file."""
+
+
+@dataclass(frozen=True)
+class TokenEvidence:
+    """What each of the T tokens of a response earned in the first update of a step.
+
+    Attributes:
+        step: training step.
+        task_id: the task.
+        member: number of the episode in its group.
+        turn: number of the turn in the episode.
+        reward: of the episode.
+        correct: the verifier's word on it.
+        advantage: A of the episode.
+        token_ids: the sampled ids.
+        tokens: each one's text.
+        values: per-token numbers by name, T each: `student` (S), `logp_CONTEXT`, `entropy_CONTEXT`, `credit` (the
+            token's advantage) and what the algorithm made it from, such as `weight`.
+
+    """
+
+    step: int
+    task_id: str
+    member: int
+    turn: int
+    reward: float
+    correct: bool
+    advantage: float
+    token_ids: tuple[int, ...]
+    tokens: tuple[str, ...]
+    values: Mapping[str, tuple[float, ...]]
+
+    def gain(self, context: str) -> tuple[float, ...]:
+        """Return D of a context, token by token: its log-probability less the student's."""
+        return tuple(q - s for q, s in zip(self.values[f"logp_{context}"], self.values["student"]))
+
+
+def write_evidence(folder: Path, step: int, kept: Sequence[TokenEvidence], rank: int = 0) -> Path:
+    """Write what was kept of a step into a run's folder, in place of what is there.
+
+    Args:
+        folder: the run's.
+        step: training step.
+        kept: in any order.
+        rank: number of the process; each writes a file of its own.
+
+    """
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    kept = sorted(kept, key=lambda one: (one.task_id, one.member, one.turn))
+    names = sorted({name for one in kept for name in one.values})
+    fields = [field.name for field in dataclasses.fields(TokenEvidence) if field.name != "values"]
+    columns = {name: [getattr(one, name) for one in kept] for name in fields}
+    columns |= {VALUE + name: [one.values.get(name) for one in kept] for name in names}
+    types = {VALUE + name: pa.list_(pa.float32()) for name in names}
+    types |= {"token_ids": pa.list_(pa.int32()), "tokens": pa.list_(pa.string()), "task_id": pa.string()}
+    arrays = {name: pa.array(values, types.get(name)) for name, values in columns.items()}
+    path = folder / FOLDER / f"step-{step:06d}-{rank}.parquet"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(".partial")
+    parquet.write_table(pa.table(arrays), partial)
+    partial.replace(path)
+    return path
+
+
+def read_evidence(folder: Path, step: int | None = None) -> list[TokenEvidence]:
+    """Read what was kept of a run, by step, task, member and turn.
+
+    Args:
+        folder: the run's.
+        step: of this step only; None: of all.
+
+    Raises:
+        FileNotFoundError: nothing was kept; the message says how it is.
+
+    """
+    from pyarrow import parquet
+
+    pattern = "step-*.parquet" if step is None else f"step-{step:06d}-*.parquet"
+    paths = sorted((folder / FOLDER).glob(pattern))
+    if not paths:
+        raise FileNotFoundError(
+            f"{folder} has no evidence of {pattern}; train with --evidence-every STEPS to keep some"
+        )
+    kept = []
+    for path in paths:
+        for row in parquet.read_table(path).to_pylist():
+            values = {
+                name.removeprefix(VALUE): tuple(row.pop(name))
+                for name in list(row)
+                if name.startswith(VALUE) and row[name] is not None
+            }
+            row = {name: value for name, value in row.items() if not name.startswith(VALUE)}
+            row |= {"token_ids": tuple(row["token_ids"]), "tokens": tuple(row["tokens"])}
+            kept.append(TokenEvidence(**row, values=values))
+    return sorted(kept, key=lambda one: (one.step, one.task_id, one.member, one.turn))

@@ -1,0 +1,154 @@
+"""What of a batch is run: advantages, the contexts that episodes are shown, and the rows in their parts."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from agents.algorithms import Algorithm, Context, Shown
+from agents.algorithms.base import State
+from agents.distributed import World
+from agents.episodes import Episode, EpisodeBatch, Prompt
+from agents.learner.micro_batches import Part, Row, in_step, split
+from agents.losses import row_coefficients
+from agents.options.learner import LearnerOptions
+from agents.policy.base import Policy
+from agents.policy.scoring import distinct_by
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """What of a batch of N episodes is run.
+
+    Attributes:
+        batch: the batch.
+        episodes: its episodes.
+        contexts: those that are asked for at this step.
+        A_N: advantages.
+        success_N: share of correct answers among the valid episodes of each one's group.
+        active_N: episodes that can have a gradient.
+        coefficients_N: what each episode's summed token loss is multiplied by.
+        lengths_N: response tokens.
+        zero: valid episodes of this process whose advantage is 0.
+        valid: valid episodes of all processes.
+        parts: rows that are run at once, one part after the other.
+
+    """
+
+    batch: EpisodeBatch
+    episodes: Sequence[Episode]
+    contexts: Mapping[str, Context]
+    A_N: Tensor
+    success_N: Tensor
+    active_N: Tensor
+    coefficients_N: Tensor
+    lengths_N: Tensor
+    zero: Tensor
+    valid: int
+    parts: Sequence[Part]
+
+    def counts(self) -> Tensor:
+        """Return episodes without advantage, active ones, and response tokens of this process."""
+        return torch.stack([self.zero, self.active_N.sum(), self.lengths_N.sum()])
+
+
+def make_plan(
+    batch: EpisodeBatch,
+    algorithm: Algorithm,
+    state: State,
+    options: LearnerOptions,
+    policy: Policy,
+    world: World,
+    *,
+    sharded: bool,
+) -> Plan:
+    """Decide what of a batch is run.
+
+    Args:
+        batch: this process's episodes.
+        algorithm: the method.
+        state: its state.
+        options: the learner's.
+        policy: what is trained.
+        world: the processes.
+        sharded: whether all processes must run as many parts of each kind.
+
+    Raises:
+        RuntimeError: the verifier failed on every episode, or gave a reward that is no number.
+
+    """
+    episodes = [episode for _, _, episode in batch]
+    device = next(policy.model.parameters()).device
+    valid_N = torch.tensor([episode.valid for episode in episodes], device=device)
+    valid = int(world.sum(valid_N.sum()))
+    _check_rewards(batch, episodes, valid)
+    rewards_N = torch.tensor([float(episode.reward) for episode in episodes], device=device)
+    correct_N = torch.tensor([episode.valid and episode.verdict.correct for episode in episodes], device=device)
+    shape = (len(batch.groups), -1)
+    A_N = algorithm.group_advantages(rewards_N.view(shape), valid_N.view(shape)).flatten()
+    contexts = algorithm.contexts(batch.step, state)
+    # Shown are only episodes that could have a gradient if they were.
+    all_N = torch.ones_like(valid_N)
+    could = (algorithm.active(A_N, dict.fromkeys(contexts, all_N)) & valid_N).tolist()
+    views = {name: _show(context, batch, could) for name, context in contexts.items()}
+    shown = {name: torch.tensor([one is not None for one in found], device=device) for name, found in views.items()}
+    active_N = algorithm.active(A_N, shown) & valid_N
+    weights_N = algorithm.weights(A_N, shown) * valid_N
+    lengths_N = torch.tensor([episode.length for episode in episodes], device=device)
+    coefficients_N = row_coefficients(weights_N, lengths_N, options.aggregation, world.sum)
+    rows = _rows(episodes, views, (active_N & (coefficients_N != 0)).tolist())
+    parts = list(split(rows, policy, options.micro_batch_tokens))
+    if sharded:
+        parts = in_step(parts, Row(0, 0, episodes[0].turns[0], {}), world)
+    return Plan(
+        batch,
+        episodes,
+        contexts,
+        A_N,
+        _success(correct_N.view(shape), valid_N.view(shape)),
+        active_N,
+        coefficients_N,
+        lengths_N,
+        ((A_N == 0) & valid_N).sum(),
+        valid,
+        parts,
+    )
+
+
+def _check_rewards(batch: EpisodeBatch, episodes: Sequence[Episode], valid: int) -> None:
+    if not valid:
+        raise RuntimeError(
+            f"the verifier failed on all {len(episodes)} episodes of step {batch.step}; "
+            f"the first said: {episodes[0].verdict.status} {episodes[0].verdict.feedback}"
+        )
+    for episode in episodes:
+        if episode.valid and not math.isfinite(episode.reward):
+            raise RuntimeError(f"the verifier's reward is {episode.reward} at step {batch.step}; it must be finite")
+
+
+def _success(correct_BG: Tensor, valid_BG: Tensor) -> Tensor:
+    """Return each episode's group's share of correct answers, [N]; 0 where no episode is valid."""
+    share_B1 = correct_BG.sum(1, keepdim=True) / valid_BG.sum(1, keepdim=True).clamp(min=1)
+    return share_B1.expand_as(correct_BG).flatten()
+
+
+def _show(context: Context, batch: EpisodeBatch, could: Sequence[bool]) -> list[Shown | None]:
+    return [context.show(group, i) if could[number] else None for number, (group, i, _) in enumerate(batch)]
+
+
+def _rows(episodes: Sequence[Episode], views: Mapping[str, Sequence[Shown | None]], runs: Sequence[bool]) -> list[Row]:
+    """Make a row of each turn of the episodes that run; equal prompts become one, which is tokenised once."""
+    rows = []
+    prompts: list[Prompt] = []
+    for number, episode in enumerate(episodes):
+        found = {name: shown for name, of_all in views.items() if (shown := of_all[number]) is not None}
+        for t, turn in enumerate(episode.turns if runs[number] else ()):
+            rows.append(Row(number, t, turn, contexts := {name: shown.prompts[t] for name, shown in found.items()}))
+            prompts += contexts.values()
+    kept, places = distinct_by(prompt.key for prompt in prompts)
+    same = (prompts[kept[place]] for place in places)
+    return [Row(row.episode, row.number, row.turn, {name: next(same) for name in row.contexts}) for row in rows]

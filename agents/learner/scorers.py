@@ -1,0 +1,188 @@
+"""The scorers of an algorithm by name: the trained model, copies of it that follow by a rule, and other models."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+import torch
+
+from agents.algorithms.rules import ELSEWHERE, Rule, parse_rule
+from agents.episodes import Prompt
+from agents.learner.teacher_weights import TeacherWeights
+from agents.policy.base import Policy
+from agents.policy.elsewhere import Elsewhere, open_scorer
+from agents.policy.scores import GivenScores, TokenScores
+
+Scores = TokenScores | GivenScores
+
+
+class Scorer(Protocol):
+    """Whose weights score."""
+
+    @property
+    def rule(self) -> Rule:
+        """Whose they are."""
+        ...
+
+    @property
+    def age(self) -> int:
+        """Training steps since the weights last changed."""
+        ...
+
+    def score(
+        self,
+        prompts: Sequence[Prompt],
+        owners: Sequence[int],
+        responses: Sequence[Sequence[int]],
+        *,
+        temperature: float,
+        top_k: int,
+    ) -> Scores:
+        """Score responses as `Policy.score` does, without gradient, and their `top_k` likeliest entries."""
+        ...
+
+    def after_update(self) -> None:
+        """Be told of an optimiser step."""
+        ...
+
+    def after_step(self) -> None:
+        """Be told of the end of a training step."""
+        ...
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return all that a resumed run needs."""
+        ...
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Restore what `state_dict` returned."""
+        ...
+
+
+class OwnScorer:
+    """The trained model with its own or earlier weights.
+
+    Args:
+        rule: live, frozen, ema or synced.
+        policy: what is trained.
+
+    """
+
+    def __init__(self, rule: Rule, policy: Policy) -> None:
+        self.rule = rule
+        self.policy = policy
+        self.weights = TeacherWeights(rule, policy.model)
+        self.after_update = self.weights.after_update
+        self.after_step = self.weights.after_step
+        self.state_dict = self.weights.state_dict
+        self.load_state_dict = self.weights.load_state_dict
+
+    @property
+    def age(self) -> int:
+        """Training steps since the weights last changed."""
+        return self.weights.age
+
+    def score(
+        self,
+        prompts: Sequence[Prompt],
+        owners: Sequence[int],
+        responses: Sequence[Sequence[int]],
+        *,
+        temperature: float,
+        top_k: int,
+    ) -> TokenScores:
+        """Score with the weights; see `Scorer.score`."""
+        with torch.no_grad(), self.weights.applied():
+            return self.policy.score(prompts, owners, responses, temperature=temperature)
+
+
+class ElsewhereScorer:
+    """Another model, whose weights stay.
+
+    Args:
+        rule: external or server.
+        policy: what is trained, whose tokenizer the other must have.
+
+    """
+
+    age = 0
+
+    def __init__(self, rule: Rule, policy: Policy) -> None:
+        self.rule = rule
+        self.engine: Elsewhere = open_scorer(rule.kind, rule.place, policy)
+        self.score = self.engine.score
+
+    def after_update(self) -> None:
+        """Do nothing: nothing follows."""
+
+    def after_step(self) -> None:
+        """Do nothing: nothing follows."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return nothing: the model is where it was."""
+        return {}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Restore nothing."""
+
+
+class Scorers(Mapping[str, Scorer]):
+    """An algorithm's scorers; two of the same rule are one.
+
+    Args:
+        rules: by name.
+        policy: what is trained.
+
+    Raises:
+        ConfigurationError: another model cannot be loaded or reached, or its tokens are not the policy's.
+
+    """
+
+    def __init__(self, rules: Mapping[str, str], policy: Policy) -> None:
+        self._by_rule: dict[str, Scorer] = {}
+        self._rules = dict(rules)
+        for text in rules.values():
+            if text not in self._by_rule:
+                rule = parse_rule(text)
+                other = rule.kind in ELSEWHERE
+                self._by_rule[text] = ElsewhereScorer(rule, policy) if other else OwnScorer(rule, policy)
+
+    def __getitem__(self, name: str) -> Scorer:
+        return self._by_rule[self._rules[name]]
+
+    def __iter__(self) -> Any:
+        return iter(self._rules)
+
+    def __len__(self) -> int:
+        return len(self._rules)
+
+    def after_update(self) -> None:
+        """Tell all of an optimiser step."""
+        for scorer in self._by_rule.values():
+            scorer.after_update()
+
+    def after_step(self) -> None:
+        """Tell all of the end of a training step."""
+        for scorer in self._by_rule.values():
+            scorer.after_step()
+
+    def ages(self) -> dict[str, float]:
+        """Return each scorer's age as a metric: `teacher_age` of the first, `teacher_age_NAME` of others."""
+        return {
+            "teacher_age" if number == 0 else f"teacher_age_{name}": float(self[name].age)
+            for number, name in enumerate(self)
+        } or {"teacher_age": 0.0}
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return all that a resumed run needs, by rule."""
+        return {rule: scorer.state_dict() for rule, scorer in self._by_rule.items()}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Restore what `state_dict` returned."""
+        if state.keys() != self._by_rule.keys():
+            raise ValueError(
+                f"stored are scorers {', '.join(state) or 'none'}, not {', '.join(self._by_rule) or 'none'}; resume "
+                "with the stored options"
+            )
+        for rule, scorer in self._by_rule.items():
+            scorer.load_state_dict(state[rule])

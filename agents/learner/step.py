@@ -1,0 +1,334 @@
+"""One training step of a learner, part by part."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from agents.algorithms import Algorithm, Credit, Signals
+from agents.episodes import Prompt
+from agents.evidence import TokenEvidence
+from agents.learner.meter import Meter
+from agents.learner.micro_batches import Part, Row
+from agents.learner.plan import Plan
+from agents.learner.scorers import Scorers, Scores
+from agents.learner.whole_batch import WholeBatch
+from agents.losses import clipped_surrogate, k3_kl, sampler_weight
+from agents.options.learner import LearnerOptions
+from agents.policy.base import Policy
+from agents.policy.scores import GivenScores, TokenScores, TopK
+from agents.policy.scoring import distinct_by
+
+Keep = Callable[[TokenEvidence], None]
+"""Is given what each token of a response earned."""
+
+
+def _check_shape(hook: str, value: Tensor, allowed: Sequence[torch.Size]) -> None:
+    """Refuse what an algorithm's hook returned in another shape, which would broadcast into nonsense."""
+    if value.shape not in allowed:
+        shapes = " or ".join(str(list(shape)) for shape in allowed)
+        raise ValueError(f"the algorithm's {hook} has shape {list(value.shape)}; it must be {shapes}")
+
+
+class Step:
+    """One training step: its plan, its metrics, and what its parts have in common.
+
+    Args:
+        policy: what is trained.
+        algorithm: the method.
+        scorers: its scorers.
+        options: the learner's.
+        plan: what of the batch is run.
+        base: signals without rows that have the step and the algorithm's state.
+        temperature: divides the logits.
+        gradient_scale: factor of the loss's gradient.
+        keep: is given what each token earned.
+
+    """
+
+    def __init__(
+        self,
+        policy: Policy,
+        algorithm: Algorithm,
+        scorers: Scorers,
+        options: LearnerOptions,
+        plan: Plan,
+        base: Signals,
+        *,
+        temperature: float,
+        gradient_scale: float,
+        keep: Keep | None,
+    ) -> None:
+        self.policy, self.algorithm, self.scorers = policy, algorithm, scorers
+        self.options, self.plan, self.base, self.keep = options, plan, base, keep
+        self.temperature, self.gradient_scale = temperature, gradient_scale
+        self.meter = Meter()
+        self.statistics: Mapping[str, Tensor] = {}
+        self._counts = type(algorithm).statistics is not Algorithm.statistics
+        self._seen: list[Signals] = []  # of the parts that count, in the first update, where someone wants them later
+
+    # -- of the whole batch --------------------------------------------------------------------------------
+
+    def credit_batch(self) -> None:
+        """Have every scorer say its say, and work out the credit of all episodes before the loss."""
+        whole = WholeBatch(self.plan)
+        student, logp, entropy = [], [], []
+        for part in self.plan.parts:
+            scored = {name: self._score_again(part, name) for name in part.kind}
+            part.scored.update({name: self._light(name, scores) for name, scores in scored.items()})
+            S_M = self._before_update(part)
+            if part.rows[0].counts:
+                student.append(S_M)
+                logp.append({name: scores.logp_NT[scores.mask_NT] for name, scores in scored.items()})
+                entropy.append(self._entropies(scored))
+        signals = whole.signals(student, logp, entropy, self.base)
+        credit = self.algorithm.credit(signals)
+        if credit is not None:
+            _check_credit(credit, signals)
+            whole.hand_out(credit)
+
+    def count(self) -> None:
+        """Have the algorithm count over the episodes of the step, if it does."""
+        if not self._counts:
+            return
+        whole = WholeBatch(self.plan)
+        masks = [signals.mask_NT for signals in self._seen]
+        signals = whole.signals(
+            [signals.S_NT[mask_NT] for signals, mask_NT in zip(self._seen, masks)],
+            [{name: x[mask_NT] for name, x in signals.logp.items()} for signals, mask_NT in zip(self._seen, masks)],
+            [{name: x[mask_NT] for name, x in signals.entropy.items()} for signals, mask_NT in zip(self._seen, masks)],
+            self.base,
+        )
+        self.statistics = self.algorithm.statistics(signals)
+        self._seen = []
+
+    def _before_update(self, part: Part) -> Tensor:
+        """Return student log-probabilities before the first update, [M]: the recorded ones where they are its own."""
+        if self.options.correction == "none":
+            recorded = [logp for row in part.rows for logp in row.turn.action.logprobs]
+            return torch.tensor(recorded, dtype=self.plan.A_N.dtype, device=self.plan.A_N.device)
+        with torch.no_grad():
+            scores = self._score([row.turn.prompt for row in part.rows], part.rows, self.policy.score)
+        return scores.logp_NT[scores.mask_NT]
+
+    # -- of a part -----------------------------------------------------------------------------------------
+
+    def backward(self, part: Part) -> None:
+        """Add the gradient of a part's rows to the parameters'."""
+        meter, options = self.meter, self.options
+        scored = {name: self._scored(part, name) for name in part.kind}
+        student = self._score([row.turn.prompt for row in part.rows], part.rows, self.policy.score)
+        if not part.rows[0].counts:
+            (student.logp_NT.sum() * 0.0).backward()
+            return
+        mask_NT, S_NT = student.mask_NT, student.logp_NT.detach()
+        sampled_NT = _sampled(part.rows).to(S_NT)
+        first = part.S_old_NT is None  # the weights are those that will have their first update
+        if first:
+            part.S_old_NT = S_NT
+            meter.add("sampler_difference", (S_NT - sampled_NT).abs()[mask_NT])
+        signals = self._signals(part, student, scored)
+        S_old_NT = signals.S_old_NT
+        loss_NT = torch.zeros_like(S_NT)
+        credit = part.credit if part.credit is not None or self.algorithm.scope == "batch" else self._credit(signals)
+        if credit is not None:
+            advantages_NT = credit.advantages.expand_as(S_NT)
+            loss_NT = clipped_surrogate(student.logp_NT, S_old_NT, advantages_NT, options.clip_low, options.clip_high)
+            loss_NT = loss_NT * self._correction(S_old_NT - sampled_NT, mask_NT)
+            ratio_NT = torch.exp(S_NT - S_old_NT)
+            meter.add("clip_low", (ratio_NT < 1 - options.clip_low)[mask_NT])
+            meter.add("clip_high", (ratio_NT > 1 + options.clip_high)[mask_NT])
+        if any(self._needs_distributions(name) for name in part.kind):
+            auxiliary_M = self._auxiliary(student, scored, signals)
+            loss_NT = loss_NT + torch.zeros_like(S_NT).masked_scatter(mask_NT, auxiliary_M)
+            meter.add("distillation_loss", auxiliary_M.detach())
+        self._measure_contexts(signals)
+        episode_N = torch.tensor([row.episode for row in part.rows], device=S_NT.device)
+        coefficients_N1 = self.plan.coefficients_N[episode_N][:, None]
+        loss = (coefficients_N1 * torch.where(mask_NT, loss_NT, 0.0)).sum()
+        (loss * self.gradient_scale if self.gradient_scale != 1 else loss).backward()
+        meter.add_sum("loss", loss)
+        with torch.no_grad():
+            meter.add("entropy", student.entropy_M)
+            tokens = sum(len(row.turn.action.token_ids) for row in part.rows)
+            meter.add_share("repeated_share", tokens - len(student.hidden_KH), tokens)
+            for name, value_NT in credit.per_token.items() if credit is not None else ():
+                meter.add(name, value_NT[mask_NT])
+        if first and self._counts:
+            self._seen.append(signals)
+        if first and self.keep is not None:
+            self._keep(part, signals, credit)
+
+    def _signals(self, part: Part, student: TokenScores, scored: Mapping[str, Scores]) -> Signals:
+        S_NT, mask_NT, device = student.logp_NT.detach(), student.mask_NT, student.logp_NT.device
+        episode_N = torch.tensor([row.episode for row in part.rows], device=device)
+        ids = [torch.tensor(row.turn.action.token_ids) for row in part.rows]
+        turn_N1 = torch.tensor([[row.number] for row in part.rows], device=device)
+        assert part.S_old_NT is not None
+        return replace(
+            self.base,
+            A_N1=self.plan.A_N[episode_N][:, None],
+            S_NT=S_NT,
+            S_old_NT=part.S_old_NT,
+            mask_NT=mask_NT,
+            logp={name: scores.logp_NT for name, scores in scored.items()},
+            entropy={
+                name: torch.zeros_like(S_NT).masked_scatter(mask_NT, entropy_M)
+                for name, entropy_M in self._entropies(scored).items()
+            },
+            shown={name: torch.ones_like(turn_N1, dtype=torch.bool) for name in scored},
+            success_N1=self.plan.success_N[episode_N][:, None],
+            turn_NT=turn_N1.expand_as(mask_NT),
+            ids_NT=torch.nn.utils.rnn.pad_sequence(ids, batch_first=True).to(device),
+        )
+
+    def _entropies(self, scored: Mapping[str, Scores]) -> dict[str, Tensor]:
+        return {name: scores.entropy_M for name, scores in scored.items() if self.plan.contexts[name].entropy}
+
+    def _light(self, name: str, scores: Scores) -> Scores:
+        """Let go of hidden states that nobody needs."""
+        context = self.plan.contexts[name]
+        if self._needs_distributions(name) or not isinstance(scores, TokenScores):
+            return scores
+        return GivenScores(scores.mask_NT, scores.logp_NT, of_entropy_M=scores.entropy_M if context.entropy else None)
+
+    def _credit(self, signals: Signals) -> Credit | None:
+        credit = self.algorithm.credit(signals)
+        if credit is not None:
+            _check_credit(credit, signals)
+        return credit
+
+    def _needs_distributions(self, name: str) -> bool:
+        context = self.plan.contexts[name]
+        return context.full or context.top_k > 0
+
+    def _measure_contexts(self, signals: Signals) -> None:
+        """Measure each context's evidence: the first under plain names, others with theirs behind."""
+        for name, logp_NT in signals.logp.items():
+            behind = "" if name == next(iter(self.plan.contexts)) else f"_{name}"
+            gain_NT, mask_NT = signals.gain(name), signals.mask_NT
+            self.meter.add(f"kl_student_teacher{behind}", k3_kl(signals.S_NT, logp_NT)[mask_NT])
+            self.meter.add(f"information_gain{behind}", gain_NT[mask_NT])
+            self.meter.add(f"wrong_direction_share{behind}", (gain_NT < 0)[mask_NT & (signals.A_N1 > 0)])
+
+    def _correction(self, difference_NT: Tensor, mask_NT: Tensor) -> Tensor | float:
+        """Weigh tokens by how much likelier the learner finds them than the sampler did."""
+        correction = self.options.correction
+        if correction == "none":
+            return 1.0
+        ratio_NT = difference_NT.exp()
+        weight_NT = sampler_weight(ratio_NT, correction, self.options.sampler_cap)
+        self.meter.add("sampler_ratio", ratio_NT[mask_NT])
+        self.meter.add_largest("sampler_ratio_largest", ratio_NT[mask_NT])
+        self.meter.add("sampler_corrected_share", (weight_NT != ratio_NT)[mask_NT])
+        return weight_NT
+
+    def _auxiliary(self, student: TokenScores, scored: Mapping[str, Scores], signals: Signals) -> Tensor:
+        """Ask for the further loss of some tokens at a time, each of them a row of its own."""
+        contexts, mask_NT = self.plan.contexts, signals.mask_NT
+        full = {name: scores for name, scores in scored.items() if contexts[name].full}
+        some = {name: scores.top_k(contexts[name].top_k) for name, scores in scored.items() if contexts[name].top_k}
+        fixed = [signals.A_N1, signals.S_NT, signals.S_old_NT, signals.success_N1, signals.turn_NT, signals.ids_NT]
+        evidence = [*signals.logp.values(), *signals.entropy.values()]
+        per_token = [value_NT.expand_as(mask_NT)[mask_NT] for value_NT in (*fixed, *evidence)]
+
+        def loss(student_CV: Tensor, *tensors: Tensor) -> Tensor:
+            given = iter(tensors)
+            others: dict[str, Tensor | TopK] = {name: next(given) for name in full}
+            A_C1, S_C1, S_old_C1, success_C1, turn_C1, ids_C1 = (next(given)[:, None] for _ in fixed)
+            rows = replace(
+                signals,
+                A_N1=A_C1,
+                S_NT=S_C1,
+                S_old_NT=S_old_C1,
+                mask_NT=torch.ones_like(S_C1, dtype=torch.bool),
+                logp={name: next(given)[:, None] for name in signals.logp},
+                entropy={name: next(given)[:, None] for name in signals.entropy},
+                shown={name: torch.ones_like(S_C1, dtype=torch.bool) for name in signals.logp},
+                success_N1=success_C1,
+                turn_NT=turn_C1,
+                ids_NT=ids_C1,
+            )
+            others |= {name: TopK(next(given), next(given)) for name in some}
+            loss_C = self.algorithm.auxiliary(student_CV, others, rows)
+            _check_shape("auxiliary", loss_C, (student_CV.shape[:1],))
+            return loss_C
+
+        likeliest = [tensor for one in some.values() for tensor in one]
+        distributions = [scores for scores in full.values() if isinstance(scores, TokenScores)]
+        return student.reduce(loss, *distributions, per_token=(*per_token, *likeliest))
+
+    def _keep(self, part: Part, signals: Signals, credit: Credit | None) -> None:
+        """Hand out what each token of the part's responses earned."""
+        assert self.keep is not None
+        columns = {"student": signals.S_NT}
+        columns |= {f"logp_{name}": logp_NT for name, logp_NT in signals.logp.items()}
+        columns |= {f"entropy_{name}": entropy_NT for name, entropy_NT in signals.entropy.items()}
+        if credit is not None:
+            columns |= {"credit": credit.advantages.expand_as(signals.S_NT), **credit.per_token}
+        host = {name: values_NT.cpu() for name, values_NT in columns.items()}
+        places = [(group, i) for group, i, _ in self.plan.batch]
+        advantages = self.plan.A_N.tolist()
+        for n, row in enumerate(part.rows):
+            (group, member), action = places[row.episode], row.turn.action
+            length = len(action.token_ids)
+            self.keep(
+                TokenEvidence(
+                    step=self.plan.batch.step,
+                    task_id=group.item.task.id,
+                    member=member,
+                    turn=row.number,
+                    reward=float(group.episodes[member].reward),
+                    correct=bool(group.episodes[member].verdict.correct),
+                    advantage=advantages[row.episode],
+                    token_ids=action.token_ids,
+                    tokens=tuple(self.policy.tokenizer.batch_decode([[id] for id in action.token_ids])),
+                    values={name: tuple(values_NT[n, :length].tolist()) for name, values_NT in host.items()},
+                )
+            )
+
+    # -- scoring -------------------------------------------------------------------------------------------
+
+    def _scored(self, part: Part, name: str) -> Scores:
+        """Return what a context's scorer says, asked once per training step where its weights stay as they are."""
+        if name in part.scored:
+            return part.scored[name]
+        scores = self._score_again(part, name)
+        again = self.options.updates_per_batch > 1
+        if again and self.scorers[self.plan.contexts[name].scorer].rule.steady:
+            part.scored[name] = scores
+        return scores
+
+    def _score_again(self, part: Part, name: str) -> Scores:
+        context = self.plan.contexts[name]
+        scorer = self.scorers[context.scorer]
+        score = functools.partial(scorer.score, top_k=context.top_k)
+        scores = self._score([row.contexts[name] for row in part.rows], part.rows, score)
+        if part.rows[0].counts:
+            tokens = sum(len(row.turn.action.token_ids) for row in part.rows)
+            self.meter.tokens_scored += tokens
+            self.meter.tokens_covered += tokens if name == part.kind[0] else 0
+        return scores
+
+    def _score(self, prompts: Sequence[Prompt], rows: Sequence[Row], score: Callable[..., Any]) -> Any:
+        """Score the rows' actions, each distinct prompt once."""
+        kept, owners = distinct_by(prompt.key for prompt in prompts)
+        responses = [row.turn.action.token_ids for row in rows]
+        return score([prompts[number] for number in kept], owners, responses, temperature=self.temperature)
+
+
+def _check_credit(credit: Credit, signals: Signals) -> None:
+    _check_shape("credit", credit.advantages, (signals.S_NT.shape, signals.A_N1.shape))
+    for name, value_NT in credit.per_token.items():
+        _check_shape(f"credit's {name!r}", value_NT, (signals.S_NT.shape,))
+
+
+def _sampled(rows: Sequence[Row]) -> Tensor:
+    """Return the log-probabilities that were recorded while sampling, [N, T]."""
+    sampled = [torch.tensor(row.turn.action.logprobs) for row in rows]
+    return torch.nn.utils.rnn.pad_sequence(sampled, batch_first=True)

@@ -1,0 +1,74 @@
+"""Options of the learner: how the weights move, the same for every algorithm."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from agents.options.types import at_least
+from rlsd_env.errors import ConfigurationError, one_of
+
+AGGREGATIONS = ("sequence_mean", "token_mean")
+CORRECTIONS = ("none", "truncate", "mask")
+OPTIMIZERS = ("adamw", "adamw8bit")
+
+
+@dataclass(frozen=True)
+class LearnerOptions:
+    """How the weights move."""
+
+    lr: float = 5e-5
+    """Learning rate of AdamW (5e-5 suits the bundled model, 1e-6 one of 8B parameters: the paper)."""
+    weight_decay: float = 0.0
+    """AdamW's decoupled weight decay."""
+    max_grad_norm: float = 1.0
+    """The gradient is scaled down to this norm."""
+    updates_per_batch: int = 1
+    """Optimiser steps on each batch of rollouts; the ratio's clipping matters from the second on."""
+    clip_low: float = 0.2
+    """How far the importance ratio may fall below 1 (paper)."""
+    clip_high: float = 0.28
+    """How far it may rise above 1 (paper)."""
+    aggregation: str = "sequence_mean"
+    """sequence_mean (mean over responses of the mean over tokens: paper) or token_mean (verl, the RLSD release, TRL's
+    dapo)."""
+    micro_batch_tokens: int = 16384
+    """Prompt and response tokens that are run at once, padding included; lowers memory, changes no result."""
+    optimizer: str = "adamw"
+    """adamw, or adamw8bit: moments in 8 bits (bitsandbytes)."""
+    sampler_correction: str = "auto"
+    """Weight of each token, from r = exp(log-probability by the learner - that recorded while sampling): none: 1;
+    truncate: min(r, sampler_cap); mask: r where it is within 1/sampler_cap and sampler_cap, else 0; auto: truncate
+    where another engine or earlier weights sampled, else none."""
+    sampler_cap: float = 2.0
+    """Bound of that weight (2 in TRL and verl)."""
+
+    def __post_init__(self) -> None:
+        self.check_learner()
+
+    def check_learner(self) -> None:
+        """Refuse unusable values.
+
+        Raises:
+            ConfigurationError: a value is unknown or out of range.
+
+        """
+        corrections = ("auto", *CORRECTIONS)
+        for name, allowed in (
+            ("aggregation", AGGREGATIONS),
+            ("optimizer", OPTIMIZERS),
+            ("sampler_correction", corrections),
+        ):
+            if getattr(self, name) not in allowed:
+                raise ConfigurationError(one_of(name, getattr(self, name), allowed))
+        for name in ("lr", "max_grad_norm", "updates_per_batch", "micro_batch_tokens"):
+            if not getattr(self, name) > 0:
+                raise ConfigurationError(f"{name} is {getattr(self, name)}; it must be above 0")
+        for name in ("weight_decay", "clip_low", "clip_high"):
+            at_least(name, getattr(self, name), 0)
+        if not self.sampler_cap > 1:
+            raise ConfigurationError(f"sampler_cap is {self.sampler_cap}; it must be above 1")
+
+    @property
+    def correction(self) -> str:
+        """The correction that is meant: `sampler_correction` with auto resolved; here the learner samples itself."""
+        return "none" if self.sampler_correction == "auto" else self.sampler_correction
