@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from torch import Tensor, nn
 
 from agents.episodes import Completion, Prompt, StopReason
+from agents.policy.inputs import PromptEncoder
 from agents.policy.scores import TokenScores
 
 
@@ -106,6 +107,11 @@ class Policy(Protocol):
     @property
     def model(self) -> nn.Module:
         """The weights that are trained."""
+        ...
+
+    @property
+    def encoder(self) -> PromptEncoder:
+        """What turns prompts into token ids and the model's inputs."""
         ...
 
     @property

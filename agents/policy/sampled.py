@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from agents.episodes import Completion, Prompt
 from agents.policy.base import OnCompletion, Policy, Sampler, Sampling
+from agents.policy.inputs import PromptEncoder
 from agents.policy.scores import TokenScores
 
 
@@ -35,6 +36,11 @@ class SampledPolicy:
     def model(self) -> nn.Module:
         """The weights that are trained."""
         return self.policy.model
+
+    @property
+    def encoder(self) -> PromptEncoder:
+        """What turns prompts into token ids and the model's inputs."""
+        return self.policy.encoder
 
     @property
     def tokenizer(self) -> Any:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
+import io
 from collections.abc import Collection, Sequence
 from typing import Any
 
 import torch
+from PIL import Image
 
 from agents.episodes import Completion, Prompt
 from agents.policy.base import Sampling, completion_limits, make_completion
@@ -158,3 +161,44 @@ def _ranges(encoder: PromptEncoder, ids: Sequence[int], kind: str, media: Sequen
         is_embed[torch.tensor(own) - start] = True
         ranges.append(PlaceholderRange(start, len(is_embed), is_embed))
     return ranges
+
+
+def server_inputs(encoder: PromptEncoder, prompt: Prompt, response: Sequence[int] = ()) -> dict[str, Any]:
+    """Return a prompt as vLLM's server takes it: token ids, and pictures as PNG, whose tokens it expands itself.
+
+    Args:
+        encoder: the learner's.
+        prompt: the prompt.
+        response: token ids after it.
+
+    Raises:
+        ConfigurationError: the prompt has a video.
+
+    """
+    if prompt.videos:
+        raise ConfigurationError(
+            "the prompt has a video, which a vLLM server would sample frames of by its own rules; "
+            "use --sampler vllm (in process) or transformers"
+        )
+    ids: list[int] = []
+    images = encoder.media.images(prompt.images)
+    rest = iter([media.placeholder.count(encoder.processor.image_token) for media in images])
+    left = 0
+    for id in encoder.token_ids(prompt):  # one token stands for each picture
+        if id != encoder.image_id:
+            ids.append(id)
+        elif left:
+            left -= 1
+        else:
+            ids.append(id)
+            left = next(rest) - 1
+    body: dict[str, Any] = {"token_ids": [*ids, *response], "return_token_ids": True}
+    if prompt.images:
+        body["content_parts"] = [{"type": "image_url", "url": _data_url(image)} for image in prompt.images]
+    return body
+
+
+def _data_url(image: Any) -> str:
+    file = io.BytesIO()
+    Image.fromarray(image).save(file, "PNG", compress_level=1)
+    return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()

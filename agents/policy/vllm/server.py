@@ -7,10 +7,6 @@ both can read, with vLLM's endpoints for development (`VLLM_SERVER_DEV_MODE=1`).
 
 from __future__ import annotations
 
-import base64
-import io
-import json
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterable, Mapping, Sequence
@@ -20,24 +16,19 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import torch
-from PIL import Image
 from torch import Tensor
 
 from agents.episodes import Completion, Prompt
 from agents.policy.base import OnCompletion, Sampling
 from agents.policy.transformers_policy import TransformersPolicy
-from agents.policy.vllm.inputs import check_call, check_length, completion, sampling_parameters
+from agents.policy.vllm.connection import AT_ONCE, Connection
+from agents.policy.vllm.inputs import check_call, check_length, completion, sampling_parameters, server_inputs
 from agents.policy.vllm.weights import tied_weights, untied, weights_folder, write_weights
 from rlsd_env.errors import ConfigurationError, one_of
 
 ARGUMENTS: dict[str, Any] = {"transfer_folder": "", "wait": 30.0, "timeout": 600.0}
 """What `sampler_kwargs` may have for a server: the folder for weights (the default is in memory, for a server on the
 same machine), seconds to wait for an answer at the start, and for one completion or transfer."""
-AT_ONCE = 256
-"""Requests under way at the same time."""
-TRIES = 4
-"""Attempts at a request whose connection fails, 1, 2, 4 .. seconds apart."""
-LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
 class VLLMServerSampler:
@@ -75,10 +66,9 @@ class VLLMServerSampler:
         options = ARGUMENTS | _checked(arguments or {})
         self.parent = Path(options["transfer_folder"]) if options["transfer_folder"] else None
         self.timeout = float(options["timeout"])
-        local = urlsplit(self.address).hostname in LOOPBACK
-        proxies = [urllib.request.ProxyHandler({})] if local else []
-        self._opener = urllib.request.build_opener(*proxies)
-        self._wait_for_server(float(options["wait"]))
+        self.connection = Connection(self.address, self.command, self.timeout)
+        self._post = self.connection.post
+        self.connection.wait(float(options["wait"]))
         self.model, self.longest = self._check_server()
 
     # -- sampling ------------------------------------------------------------------------------------------
@@ -105,7 +95,7 @@ class VLLMServerSampler:
         completions: list[Completion | None] = [None] * len(seeds)
         bodies = []
         for i, prompt in enumerate(prompts):
-            shared = self._prompt(prompt)
+            shared = {"model": self.model, **server_inputs(self.encoder, prompt)}
             for number in range(i * n, (i + 1) * n):
                 check_length(self.encoder.token_ids(prompt), limits[number], self.longest)
                 parameters = sampling_parameters(
@@ -126,32 +116,6 @@ class VLLMServerSampler:
                 raise
         whole = [one for one in completions if one is not None]
         return [whole[i : i + n] for i in range(0, len(whole), n)]
-
-    def _prompt(self, prompt: Prompt) -> dict[str, Any]:
-        if prompt.videos:
-            raise ConfigurationError(
-                "the prompt has a video, which a vLLM server would sample frames of by its own rules; "
-                "use --sampler vllm (in process) or transformers"
-            )
-        ids: list[int] = []
-        counts = [media.placeholder.count(self.encoder.processor.image_token) for media in self._images(prompt)]
-        rest = iter(counts)
-        left = 0
-        for id in self.encoder.token_ids(prompt):  # the server expands one token per picture itself
-            if id != self.encoder.image_id:
-                ids.append(id)
-            elif left:
-                left -= 1
-            else:
-                ids.append(id)
-                left = next(rest) - 1
-        body: dict[str, Any] = {"model": self.model, "token_ids": ids, "return_token_ids": True}
-        if prompt.images:
-            body["content_parts"] = [{"type": "image_url", "url": _data_url(image)} for image in prompt.images]
-        return body
-
-    def _images(self, prompt: Prompt) -> Sequence[Any]:
-        return self.encoder.media.images(prompt.images)
 
     def _completion(self, answer: Any, prompt_ids: Sequence[int], limit: int) -> Completion:
         if answer["prompt_token_ids"] != list(prompt_ids):
@@ -179,31 +143,16 @@ class VLLMServerSampler:
 
     # -- the server ----------------------------------------------------------------------------------------
 
-    def _wait_for_server(self, seconds: float) -> None:
-        """Wait until the server is up, which takes it a while after its start."""
-        end = time.monotonic() + seconds
-        while True:
-            try:
-                self._send("/health", None, 5.0)
-                return
-            except (urllib.error.URLError, OSError) as error:
-                if time.monotonic() > end:
-                    raise ConfigurationError(
-                        f"no vLLM server answers at {self.address} after {seconds:.0f} s ({error}); start one: "
-                        f"{self.command}"
-                    ) from None
-            time.sleep(0.5)
-
     def _check_server(self) -> tuple[str, int]:
         """Return the served model's name and longest sequence, after a look at how the server was started."""
         try:
-            self._send("/is_paused", None, 60.0)
-            served = self._send("/v1/models", None, 60.0)["data"][0]
+            self.connection.send("/is_paused", None, 60.0)
+            served = self.connection.send("/v1/models", None, 60.0)["data"][0]
             # An id that a model would never say, made certain: under the sampled distribution its logarithm is 0.
             id = next(iter(self.encoder.vision_ids), self.encoder.pad_id)
             certain = {"max_tokens": 1, "logprobs": 0, "logit_bias": {id: 1e5}, "detokenize": False}
             body = {"model": served["id"], "token_ids": [min(self.stop_ids)], "sampling_params": certain}
-            (choice,) = self._send("/inference/v1/generate", body, self.timeout)["choices"]
+            (choice,) = self.connection.send("/inference/v1/generate", body, self.timeout)["choices"]
         except urllib.error.HTTPError as error:
             raise ConfigurationError(
                 f"the server at {self.address} lacks {urlsplit(error.url).path} ({error}), which samples or new "
@@ -216,32 +165,6 @@ class VLLMServerSampler:
                 f"({logprob:.2f} for a certain token); start it so: {self.command}"
             )
         return served["id"], served["max_model_len"]
-
-    def _post(self, path: str, body: Mapping[str, Any]) -> Any:
-        for attempt in range(TRIES):
-            try:
-                return self._send(path, body, self.timeout)
-            except urllib.error.HTTPError as error:
-                said = " ".join(error.read().decode("utf-8", "replace").split())[:500]
-                if error.code == 503 and attempt + 1 < TRIES:
-                    time.sleep(2.0**attempt)
-                    continue
-                raise RuntimeError(f"the vLLM server at {self.address} refused {path}: {error.code} {said}") from None
-            except (urllib.error.URLError, OSError) as error:
-                if attempt + 1 == TRIES:
-                    raise RuntimeError(
-                        f"the vLLM server at {self.address} does not answer {path} in {TRIES} attempts ({error}); "
-                        f"it was started so: {self.command}"
-                    ) from None
-                time.sleep(2.0**attempt)
-        raise AssertionError("unreachable")
-
-    def _send(self, path: str, body: Mapping[str, Any] | None, timeout: float) -> Any:
-        data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(self.address + path, data, {"Content-Type": "application/json"})
-        with self._opener.open(request, timeout=timeout) as answer:
-            said = answer.read()
-        return json.loads(said) if said else None
 
 
 def serve_command(address: str, path: str, device: str, precision: str) -> str:
@@ -269,9 +192,3 @@ def _checked(arguments: Mapping[str, Any]) -> dict[str, Any]:
         elif isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
             raise ConfigurationError(f"sampler_kwargs {name} is {value!r}; it must be a number of seconds above 0")
     return dict(arguments)
-
-
-def _data_url(image: Any) -> str:
-    file = io.BytesIO()
-    Image.fromarray(image).save(file, "PNG", compress_level=1)
-    return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()

@@ -1,0 +1,125 @@
+"""Scoring by a vLLM server: log-probabilities of given responses, and the likeliest entries, over HTTP.
+
+A response goes in as the end of a prompt, by its token ids; the server says how likely each was
+(`prompt_logprobs`). Its distribution is the model's at temperature 1 over the whole vocabulary, vision placeholders
+included, to which a trained model gives next to nothing.
+"""
+
+from __future__ import annotations
+
+import urllib.error
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import torch
+
+from agents.episodes import Prompt
+from agents.policy.base import Policy
+from agents.policy.scores import NEVER, GivenScores, TopK
+from agents.policy.vllm.connection import AT_ONCE, Connection
+from agents.policy.vllm.inputs import server_inputs
+from rlsd_env.errors import ConfigurationError
+
+WAIT, TIMEOUT = 30.0, 600.0
+"""Seconds to wait for an answer at the start, and for one response's scores."""
+
+
+class VLLMServerScorer:
+    """Scores with a `vllm serve` of another model of the same tokenizer.
+
+    Args:
+        address: of the server, http://HOST:PORT.
+        policy: what is trained; its prompts go to the server.
+
+    Raises:
+        ConfigurationError: no server answers, it was not started as it must be, or it reads text otherwise.
+
+    """
+
+    def __init__(self, address: str, policy: Policy) -> None:
+        self.encoder = policy.encoder
+        self.device = next(policy.model.parameters()).device
+        command = f"vllm serve MODEL --port {address.rpartition(':')[2]} --enable-scale-out"
+        self.connection = Connection(address, command, TIMEOUT)
+        self.connection.wait(WAIT)
+        self.model = self._check(command)
+
+    def _check(self, command: str) -> str:
+        """Return the served model's name, after a look at whether it reads text as the trained one does."""
+        try:
+            served = self.connection.send("/v1/models", None, 60.0)["data"][0]["id"]
+            ids = list(range(0, len(self.encoder.tokenizer), max(1, len(self.encoder.tokenizer) // 64)))
+            theirs = [
+                self.connection.send("/detokenize", {"model": served, "tokens": [id]}, 60.0)["prompt"] for id in ids
+            ]
+        except urllib.error.HTTPError as error:
+            raise ConfigurationError(
+                f"scorer server({self.connection.address}) lacks {error.url} ({error}); start it so: {command}"
+            ) from None
+        for id, text in zip(ids, theirs):
+            if text != (mine := self.encoder.tokenizer.decode([id])):
+                raise ConfigurationError(
+                    f"scorer server({self.connection.address}) has another tokenizer than the trained model: id {id} "
+                    f"of {served!r} is {text!r} there and {mine!r} here; take a teacher of the same family"
+                )
+        return served
+
+    def score(
+        self,
+        prompts: Sequence[Prompt],
+        owners: Sequence[int],
+        responses: Sequence[Sequence[int]],
+        *,
+        temperature: float,
+        top_k: int,
+    ) -> GivenScores:
+        """Score responses; see `agents.policy.elsewhere.Elsewhere.score`.
+
+        Raises:
+            ConfigurationError: the temperature is not 1, or a prompt has a video.
+            RuntimeError: the server fails, or ran other token ids than the learner's.
+
+        """
+        if temperature != 1:
+            raise ConfigurationError(
+                f"temperature is {temperature}; scorer server({self.connection.address}) scores at 1, so train at 1 or "
+                "use external(FOLDER)"
+            )
+        bodies = [self._body(prompts[owner], ids, top_k) for owner, ids in zip(owners, responses)]
+        with ThreadPoolExecutor(max(1, min(AT_ONCE, len(bodies)))) as pool:
+            answers = list(pool.map(lambda body: self.connection.post("/inference/v1/generate", body), bodies))
+        rows = [
+            self._read(answer, self.encoder.token_ids(prompts[owner]), ids, top_k)
+            for answer, owner, ids in zip(answers, owners, responses)
+        ]
+        logp = [torch.tensor(chosen) for chosen, _ in rows]
+        lengths = torch.tensor([len(ids) for ids in responses])
+        mask_NT = torch.arange(int(lengths.max())) < lengths[:, None]
+        likeliest = None
+        if top_k:
+            entries = [entry for _, found in rows for entry in found]
+            likeliest = TopK(
+                torch.tensor([[id for id, _ in entry] for entry in entries], device=self.device),
+                torch.tensor([[value for _, value in entry] for entry in entries], device=self.device),
+            )
+        padded = torch.nn.utils.rnn.pad_sequence(logp, batch_first=True)
+        return GivenScores(mask_NT.to(self.device), padded.to(self.device), likeliest)
+
+    def _body(self, prompt: Prompt, response: Sequence[int], top_k: int) -> dict[str, Any]:
+        parameters = {"max_tokens": 1, "temperature": 0.0, "prompt_logprobs": top_k, "detokenize": False}
+        return {"model": self.model, **server_inputs(self.encoder, prompt, response), "sampling_params": parameters}
+
+    def _read(
+        self, answer: Mapping[str, Any], prompt_ids: Sequence[int], response: Sequence[int], top_k: int
+    ) -> tuple[list[float], list[list[tuple[int, float]]]]:
+        """Return each response token's log-probability and the likeliest entries in its place."""
+        if answer["prompt_token_ids"] != [*prompt_ids, *response]:
+            raise RuntimeError(
+                f"the vLLM server at {self.connection.address} ran other token ids than the learner's; its model must "
+                "have the same tokenizer and picture sizes"
+            )
+        places = answer["prompt_logprobs"][len(prompt_ids) :]
+        chosen = [max(NEVER, place[str(id)]["logprob"]) for id, place in zip(response, places)]
+        ranked = [sorted(place.items(), key=lambda entry: -entry[1]["logprob"])[:top_k] for place in places]
+        return chosen, [[(int(id), found["logprob"]) for id, found in entry] for entry in ranked]
