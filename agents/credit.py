@@ -12,6 +12,9 @@ from torch import Tensor
 
 from rlsd_env.errors import ConfigurationError
 
+CLIPPED = ("weight_clip_low", "weight_clip_high")
+"""Metrics of every method that weighs tokens by `weighed_credit`: shares of weights below and above their bounds."""
+
 
 def information_gain(student_logp: Tensor, teacher_logp: Tensor) -> Tensor:
     """`D = sg(Q - S)` in nats (Self-Distilled RLVR, Eq. 13)."""
@@ -65,8 +68,8 @@ def weighed_credit(advantages: Tensor, gain: Tensor, lam: float, epsilon: float)
     """
     weight = evidence_weight(advantages, gain)
     return rlsd_advantages(advantages, gain, lam, epsilon), {
-        "weight_clip_low": (weight < 1 - epsilon).float(),
-        "weight_clip_high": (weight > 1 + epsilon).float(),
+        CLIPPED[0]: (weight < 1 - epsilon).float(),
+        CLIPPED[1]: (weight > 1 + epsilon).float(),
         "weight": weight.clamp(1 - epsilon, 1 + epsilon),
         "lam": torch.full_like(weight, lam),
     }

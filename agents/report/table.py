@@ -2,24 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
+
+from agents.credit import CLIPPED
+
+ABSENT = "-"
 
 
 def _interval(value: Mapping[str, float | None], signed: bool = False) -> str:
     sign = "+" if signed else ""
     if value["mean"] is None:
-        return "-"
+        return ABSENT
     if value["low"] is None:
         return f"{value['mean']:{sign}.3f}"
     return f"{value['mean']:{sign}.3f} [{value['low']:{sign}.3f}, {value['high']:{sign}.3f}]"
 
 
 def _number(table: Mapping[str, float], name: str, digits: int = 3) -> str:
-    return f"{table[name]:.{digits}f}" if name in table else "-"
+    return f"{table[name]:.{digits}f}" if name in table else ABSENT
+
+
+def _percent(table: Mapping[str, float], *names: str) -> str:
+    found = [table[name] for name in names if name in table]
+    return f"{100 * sum(found):.1f}" if found else ABSENT
+
+
+Column = Callable[[Mapping[str, float], Mapping[str, float]], str]
+"""From an agent's metrics on held-out tasks and over training to what its cell says."""
+COLUMNS: dict[str, Column] = {
+    "entropy": lambda heldout, training: _number(heldout, "entropy"),
+    "length": lambda heldout, training: _number(heldout, "response_length", 1),
+    "KL to informed self": lambda heldout, training: _number(heldout, "kl_to_informed_self"),
+    "leaks per 1000": lambda heldout, training: _number(heldout, "leakage_per_1000", 1),
+    "clipped w %": lambda heldout, training: _percent(training, *CLIPPED),
+    "clipped ratio %": lambda heldout, training: _percent(training, "clip_low", "clip_high"),
+    "teacher tokens": lambda heldout, training: _number(training, "teacher_tokens_scored", 0),
+    "seconds per run": lambda heldout, training: _number(training, "seconds", 0),
+}
+"""What agents are compared by beside accuracy; a column that no agent has a value for is left out."""
 
 
 def print_table(results: Mapping[str, Any], console: Console | None = None) -> None:
@@ -38,7 +63,7 @@ def print_table(results: Mapping[str, Any], console: Console | None = None) -> N
     for name, agent in results["agents"].items():
         mark = " *" if "environment_steps" in agent else ""
         accuracy.add_row(
-            name,
+            escape(name),
             _interval(agent["sampled_accuracy"]),
             _interval(agent["sampled_gain"], signed=True) + mark,
             _interval(agent["greedy_accuracy"]),
@@ -51,36 +76,21 @@ def print_table(results: Mapping[str, Any], console: Console | None = None) -> N
                 f"* {name} took {agent['environment_steps']:,} environment steps of {agent['environment']}, no "
                 "rollouts of the model; its gains are over its own network before training.",
                 highlight=False,
+                markup=False,
             )
 
     behaviour = Table(title="Behaviour: on held-out tasks, and means over training", title_justify="left")
-    columns = (
-        "agent", "entropy", "length", "KL to informed self", "leaks per 1000", "clipped w %", "clipped ratio %",
-        "teacher tokens", "seconds per run",
-    )  # fmt: skip
-    for column in columns:
-        behaviour.add_column(column, justify="left" if column == "agent" else "right")
-    rows: dict[str, tuple[Mapping[str, float], Mapping[str, float], float | None]] = {}
+    rows: list[tuple[str, Mapping[str, float], Mapping[str, float]]] = []
     if base is not None:
-        rows["untrained"] = (base["metrics"], {}, None)
+        rows.append(("untrained", base["metrics"], {}))
     for name, agent in results["agents"].items():
-        seconds = results["timing"]["seconds_by_agent"][name]
-        rows[name] = (agent["heldout_metrics"], agent["training_metrics"], sum(seconds.values()))
-    for name, (heldout, training, seconds) in rows.items():
-        behaviour.add_row(
-            name,
-            _number(heldout, "entropy"),
-            _number(heldout, "response_length", 1),
-            _number(heldout, "kl_to_informed_self"),
-            _number(heldout, "leakage_per_1000", 1),
-            _percent(training, "weight_clip_low", "weight_clip_high"),
-            _percent(training, "clip_low", "clip_high"),
-            _number(training, "teacher_tokens_scored", 0),
-            "-" if seconds is None else f"{seconds:.0f}",
-        )
+        seconds = {"seconds": sum(results["timing"]["seconds_by_agent"][name].values())}
+        rows.append((name, agent["heldout_metrics"], agent["training_metrics"] | seconds))
+    behaviour.add_column("agent")
+    cells = {title: [show(heldout, training) for _, heldout, training in rows] for title, show in COLUMNS.items()}
+    kept = {title: values for title, values in cells.items() if set(values) != {ABSENT}}
+    for title in kept:
+        behaviour.add_column(title, justify="right")
+    for number, (name, _, _) in enumerate(rows):
+        behaviour.add_row(escape(name), *(values[number] for values in kept.values()))
     console.print(behaviour)
-
-
-def _percent(table: Mapping[str, float], *names: str) -> str:
-    found = [table[name] for name in names if name in table]
-    return f"{100 * sum(found):.1f}" if found else "-"

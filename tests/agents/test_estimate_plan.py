@@ -13,6 +13,7 @@ from agents import compare, train
 from agents.estimate.assumptions import Assumptions, read_assumptions, resolve
 from agents.estimate.memory import GIB, VLLM_SHARE
 from agents.estimate.plan import estimate
+from agents.estimate.published import find_architecture
 from agents.estimate.table import print_estimate
 from agents.estimate.timing import operations
 from agents.options.commands import CompareOptions, EvaluateOptions, TrainOptions, from_toml, resolved
@@ -73,7 +74,7 @@ def test_memory_of_the_8b_model_on_32_gpus_by_hand():
     assert updating["trained weights, float32"] == 4 * shard
     assert updating["gradients, float32"] == 4 * shard
     assert updating["AdamW's moments"] == 8 * shard
-    assert updating["teacher's copy of trained weights"] == 4 * shard
+    assert updating["scorers' copies of trained weights"] == 4 * shard
     # vLLM has .45 of 80 GiB: bfloat16 weights, 3 GiB for itself, the rest for keys and values of
     # 36 layers x 2 x 8 heads x 128 numbers x 2 bytes = 147,456 bytes a token.
     assert updating["vLLM: weights"] == 2 * 8_767_123_696
@@ -141,9 +142,9 @@ def test_the_teacher_is_paid_for_where_it_is_asked():
     assert (rlsd.timing.teacher_steps, grpo.timing.teacher_steps) == (50, 0)
     assert rlsd.timing.step(False) == grpo.timing.step(False)
     assert grpo.timing.teacher == 0
-    assert "teacher's copy of trained weights" not in parts(grpo.memory, "updating")
+    assert "scorers' copies of trained weights" not in parts(grpo.memory, "updating")
     live = TrainOptions(agent="rlsd", agent_kwargs={"teacher": "live"})
-    assert "teacher's copy of trained weights" not in parts(estimate(live).memory, "updating")
+    assert "scorers' copies of trained weights" not in parts(estimate(live).memory, "updating")
     # Distributions are compared by OPSD, where sampled tokens are enough for RLSD.
     chunk = "distributions, a chunk at a time"
     full, sampled = (estimate(TrainOptions(agent=name)).memory for name in ("opsd", "rlsd"))
@@ -242,3 +243,36 @@ def test_an_adapter_on_an_unknown_layer_is_refused():
 
 def test_a_comparison_takes_assumptions_from_its_options():
     assert CompareOptions(assumptions={"gpus": 4}).train_options("grpo", "grpo", 0, ROOT).assumptions == {"gpus": 4}
+
+
+def test_an_estimate_knows_what_an_algorithm_asks_for_and_not_its_options_names():
+    """Distributions that are compared cost heads; contexts and copies cost forwards and memory."""
+
+    def work(agent, **kwargs):
+        return estimate(TrainOptions(agent=agent, agent_kwargs=kwargs)).work
+
+    assert work("grpo+opsd").matches  # form "loss" compares distributions
+    assert not work("grpo+opsd", form="advantage").matches
+    assert work("opsd").matches
+    assert not work("opsd", form="sampled").matches
+    assert not work("rlsd").matches
+    loss, advantage, grpo = (
+        operations(one).update for one in (work("grpo+opsd"), work("grpo+opsd", form="advantage"), work("grpo"))
+    )
+    assert loss > advantage == grpo
+    one, three = work("cepo"), work("cepo", wrong=2)
+    assert operations(three).teacher == pytest.approx(1.5 * operations(one).teacher)
+    assert (one.copies, work("rlsd").copies, work("grpo").copies) == (0, 1, 0)
+    assert work("grpo", divide_by_std=False).teacher_steps == 0
+    assert work("opd", teacher="server(http://localhost:1)").scored_by == ()
+
+
+def test_another_model_that_scores_takes_memory():
+    def updating(agent, **kwargs):
+        options = TrainOptions(policy="Qwen/Qwen3-VL-2B-Instruct", agent=agent, agent_kwargs=kwargs)
+        return parts(estimate(options).memory, "updating")
+
+    larger = "Qwen/Qwen3-VL-8B-Instruct"
+    held = updating("opd", teacher=f"external({larger})")
+    assert held["other models that score"] == 4 * find_architecture(larger).parameters  # float32
+    assert "other models that score" not in updating("rlsd")

@@ -93,3 +93,16 @@ def test_csv_has_the_union_of_columns(tmp_path):
     write_csv(tmp_path / "m.csv", [{"step": 0, "b": 1.5}, {"step": 1, "a": 2.0}])
     with (tmp_path / "m.csv").open(newline="") as file:
         assert list(csv.DictReader(file)) == [{"step": "0", "a": "", "b": "1.5"}, {"step": "1", "a": "2.0", "b": ""}]
+
+
+def test_columns_are_those_that_some_agent_has_a_value_for():
+    def printed(found):
+        text = io.StringIO()
+        print_table(found, Console(file=text, width=200))
+        return text.getvalue()
+
+    found = results()
+    assert "clipped w" not in printed(found)
+    found["agents"]["rlsd"]["training_metrics"] |= {"weight_clip_low": 0.031, "weight_clip_high": 0.059}
+    assert "clipped w" in printed(found)
+    assert "9.0" in printed(found)
