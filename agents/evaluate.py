@@ -34,10 +34,10 @@ def run(options: EvaluateOptions) -> dict[str, float]:
         raise ConfigurationError(f"out {str(options.out)!r} exists already; give another file")
     check_packages(options)
     env_kwargs = {**options.env_kwargs, "fold": options.fold}
-    desk = make_group_env(options.env, env_kwargs, 1, 1).desk
-    tasks = [int(desk.indices[k]) for k in range(min(options.limit, len(desk.indices)))]
+    env = make_group_env(options.env, env_kwargs, 1, 1)
+    tasks = [int(env.task_indices[k]) for k in range(min(options.limit, len(env.task_indices)))]
     if tasks:  # a broken picture shows before the model is loaded
-        make_group_env(options.env, env_kwargs, 1, 1).reset(options={"task_index": tasks[:1]})
+        env.reset(options={"task_index": tasks[:1]})
     print(f"loading {options.policy} ..", file=sys.stderr)
     sampling = Sampling(options.temperature, options.max_tokens)
     with released(prepare(options)) as policy:
@@ -60,8 +60,8 @@ def run(options: EvaluateOptions) -> dict[str, float]:
             table.add_row(name.replace("_", " "), f"{value:.3f}")
     Console().print(table)
     verdicts = [episode.verdict for batch in evaluation.greedy for _, _, episode in batch]
-    if numbers := desk.benchmark_numbers(tasks, verdicts):
-        Console().print(f"The benchmark's own numbers, greedy, scored by {desk.verifier.name} {desk.verifier.version}:")
+    if numbers := env.benchmark_numbers(tasks, verdicts):
+        Console().print(f"The benchmark's own numbers, greedy, scored by {env.verifier_id}:")
         own = Table()
         own.add_column("measure")
         own.add_column("value", justify="right")
@@ -70,10 +70,10 @@ def run(options: EvaluateOptions) -> dict[str, float]:
             counts = name in ("count", "failed", "groups") or name.endswith("_count")
             own.add_row(name, f"{value:.0f}" if counts else f"{value:.3f}")
         Console().print(own)
-        if len(tasks) < len(desk.source):
-            print(f"{len(tasks)} of {len(desk.source)} tasks: not the benchmark's number; for it, --fold all --limit N")
+        if len(tasks) < env.task_count:
+            print(f"{len(tasks)} of {env.task_count} tasks: not the benchmark's number; for it, --fold all --limit N")
     if options.out is not None:
-        _write(options.out, evaluation, options, f"{desk.verifier.name} {desk.verifier.version}")
+        _write(options.out, evaluation, options, env.verifier_id)
         print(f"completions: {options.out}")
     return results
 

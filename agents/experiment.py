@@ -31,7 +31,7 @@ from agents.rollouts.ahead import Rollouts, RolloutsAhead
 from agents.rollouts.collect import collect, completion_seeds
 from agents.rollouts.environments import folds, make_group_env, require_trainable
 from agents.rollouts.evaluation import Evaluation, evaluate
-from agents.rollouts.metrics import batch_metrics
+from agents.rollouts.metrics import batch_metrics, difficulty
 from agents.rollouts.tasks import TaskStream, heldout_tasks
 from agents.runs import checkpoint
 from agents.runs.logging import RunLog
@@ -39,6 +39,7 @@ from agents.runs.progress import Progress
 from agents.runs.records import evaluation_record, training_record
 from agents.runs.storage import claimed, read_json, write_csv, write_json
 from agents.setup import check_world, prepare
+from rlsd_env.errors import ConfigurationError
 
 STREAM_TRAINING = 1
 
@@ -99,9 +100,15 @@ def _train_policy(
     sampling = Sampling(options.temperature, options.max_tokens)
     agent = Agent(policy, algorithm, options, sampling, world)
     env_kwargs, _ = folds(options.env_kwargs)
-    env = make_group_env(options.env, env_kwargs, options.prompts_per_step // world.size, options.group_size)
-    stream = TaskStream(env.desk.indices, options.prompts_per_step, options.seed)
+    groups = options.prompts_per_step // world.size
+    env = make_group_env(options.env, env_kwargs, groups, options.group_size, options.curriculum)
+    stream = TaskStream(env.task_indices, options.prompts_per_step, options.seed)
     progress = checkpoint.restore(out, agent, world)
+    if progress.step:
+        env.load_state_dict(progress.environment)
+    if world.size > 1 and env.state_dict():
+        raise ConfigurationError(f"environment {options.env!r} keeps a state; train on it in one process")
+    stood: dict[int, dict[str, Any]] = {}  # the environment after each batch that is not learned from yet
     title = f"{options.label}, seed {options.seed}"
 
     def roll(sampler: Policy, step: int) -> EpisodeBatch:
@@ -109,7 +116,8 @@ def _train_policy(
         batch = collect(env, sampler, world.share(stream(step)), sampling, world.share(seeds), step)
         require_trainable(env.items)
         if step + 1 < options.steps:  # the next pictures are decoded while the weights move
-            env.desk.source.prefetch(world.share(stream(step + 1)))
+            env.prefetch(world.share(stream(step + 1)))
+        stood[step] = env.state_dict()
         return batch
 
     rollouts = Rollouts(roll, policy)
@@ -123,11 +131,13 @@ def _train_policy(
             kept = EvidenceOfStep(options, batch)
             row = {"step": step, **batch_metrics(batch, world), **agent.update(batch, kept.keep)}
             kept.write(out, world.rank)
+            if options.curriculum:
+                row["difficulty"] = difficulty(batch)
             log.append(row)
             updated = time.perf_counter()
             seconds = {"seconds_rollout": rolled - began, "seconds_update": updated - rolled}
             progress.timing.append({"step": step, **seconds, **_pictures(policy)})
-            progress.rows, progress.step = log.rows, step + 1
+            progress.rows, progress.step, progress.environment = log.rows, step + 1, stood.pop(step)
             if progress.step % options.checkpoint_every == 0 or progress.step == options.steps:
                 progress.ahead = [row for part in world.gather(rollouts.sampled_ahead()) for row in part]
                 checkpoint.save(out, agent, progress, world)

@@ -56,12 +56,15 @@ def check(options: TrainingOptions, agents: Sequence[tuple[str, dict[str, Any]]]
     methods = [make_method(agent, kwargs) for agent, kwargs in agents]
     find_policy(options.policy, options.device)
     training, heldout = folds(options.env_kwargs)
-    env = make_group_env(options.env, training, options.prompts_per_step, options.group_size)
-    env.reset(options={"task_index": [env.desk.indices[0]] * env.num_groups})  # a broken picture shows here
+    curriculum = options.curriculum if isinstance(options, TrainOptions) else None
+    env = make_group_env(options.env, training, options.prompts_per_step, options.group_size, curriculum)
+    env.reset(options={"task_index": [env.task_indices[0]] * env.num_groups})  # a broken picture shows here
     require_trainable(env.items)
     make_group_env(options.env, heldout, 1, 1)
     for method in methods:
         if isinstance(method, Baseline):
+            if curriculum:
+                raise ConfigurationError(f"{method.name} trains at one difficulty; leave curriculum out")
             method.check(options)
         else:
             for rule in map(parse_rule, method.scorers().values()):
@@ -73,9 +76,11 @@ def check_world(options: TrainOptions, method: Method, world: World) -> None:
     """Refuse what several processes cannot do.
 
     Raises:
-        ConfigurationError: tasks cannot be divided among them, or the method trains in one process only.
+        ConfigurationError: tasks cannot be divided among them, or the method or the curriculum is for one process.
 
     """
+    if options.curriculum and world.size > 1:
+        raise ConfigurationError("a curriculum counts the successes of one process; start it without torchrun")
     if isinstance(method, Baseline) and world.size > 1:
         raise ConfigurationError(f"{method.name} trains in one process; start it without torchrun")
     if options.prompts_per_step % world.size:

@@ -31,6 +31,7 @@ from agents.policy.loading import load_policy
 from agents.rollouts.collect import collect, completion_seeds
 from agents.rollouts.environments import make_group_env
 from benchmarks.workloads import facts, write_json
+from rlsd_env import GroupWrapper
 
 PARTS = ("rollout", "environment", "teacher", "update")
 LR = 1e-9
@@ -93,6 +94,34 @@ class Stopwatch:
         return timed
 
 
+class TimedEnv(GroupWrapper):
+    """Adds up the time in `reset` and `step`.
+
+    Args:
+        env: the environment.
+        spent: seconds by part; here "environment".
+
+    """
+
+    def __init__(self, env: Any, spent: dict[str, float]) -> None:
+        super().__init__(env)
+        self._spent = spent
+
+    def reset(self, **options: Any) -> tuple[Any, dict[str, Any]]:
+        """Begin a batch."""
+        began = now()
+        begun = super().reset(**options)
+        self._spent["environment"] += now() - began
+        return begun
+
+    def step(self, actions: Any) -> tuple[Any, Any, Any, Any, dict[str, Any]]:
+        """Take a completion per attempt."""
+        began = now()
+        stepped = super().step(actions)
+        self._spent["environment"] += now() - began
+        return stepped
+
+
 def now() -> float:
     """Return the time, after everything that a GPU was given."""
     if torch.cuda.is_available():
@@ -119,7 +148,7 @@ class Runner:
         score = {"generate": lambda: "rollout", "score": lambda: "update" if torch.is_grad_enabled() else "teacher"}
         self.policy: Any = Stopwatch(policy, score, self.spent)
         env = make_group_env(options.env, {"fold": "train"}, options.prompts, options.group_size)
-        self.env: Any = Stopwatch(env, dict.fromkeys(("reset", "step"), lambda: "environment"), self.spent)
+        self.env = TimedEnv(env, self.spent)
         sampling = Sampling(1.0, options.max_tokens)
         self.agent = make(name, policy=self.policy, learner=LearnerOptions(lr=LR), sampling=sampling)
 
@@ -127,7 +156,7 @@ class Runner:
         """Take a training step."""
         for part in PARTS:
             self.spent[part] = 0.0
-        indices = self.env.desk.indices
+        indices = self.env.task_indices
         tasks = [int(indices[(number * self.options.prompts + i) % len(indices)]) for i in range(self.options.prompts)]
         seeds = completion_seeds(0, (number,), self.env.num_envs)
         began = now()

@@ -178,7 +178,7 @@ def measure(options: Options) -> list[Figures]:
         )
         figures[name] = Figures(name, count, time.perf_counter() - began)
     env = make_group_env(options.env, options.env_kwargs, options.prompts, 1)
-    indices = env.desk.indices
+    indices = env.task_indices
     try:
         for repetition in range(options.repetitions + 1):
             first = repetition * options.prompts

@@ -17,10 +17,12 @@ if not hasattr(verifiers, "Reference"):
 from rlsd_env.actions import Action
 from rlsd_env.env import ReasoningEnv
 from rlsd_env.errors import ConfigurationError, DataError
+from rlsd_env.groups import GroupEnv
 from rlsd_env.registration import register, register_all
 from rlsd_env.sources import TaskSource
 from rlsd_env.task import IMAGE_PLACEHOLDER, VIDEO_PLACEHOLDER, Item, Privileged, Task, TaskInfo, Video
 from rlsd_env.vector import GroupVectorEnv
+from rlsd_env.wrappers import GroupWrapper, group_env
 
 register_all()
 
@@ -30,7 +32,9 @@ __all__ = [
     "Action",
     "ConfigurationError",
     "DataError",
+    "GroupEnv",
     "GroupVectorEnv",
+    "GroupWrapper",
     "Item",
     "Privileged",
     "ReasoningEnv",
@@ -38,6 +42,7 @@ __all__ = [
     "TaskInfo",
     "TaskSource",
     "Video",
+    "group_env",
     "register",
     "register_all",
 ]

@@ -18,7 +18,7 @@ from typing import Any, cast
 import gymnasium
 import numpy as np
 from gymnasium.utils import RecordConstructorArgs
-from gymnasium.vector import VectorEnv, VectorWrapper
+from gymnasium.vector import VectorEnv
 from gymnasium.wrappers import OrderEnforcing, PassiveEnvChecker
 from numpy.typing import NDArray
 
@@ -26,6 +26,7 @@ from rlsd_env.env import ReasoningEnv
 from rlsd_env.errors import ConfigurationError, one_of
 from rlsd_env.procedural.base import ProceduralSource
 from rlsd_env.vector import GroupVectorEnv
+from rlsd_env.wrappers import GroupWrapper
 from verifiers import Verdict
 
 
@@ -249,10 +250,11 @@ class Curriculum(gymnasium.Wrapper[Any, str, Any, str], RecordConstructorArgs):
             env.close()
 
 
-class GroupCurriculum(VectorWrapper[Any, Any, Any]):
+class GroupCurriculum(GroupWrapper):
     """`Curriculum` for a `GroupVectorEnv`: one rule for the batch, all of whose tasks have the same difficulty.
 
-    Every attempt of every group counts, when all of them have ended.
+    Every attempt of every group counts, when all of them have ended. Task numbers that a reset asks for are those of
+    the current difficulty, so a trainer that names its tasks is given them at the difficulty that fits.
 
     Args:
         env: an environment of a procedural family straight from `gymnasium.make_vec`; other wrappers go around this.
@@ -266,8 +268,8 @@ class GroupCurriculum(VectorWrapper[Any, Any, Any]):
     def __init__(self, env: VectorEnv[Any, Any, Any], **rule: Any) -> None:
         if env.unwrapped is not env:
             raise _wrapped(env, self)
-        super().__init__(env)
         self._progress = _Progress(env, rule)
+        super().__init__(env)
         self._made = {self.difficulty: env}
         self._drawn = self.difficulty
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -24,7 +24,7 @@ from verifiers import Verdict
 
 
 class GroupVectorEnv(VectorEnv[Observation, Sequence[str | None], NDArray[Any]]):
-    """`num_envs` environments in groups of `group_size` that share one task each.
+    """`num_envs` environments in groups of `group_size` that share one task each: a `rlsd_env.GroupEnv`.
 
     Environment number `b * group_size + g` is attempt g at task b. Members of a group see the same bytes:
     the very same strings and pixels, held once. Grading is one `verify_batch` over all answers of a step, less those
@@ -182,6 +182,31 @@ class GroupVectorEnv(VectorEnv[Observation, Sequence[str | None], NDArray[Any]])
         )
         return [known[key] if key in known else next(fresh) for key in keys]
 
+    @property
+    def task_indices(self) -> Sequence[int]:
+        """The task numbers of the fold."""
+        return self.desk.indices
+
+    @property
+    def task_count(self) -> int:
+        """How many tasks the source has, in all folds together."""
+        return len(self.desk.source)
+
+    @property
+    def token_budget(self) -> int | None:
+        """Tokens of all actions of an episode; None: no limit."""
+        return self.desk.config.token_budget
+
+    @property
+    def verifier_id(self) -> str:
+        """Name and version of the verifier."""
+        return f"{self.desk.verifier.name} {self.desk.verifier.version}"
+
+    @property
+    def grades_early(self) -> bool:
+        """Whether an answer should be judged as soon as it is there; see `EnvConfig.grade_early`."""
+        return self.desk.grades_early
+
     def anticipate(self, number: int, action: str) -> None:
         """Begin to judge, in the background, an action that `step` is about to be given.
 
@@ -199,6 +224,37 @@ class GroupVectorEnv(VectorEnv[Observation, Sequence[str | None], NDArray[Any]])
         if self._early is None:
             self._early = EarlyGrader(self.desk.grade, max(1, self.desk.config.grading_workers))
         self._early.submit(number // self.group_size, action, attempt.item.privileged.reference)
+
+    def prefetch(self, task_indices: Sequence[int]) -> None:
+        """Begin to load tasks that will soon be asked for, in the background."""
+        self.desk.source.prefetch(task_indices)
+
+    def benchmark_numbers(self, task_indices: Sequence[int], verdicts: Sequence[Verdict]) -> dict[str, float]:
+        """Return the numbers that a benchmark reports, by name, where the verifier is its scorer; else none.
+
+        Args:
+            task_indices: task numbers.
+            verdicts: on one response to each.
+
+        """
+        return self.desk.benchmark_numbers(task_indices, verdicts)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return nothing: a batch whose tasks are asked for depends on no other."""
+        return {}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take nothing.
+
+        Raises:
+            ConfigurationError: there is something.
+
+        """
+        if state:
+            raise ConfigurationError(
+                f"state has {', '.join(sorted(state))}; this environment keeps none: is a wrapper of the one whose "
+                "state it is missing?"
+            )
 
     def _observations(self) -> Observation:
         observed = [attempt.observation(copy=False) for attempt in self._attempts]
@@ -236,6 +292,16 @@ class GroupVectorEnv(VectorEnv[Observation, Sequence[str | None], NDArray[Any]])
         """
         self.desk.reveal(self._items)
         return tuple(self._items)
+
+    def hints(self, item: Item) -> dict[str, str]:
+        """Return what a teacher may be shown of a task, by level: "answer" and, where there are such, more.
+
+        Raises:
+            ConfigurationError: a wrong hint is asked for and there is none.
+            PermissionError: the environment was made without `expose_privileged=True`.
+
+        """
+        return self.desk.hints(item)
 
     @property
     def privileged(self) -> tuple[Privileged, ...]:

@@ -9,7 +9,7 @@ import pytest
 
 MODULES = [
     "agents.credit", "agents.diagnostics.leakage", "agents.losses", "agents.teacher", "rlsd_env", "rlsd_env.errors",
-    "verifiers",
+    "rlsd_env.wrappers", "verifiers",
 ]  # fmt: skip
 
 

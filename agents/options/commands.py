@@ -120,6 +120,10 @@ class TrainOptions(TrainingOptions):
     """What the run is called in results; empty: the agent's own name."""
     agent_kwargs: Pairs = field(default_factory=dict)
     """Hyperparameters of the agent, e.g. lam=0.3 epsilon=0.1."""
+    curriculum: Pairs = field(default_factory=dict)
+    """Train a procedural family at a difficulty that follows the success rate, from the environment's own on, e.g.
+    window=32 raise_above=0.8 lower_below=0.3 (their defaults); empty: at one difficulty. Held-out tasks are those of
+    the environment's own difficulty."""
     seed: int = 0
     """Seed of tasks and sampling."""
     out: Path = Path("runs/train")

@@ -6,14 +6,15 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from gymnasium.vector import VectorEnv
 
 from agents.episodes import Completion, Episode, EpisodeBatch, EpisodeGroup, Prompt, Turn
 from agents.messages import first_prompt, next_prompt
 from agents.policy.base import Policy, Sampler, Sampling
-from rlsd_env import Action, GroupVectorEnv
+from rlsd_env import Action, GroupEnv, group_env
 
 
-def prompts_of(env: GroupVectorEnv, observations: dict[str, Any]) -> list[Prompt]:
+def prompts_of(env: GroupEnv, observations: dict[str, Any]) -> list[Prompt]:
     """Turn the first observations into a prompt per group; the members of a group see the same."""
     return [first_prompt(_of(observations, number)) for number in range(0, env.num_envs, env.group_size)]
 
@@ -32,7 +33,7 @@ def completion_seeds(seed: int, stream: Sequence[int], count: int) -> list[int]:
 
 
 def collect(
-    env: GroupVectorEnv,
+    env: GroupEnv | VectorEnv[Any, Any, Any],
     policy: Policy | Sampler,
     task_indices: Sequence[int],
     sampling: Sampling,
@@ -47,7 +48,8 @@ def collect(
     as soon as it has ended.
 
     Args:
-        env: made with `expose_privileged=True`.
+        env: made with `expose_privileged=True`; gymnasium's vector wrappers around it may change what it shows and
+            how it rewards.
         policy: what acts.
         task_indices: one task number per group.
         sampling: how the policy samples.
@@ -55,9 +57,10 @@ def collect(
         step: training step, kept in the batch.
 
     """
+    env = group_env(env)
     observations, _ = env.reset(options={"task_index": list(task_indices)})
     shared = prompts_of(env, observations)
-    budget = env.desk.config.token_budget
+    budget = env.token_budget
     prompts = [shared[i // env.group_size] for i in range(env.num_envs)]
     turns: list[list[Turn]] = [[] for _ in prompts]
     returns = np.zeros(env.num_envs)
@@ -76,7 +79,7 @@ def collect(
         def finished(k: int, completion: Completion, playing: Sequence[int] = playing) -> None:
             env.anticipate(playing[k], _action(completion))
 
-        early = finished if env.desk.grades_early else None
+        early = finished if env.grades_early else None
         groups = policy.generate(asked, each, sampling, now, limits=limits, on_completion=early)
         completions: list[Completion] = [completion for group in groups for completion in group]
         actions: list[str | None] = [None] * env.num_envs
@@ -84,7 +87,7 @@ def collect(
             actions[i] = _action(completion)
             turns[i].append(Turn(prompts[i], completion))
         observations, rewards, terminated, truncated, infos = env.step(actions)
-        returns += rewards
+        returns[going] += rewards[going]  # a wrapper may reward what has ended
         going = [i for i in going if not (terminated[i] or truncated[i])]
         for i in going:
             prompts[i] = next_prompt(prompts[i], turns[i][-1].action, _of(observations, i))
@@ -92,7 +95,7 @@ def collect(
     size = env.group_size
     return EpisodeBatch(
         tuple(
-            EpisodeGroup(item, tuple(episodes[g * size : (g + 1) * size]), env.desk.hints(item))
+            EpisodeGroup(item, tuple(episodes[g * size : (g + 1) * size]), env.hints(item))
             for g, item in enumerate(env.items)
         ),
         step,

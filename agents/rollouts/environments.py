@@ -7,15 +7,23 @@ from typing import Any
 
 import gymnasium
 from gymnasium.envs.registration import EnvSpec
+from gymnasium.vector import VectorEnv
 
 import rlsd_env
+from rlsd_env.curriculum import GroupCurriculum
 from rlsd_env.errors import ConfigurationError, one_of
 from rlsd_env.plugins import import_module
 from rlsd_env.views.ids import VIEWS, views_of
 
 
-def make_group_env(env: str, env_kwargs: Mapping[str, Any], groups: int, group_size: int) -> rlsd_env.GroupVectorEnv:
-    """Make the group vector environment of a registered id, with references exposed to the trainer.
+def make_group_env(
+    env: str,
+    env_kwargs: Mapping[str, Any],
+    groups: int,
+    group_size: int,
+    curriculum: Mapping[str, Any] | None = None,
+) -> rlsd_env.GroupEnv:
+    """Make the group environment of a registered id, with references exposed to the trainer.
 
     Args:
         env: "namespace/Name-v0", or "module:namespace/Name-v0" to import what registers it. A numeric view stands for
@@ -23,26 +31,32 @@ def make_group_env(env: str, env_kwargs: Mapping[str, Any], groups: int, group_s
         env_kwargs: arguments of the environment.
         groups: tasks at a time.
         group_size: attempts per task.
+        curriculum: arguments of `GroupCurriculum`; None or empty: there is none.
 
     Raises:
-        ConfigurationError: the id is unknown (the message has the closest), is not one of
-            `rlsd_env.register`, or refuses an argument.
+        ConfigurationError: the id is unknown (the message has the closest), its vector entry point makes no group
+            environment, or it or the curriculum refuses an argument.
 
     """
     spec = _find(env)
     spec = _find(spec.kwargs.get("text_env", spec.id))
-    name = spec.id
-    if spec.vector_entry_point != rlsd_env.registration.VECTOR:
-        raise ConfigurationError(
-            f"environment {name!r} is not a reasoning environment; register its tasks with rlsd_env.register"
-        )
     reserved = {"num_envs", "group_size", "expose_privileged", "source"} & set(env_kwargs)
     if reserved:
         raise ConfigurationError(f"env_kwargs has {', '.join(sorted(reserved))}; the trainer sets that itself")
-    made = gymnasium.make_vec(
-        name, num_envs=groups * group_size, group_size=group_size, expose_privileged=True, **env_kwargs
-    )
-    assert isinstance(made, rlsd_env.GroupVectorEnv)
+    made = _make(spec, num_envs=groups * group_size, group_size=group_size, expose_privileged=True, **env_kwargs)
+    return rlsd_env.group_env(GroupCurriculum(made, **curriculum) if curriculum else made)
+
+
+def _make(spec: EnvSpec, **options: Any) -> VectorEnv[Any, Any, Any]:
+    advice = f"environment {spec.id!r} is not a reasoning environment; register its tasks with rlsd_env.register"
+    if spec.vector_entry_point is None:
+        raise ConfigurationError(advice)
+    try:
+        made: VectorEnv[Any, Any, Any] = gymnasium.make_vec(spec.id, **options)
+    except TypeError as error:
+        if spec.vector_entry_point == rlsd_env.registration.VECTOR:
+            raise
+        raise ConfigurationError(f"{advice} (of its vector_entry_point: {error})") from error
     return made
 
 

@@ -40,6 +40,11 @@ def batch_metrics(batch: EpisodeBatch, world: World | None = None) -> dict[str, 
     return episode_metrics(*of_all([batch], world or World()))
 
 
+def difficulty(batch: EpisodeBatch) -> float:
+    """Return the difficulty of a batch of a curriculum, all of whose tasks have the same."""
+    return float(str(batch.groups[0].item.task.metadata["difficulty"]))
+
+
 def of_all(batches: Sequence[EpisodeBatch], world: World) -> tuple[list[Episode], list[str]]:
     """Return the episodes of all processes, with their questions; those of others without their prompts."""
     episodes = [episode for batch in batches for _, _, episode in batch]

@@ -46,7 +46,7 @@ class TaskStream:
 def heldout_tasks(options: TrainingOptions) -> list[int]:
     """Choose the held-out tasks: the same for every agent and every seed."""
     _, env_kwargs = folds(options.env_kwargs)
-    indices = make_group_env(options.env, env_kwargs, 1, 1).desk.indices
+    indices = make_group_env(options.env, env_kwargs, 1, 1).task_indices
     if len(indices) <= options.eval_tasks:
         return [int(index) for index in indices]
     if len(indices) > TaskStream.SMALL:

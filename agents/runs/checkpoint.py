@@ -28,6 +28,7 @@ class Progress:
         timing: seconds of each step.
         step: steps done.
         ahead: what has been sampled for the next step already, see `agents.rollouts.ahead`; by all processes.
+        environment: where the training environment stood after the last step's batch, see `rlsd_env.GroupEnv`.
 
     """
 
@@ -35,6 +36,7 @@ class Progress:
     timing: list[dict[str, float]] = field(default_factory=list)
     step: int = 0
     ahead: list[Any] = field(default_factory=list)
+    environment: dict[str, Any] = field(default_factory=dict)
 
 
 def save(out: Path, agent: Agent, progress: Progress, world: World) -> None:

@@ -18,10 +18,10 @@ from agents.policy.transformers_policy import TransformersPolicy
 from agents.rollouts.collect import collect, completion_seeds
 from agents.rollouts.environments import make_group_env
 from agents.rollouts.evaluation import evaluate
-from rlsd_env import GroupVectorEnv
 
 SAMPLING = Sampling(1.0, 48)
 HELDOUT = 2**30
+TAUGHT = "rlsd/ShapeCount-v0"
 CARD = """\
 ---
 license: apache-2.0
@@ -72,7 +72,7 @@ class MeasureTiny:
 
 def accuracy(policy: Policy, env: str, env_kwargs: dict, tasks: int, samples: int) -> tuple[float, float]:
     """Return sampled and greedy accuracy."""
-    indices = make_group_env(env, env_kwargs, 1, 1).desk.indices
+    indices = make_group_env(env, env_kwargs, 1, 1).task_indices
     chosen = [int(indices[k]) for k in range(min(tasks, len(indices)))]
     found = evaluate(policy, env, env_kwargs, chosen, samples, SAMPLING, seed=0)
     return float(np.nanmean(found.sampled_K)), float(np.nanmean(found.greedy_K))
@@ -88,11 +88,11 @@ def teacher_accuracies(policy: Policy, tasks: int) -> dict[str, float]:
     }
     right: dict[str, list[bool]] = {name: [] for name in contexts}
     for start in range(0, tasks, 32):
-        env = make_group_env("rlsd/ShapeCount-v0", {}, 32, 8)
+        env = make_group_env(TAUGHT, {}, 32, 8)
         seeds = completion_seeds(1, (5, start), 256)
         batch = collect(env, policy, range(HELDOUT + start, HELDOUT + start + 32), SAMPLING, seeds, 0)
         for name, show in contexts.items():
-            right[name] += _judge(policy, env, batch, show)
+            right[name] += _judge(policy, batch, show)
     return {name: float(np.mean(results)) for name, results in right.items()}
 
 
@@ -102,17 +102,21 @@ def feedback_only(group: EpisodeGroup, i: int) -> Shown | None:
     return show_sibling_or_feedback(alone, 0, "always")
 
 
-def _judge(policy: Policy, env: GroupVectorEnv, batch: EpisodeBatch, show: Show) -> list[bool]:
+def _judge(policy: Policy, batch: EpisodeBatch, show: Show) -> list[bool]:
     prompts: list[Prompt] = []
-    references = []
+    tasks = []
     for group in batch.groups:
         for i in (0, 1):
             if (found := show(group, i)) is not None:
                 prompts.append(found.prompts[0])
-                references.append(group.item.privileged.reference)
+                tasks.append(group.item.task.id)
+    if not prompts:
+        return []
     completions = policy.generate(prompts, 1, SAMPLING, completion_seeds(2, (6,), len(prompts)))
-    verdicts = env.desk.grade([completion.text for (completion,) in completions], references)
-    return [verdict.correct for verdict in verdicts]
+    env = make_group_env(TAUGHT, {}, len(tasks), 1)
+    env.reset(options={"task_id": tasks})
+    *_, infos = env.step([completion.text for (completion,) in completions])
+    return [verdict.correct for verdict in infos["verdict"]]
 
 
 def write_card(options: MeasureTiny) -> str:

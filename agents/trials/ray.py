@@ -25,7 +25,7 @@ from agents.runs.progress import Bar, Progress
 from agents.runs.storage import LOCK
 from agents.trials.local import POLL_SECONDS, Finished, Tasks, Track, failure
 from agents.trials.ray_nodes import look_around, named_paths, token, versions, worker_environment
-from agents.trials.ray_worker import Desk, run_trial
+from agents.trials.ray_worker import Reports, run_trial
 from rlsd_env.errors import ConfigurationError
 
 KNOCK_SECONDS = 10.0
@@ -64,8 +64,8 @@ class RayPool:
                 f"{'; '.join(_amounts(node['Resources']) for node in _nodes())}; see --trial-cpus and --trial-gpus"
             )
         # A process of its own, which comes up while the nodes are looked at.
-        desk: Any = ray.remote(num_cpus=0, resources={"node:__internal_head__": 0.001})(Desk)
-        self._desk = desk.remote()
+        actor: Any = ray.remote(num_cpus=0, resources={"node:__internal_head__": 0.001})(Reports)
+        self._reports = actor.remote()
         self._attempts = itertools.count()
         self._check(nodes)
         print(f"Ray: {len(nodes)} node(s) that have {_amounts(self._needed)} for a trial", file=sys.stderr)
@@ -103,8 +103,8 @@ class RayPool:
         """Run named tasks; see `agents.trials.local.Pool.run_all`."""
         import ray
 
-        ray.get(self._desk.reopen.remote())
-        run = _Run(tasks, self._options, self._needed, self._desk, self._attempts, bar)
+        ray.get(self._reports.reopen.remote())
+        run = _Run(tasks, self._options, self._needed, self._reports, self._attempts, bar)
         try:
             without_room: float | None = None
             while run.unfinished:
@@ -137,7 +137,7 @@ class _Run:
         tasks: Tasks,
         options: CompareOptions,
         needed: Mapping[str, float],
-        desk: Any,
+        reports: Any,
         attempts: Iterator[int],
         bar: Bar,
     ) -> None:
@@ -151,7 +151,7 @@ class _Run:
         self._track = Track(bar)
         self._waiting = list(tasks)
         self._running: dict[Any, str] = {}
-        self._desk = desk
+        self._reports = reports
         self._attempts = attempts
         # A trial on a GPU gets a process of its own (Ray's default), which frees the GPU's memory when it ends.
         self._trial = ray.remote(
@@ -170,8 +170,8 @@ class _Run:
         while self._waiting and not 0 < self._options.jobs <= len(self._running):
             name = self._waiting.pop(0)
             attempt = next(self._attempts)
-            ray.get(self._desk.expect.remote(name, attempt))
-            arguments = (self._desk, name, attempt, os.getcwd(), self._options.out / LOCK, self._tasks[name])
+            ray.get(self._reports.expect.remote(name, attempt))
+            arguments = (self._reports, name, attempt, os.getcwd(), self._options.out / LOCK, self._tasks[name])
             self._running[self._trial.options(name=name).remote(*arguments)] = name
 
     def wait(self) -> None:
@@ -185,7 +185,7 @@ class _Run:
         import ray
 
         done, _ = ray.wait(list(self._running), timeout=POLL_SECONDS)
-        for report in ray.get(self._desk.collect.remote()):
+        for report in ray.get(self._reports.collect.remote()):
             if isinstance(report, Progress):
                 self._track(report)
             else:
@@ -195,7 +195,7 @@ class _Run:
             try:
                 self.results[name] = ray.get(ref)
             except ray.exceptions.RayTaskError as error:
-                if not isinstance(error.cause, ray.exceptions.RayError):  # else it could not reach the desk
+                if not isinstance(error.cause, ray.exceptions.RayError):  # else it could not report
                     raise failure(name, error.cause) from error
                 self._retry(name, _reason(error.cause))
             except ray.exceptions.RuntimeEnvSetupError as error:
@@ -218,7 +218,7 @@ class _Run:
         import ray
 
         with contextlib.suppress(ray.exceptions.RayError):
-            begun = ray.get(self._desk.stop.remote())
+            begun = ray.get(self._reports.stop.remote())
             for ref in [ref for ref, name in self._running.items() if name not in begun]:
                 ray.cancel(ref)
             if self._running:

@@ -1,4 +1,4 @@
-"""What runs on a cluster: a trial in a worker of some node, and the desk on the head node that it reports to."""
+"""What runs on a cluster: a trial in a worker of some node, and the actor on the head node that takes its reports."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ LOCK_SECONDS = 180.0
 """How long a retry waits for the lock of a copy that was taken for lost; above that time."""
 
 
-class Desk:
+class Reports:
     """Where trials report to: an actor on the cluster's head node."""
 
     def __init__(self) -> None:
         self._current: dict[str, int] = {}
         self._begun: set[str] = set()
-        self._reports: list[Progress | str] = []
+        self._unread: list[Progress | str] = []
         self._stopping = False
 
     def reopen(self) -> None:
         """Forget all trials."""
         self._current.clear()
         self._begun.clear()
-        self._reports.clear()
+        self._unread.clear()
         self._stopping = False
 
     def expect(self, name: str, attempt: int) -> None:
@@ -48,12 +48,12 @@ class Desk:
             return False
         self._begun.add(name)
         if progress is not None:
-            self._reports.append(progress)
+            self._unread.append(progress)
         return True
 
     def collect(self) -> list[Progress | str]:
         """Return the reports since the last time."""
-        reports, self._reports = self._reports, []
+        reports, self._unread = self._unread, []
         return reports
 
     def stop(self) -> set[str]:
@@ -63,12 +63,12 @@ class Desk:
 
 
 def run_trial(
-    desk: Any, name: str, attempt: int, folder: str, driver: Path, task: tuple[Callable[..., Any], tuple[Any, ...]]
+    reports: Any, name: str, attempt: int, folder: str, driver: Path, task: tuple[Callable[..., Any], tuple[Any, ...]]
 ) -> Any:
     """Run an attempt at a trial in a worker of the cluster.
 
     Args:
-        desk: handle of the `Desk`.
+        reports: handle of the `Reports`.
         name: the trial's name.
         attempt: which attempt it is.
         folder: the driver's current folder.
@@ -84,7 +84,7 @@ def run_trial(
     import ray
 
     def tell(progress: Progress | str | None) -> None:
-        if not ray.get(desk.report.remote(name, attempt, progress), timeout=ANSWER_SECONDS):
+        if not ray.get(reports.report.remote(name, attempt, progress), timeout=ANSWER_SECONDS):
             raise StoppedError
 
     tell(None)

@@ -127,7 +127,9 @@ def test_the_same_run_gives_the_same_bytes_and_a_stopped_one_starts_again(tmp_pa
 def test_held_out_tasks_are_the_text_environments(tmp_path):
     tasks = heldout_tasks(options(tmp_path, env="rlsd/DotSum-v0"))
     assert heldout_tasks(options(tmp_path)) == heldout_tasks(options(tmp_path, env=CHOICES)) == tasks
-    assert make_group_env(TOKENS, {}, 1, 1).desk.source.family == "dot_sum"
+    text = make_group_env(TOKENS, {}, 1, 1)
+    text.reset(options={"task_index": tasks[:1]})
+    assert text.items[0].task.id.startswith("dot_sum-")
 
 
 def test_ppo_learns_to_count(tmp_path):

@@ -288,17 +288,17 @@ def test_tasks_on_a_cluster(pool, tasks, bar, tmp_path, monkeypatch):
         assert diary.stat().st_size == size < 5000  # the other one has stopped
 
     with locked(tmp_path / "lock"):  # as a copy on a node that cannot be reached would
-        desk = ray.remote(num_cpus=0)(cluster_worker.Desk).remote()
-        ray.get(desk.expect.remote("e", 1))
+        reports = ray.remote(num_cpus=0)(cluster_worker.Reports).remote()
+        ray.get(reports.expect.remote("e", 1))
         monkeypatch.setattr(cluster_worker, "LOCK_SECONDS", 1.5)
         claim = (tasks.claim, ("e", tmp_path / "lock"))
         arguments = (str(tmp_path), tmp_path / "out" / ".lock", claim)
         with pytest.raises(InUseError, match="in use by another process"):
-            cluster_worker.run_trial(desk, "e", 1, *arguments)
-        assert len(ray.get(desk.collect.remote())) == 1  # said once
+            cluster_worker.run_trial(reports, "e", 1, *arguments)
+        assert len(ray.get(reports.collect.remote())) == 1  # said once
         with pytest.raises(StoppedError):  # the second attempt is expected: the first may not go on
-            cluster_worker.run_trial(desk, "e", 0, *arguments)
-    assert cluster_worker.run_trial(desk, "e", 1, *arguments) == "e"
+            cluster_worker.run_trial(reports, "e", 0, *arguments)
+    assert cluster_worker.run_trial(reports, "e", 1, *arguments) == "e"
     assert not is_held(tmp_path / "lock")
 
 

@@ -58,7 +58,7 @@ def test_batch_k_plus_1_is_sampled_from_the_weights_before_update_k(straight):
     sampling = Sampling(1.0, options.max_tokens)
     agent = Agent(policy, make_method("rlsd"), options, sampling)
     env = make_group_env(options.env, {"fold": "train"}, 3, 4)
-    stream = TaskStream(env.desk.indices, 3, 0)
+    stream = TaskStream(env.task_indices, 3, 0)
 
     def sampled(step):
         seeds = completion_seeds(0, (experiment.STREAM_TRAINING, step), 12)

@@ -167,7 +167,6 @@ MAY_READ_PRIVILEGED_PARTS = {
     "agents/credit.py",  # speaks of privileged information, holds none
     "agents/rollouts/environments.py",  # opts in for trainers
     "agents/tiny/make.py",  # makes the bundled model from worked solutions
-    "agents/tiny/card.py",  # measures it
     "agents/tiny/data.py",
     "rlsd_env/__init__.py",  # exports the type
     "rlsd_env/attempt.py",  # has answers graded
