@@ -41,7 +41,14 @@ __all__ = list(_HOMES)
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'agents' has no attribute {name!r}")
-    return getattr(importlib.import_module(_HOMES[name]), name)
+    try:
+        home = importlib.import_module(_HOMES[name])
+    except ModuleNotFoundError:
+        from agents.extras import require_agents
+
+        require_agents(f"agents.{name}")
+        raise
+    return getattr(home, name)
 
 
 def __dir__() -> list[str]:

@@ -79,7 +79,9 @@ def test_unusable_formats_are_refused(formats, message):
 
 def test_tensorboard_that_is_not_installed_is_refused(monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(ConfigurationError, match="pip install tensorboard"):
+    with pytest.raises(
+        ConfigurationError, match=r"log tensorboard needs tensorboard.*pip install 'rlsd\[tensorboard\]'"
+    ):
         TrainOptions(log=("csv", "tensorboard"))
 
 
