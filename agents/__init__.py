@@ -1,8 +1,10 @@
 """Self-distillation agents with verifiable rewards, interchangeable and comparable.
 
 >>> import agents
->>> policy = agents.load_policy("tiny")  # doctest: +SKIP
->>> agent = agents.make("rlsd", policy=policy)  # doctest: +SKIP
+>>> policy = agents.load_policy("tiny")
+>>> agent = agents.make("rlsd", policy=policy, epsilon=0.1)
+>>> agent.algorithm.epsilon
+0.1
 
 Names are loaded when they are first used, so that importing this package stays light.
 """
