@@ -1,8 +1,10 @@
 """Self-distillation agents with verifiable rewards, interchangeable and comparable.
 
 >>> import agents
->>> policy = agents.load_policy("tiny")  # doctest: +SKIP
->>> agent = agents.make("rlsd", policy=policy)  # doctest: +SKIP
+>>> policy = agents.load_policy("tiny")
+>>> agent = agents.make("rlsd", policy=policy, epsilon=0.1)
+>>> agent.algorithm.epsilon
+0.1
 
 Names are loaded when they are first used, so that importing this package stays light.
 """
@@ -44,7 +46,14 @@ __all__ = list(_HOMES)
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'agents' has no attribute {name!r}")
-    return getattr(importlib.import_module(_HOMES[name]), name)
+    try:
+        home = importlib.import_module(_HOMES[name])
+    except ModuleNotFoundError:
+        from agents.extras import require_agents
+
+        require_agents(f"agents.{name}")
+        raise
+    return getattr(home, name)
 
 
 def __dir__() -> list[str]:

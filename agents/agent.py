@@ -77,7 +77,9 @@ def make(
 ) -> Agent:
     """Make an agent by its algorithm's name or "module:Class"; `options` are the algorithm's hyperparameters.
 
-    >>> agent = make("rlsd", policy, epsilon=0.1)  # doctest: +SKIP
+    >>> from agents.policy.loading import load_policy
+    >>> make("grpo", load_policy("tiny")).algorithm.name
+    'grpo'
 
     Raises:
         ConfigurationError: the algorithm or an option is unknown.

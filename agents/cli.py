@@ -13,9 +13,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-import tyro
-
-from agents.options.commands import from_toml
+from agents.extras import require_agents
 from rlsd_env.errors import ConfigurationError, one_of
 
 Options = TypeVar("Options")
@@ -29,6 +27,10 @@ def parse(cls: type[Options], argv: Sequence[str], prog: str, description: str) 
         SystemExit: help was asked for.
 
     """
+    import tyro
+
+    from agents.options.commands import from_toml
+
     flags = {"--" + f.name.replace("_", "-") for f in dataclasses.fields(cls)}  # type: ignore[arg-type]
     defaults: dict[str, Any] = {}
     for position, word in enumerate(argv):
@@ -79,6 +81,7 @@ def main(command: Callable[[Sequence[str]], None]) -> None:
     warnings.filterwarnings("ignore", message=".*is not writable.*")
     sys.path.insert(0, os.getcwd())  # "module:Class" of the user's own, also where -P or a console script runs
     try:
+        require_agents("agents")
         command(sys.argv[1:])
     except ConfigurationError as error:
         if speaks():

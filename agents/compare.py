@@ -14,14 +14,17 @@ import re
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from agents import cli
-from agents.options.commands import CompareOptions
 from agents.runs.progress import Bar
 from agents.trials.local import LocalPool, Pool
 from agents.trials.trial import train_trial, untrained_trial
 from rlsd_env.errors import ConfigurationError
+from rlsd_env.extras import require
+
+if TYPE_CHECKING:
+    from agents.options.commands import CompareOptions
 
 
 def run(options: CompareOptions) -> dict[str, Any]:
@@ -31,6 +34,7 @@ def run(options: CompareOptions) -> dict[str, Any]:
         ConfigurationError: an option is unusable; nothing has been written then.
 
     """
+    require("a comparison's plots", "report", "matplotlib")
     from agents.report.plots import draw_curves
     from agents.report.results import summarise
     from agents.report.table import print_table
@@ -143,6 +147,8 @@ def _steps_done(folder: Path, entrant: Entrant) -> int:
 
 def main(argv: Sequence[str]) -> None:
     """Read the arguments and compare."""
+    from agents.options.commands import CompareOptions
+
     options = cli.parse(CompareOptions, argv, "python -m agents.compare", __doc__ or "")
     if options.dry_run:
         from agents.estimate.table import print_comparison

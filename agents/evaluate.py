@@ -6,13 +6,13 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-
-from rich.console import Console
-from rich.table import Table
+from typing import TYPE_CHECKING
 
 from agents import cli
-from agents.options.commands import EvaluateOptions
 from rlsd_env.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from agents.options.commands import EvaluateOptions
 
 
 def run(options: EvaluateOptions) -> dict[str, float]:
@@ -22,6 +22,9 @@ def run(options: EvaluateOptions) -> dict[str, float]:
         ConfigurationError: an option is unusable; nothing has been written then.
 
     """
+    from rich.console import Console
+    from rich.table import Table
+
     from agents.options.model import check_packages
     from agents.policy.base import Sampling
     from agents.policy.samplers import released
@@ -109,6 +112,8 @@ def _write(path: Path, evaluation: object, options: EvaluateOptions, verifier: s
 
 def main(argv: Sequence[str]) -> None:
     """Read the arguments and evaluate."""
+    from agents.options.commands import EvaluateOptions
+
     run(cli.parse(EvaluateOptions, argv, "python -m agents.evaluate", __doc__ or ""))
 
 

@@ -10,11 +10,12 @@ from collections.abc import Sequence
 import numpy as np
 
 from agents import cli
-from agents.options.commands import TrainOptions
 
 
 def main(argv: Sequence[str]) -> None:
     """Read the arguments and train."""
+    from agents.options.commands import TrainOptions
+
     options = cli.parse(TrainOptions, argv, "python -m agents.train", __doc__ or "")
     if options.dry_run:
         from agents.estimate.table import print_estimate

@@ -14,6 +14,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from rlsd_env.extras import require
 from rlsd_env.sources.base import TaskSource
 from rlsd_env.sources.record import Record
 from rlsd_env.task import Image
@@ -127,6 +128,7 @@ def hashes(image: Image) -> tuple[int, bool, int]:
         The 64 bits of its perceptual hash, whether it is of one colour, and 64 bits of a digest of its pixels.
 
     """
+    require("the fingerprint of a picture", "data", "imagehash")
     import imagehash
     from PIL import Image as PILImage
 

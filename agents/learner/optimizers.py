@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from agents.options.learner import OPTIMIZERS
 from rlsd_env.errors import ConfigurationError, one_of
+from rlsd_env.extras import require
 
 
 def make_optimizer(
@@ -30,12 +31,9 @@ def make_optimizer(
     if name == "adamw":
         return torch.optim.AdamW(parameters, lr=lr, weight_decay=weight_decay, fused=True)
     if name == "adamw8bit":
-        try:
-            from bitsandbytes.optim import AdamW8bit
-        except ImportError:
-            raise ConfigurationError(
-                "optimizer adamw8bit needs bitsandbytes, which is not installed; pip install bitsandbytes"
-            ) from None
+        require("optimizer adamw8bit", "adamw8bit", "bitsandbytes")
+        from bitsandbytes.optim import AdamW8bit
+
         return AdamW8bit(parameters, lr=lr, weight_decay=weight_decay)
     raise ConfigurationError(one_of("optimizer", name, OPTIMIZERS))
 

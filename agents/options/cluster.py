@@ -10,6 +10,7 @@ from typing import Any
 
 from agents.options.types import at_least
 from rlsd_env.errors import ConfigurationError, one_of
+from rlsd_env.extras import require
 
 ADDRESS = re.compile(r"(ray://)?[\w.-]+:\d+|(ray://)?\[[0-9a-fA-F:]+\]:\d+")
 
@@ -49,8 +50,8 @@ class ClusterOptions:
             raise ConfigurationError(f"trial_gpus is {self.trial_gpus}; above 1 it must be a whole number")
         if self.trial_gpus and device == "cpu":
             raise ConfigurationError(f"trial_gpus is {self.trial_gpus} but device is cpu; use --device cuda or auto")
-        if self.cluster != "local" and importlib.util.find_spec("ray") is None:
-            raise ConfigurationError(f"cluster {self.cluster} needs ray, which is not installed; pip install 'ray'")
+        if self.cluster != "local":
+            require(f"cluster {self.cluster}", "ray", "ray")
         if self.cluster.startswith("ray://") and importlib.util.find_spec("grpc") is None:
             raise ConfigurationError(
                 f"cluster {self.cluster} needs Ray's client, which is not installed; pip install 'ray[client]'"

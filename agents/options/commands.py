@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib.util
 import os
 import tomllib
 from collections.abc import Mapping
@@ -19,6 +18,7 @@ from agents.options.learner import LearnerOptions
 from agents.options.model import ModelOptions, SamplerOptions, TrainedModelOptions, TrainingSamplerOptions
 from agents.options.types import Names, Numbers, Pairs, at_least
 from rlsd_env.errors import ConfigurationError, one_of
+from rlsd_env.extras import require
 
 LOG_FORMATS = ("csv", "json", "stdout", "tensorboard")
 """Where metrics can go; see `agents.runs.logging`."""
@@ -224,8 +224,8 @@ def _check_log(formats: tuple[str, ...]) -> None:
             raise ConfigurationError(one_of("log format", name, LOG_FORMATS))
     if "csv" not in formats:
         raise ConfigurationError(f"log is {','.join(formats)!r}; csv must be one of them, curves are drawn from it")
-    if "tensorboard" in formats and importlib.util.find_spec("tensorboard") is None:
-        raise ConfigurationError("log has tensorboard, which is not installed; pip install tensorboard")
+    if "tensorboard" in formats:
+        require("log tensorboard", "tensorboard", "tensorboard")
 
 
 def from_toml(cls: type[Any], path: Path) -> dict[str, Any]:

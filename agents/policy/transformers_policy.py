@@ -30,6 +30,7 @@ from agents.policy.scores import Head, TokenScores, score_tokens
 from agents.policy.scoring import distinct, packed_states, plain_states, states_of_tokens
 from agents.policy.sharding import run_whole, shard
 from agents.policy.tensors import whole
+from rlsd_env.extras import require
 
 
 class TransformersPolicy:
@@ -72,6 +73,7 @@ class TransformersPolicy:
         loader: Any = AutoModelForImageTextToText if sees else AutoModelForCausalLM
         reader: Any = AutoProcessor if sees else AutoTokenizer
         if (Path(path) / "adapter_config.json").exists():
+            require(f"{path}, a model with adapters,", "lora", "peft")
             from peft import PeftConfig, PeftModel
 
             base = loader.from_pretrained(PeftConfig.from_pretrained(path).base_model_name_or_path, dtype=torch.float32)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from agents.options.commands import CompareOptions, TrainOptions
 from agents.trials.local import report
+
+if TYPE_CHECKING:
+    from agents.options.commands import CompareOptions, TrainOptions
 
 
 def train_trial(options: TrainOptions) -> dict[str, Any]:

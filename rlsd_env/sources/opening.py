@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rlsd_env.errors import ConfigurationError, DataError
+from rlsd_env.extras import require
 from rlsd_env.sources.csv_table import CsvTable
 from rlsd_env.sources.files import SUFFIXES, fingerprint, tables
 from rlsd_env.sources.tables import ArrowTable, JsonArray, JsonLines, Table, Tables
@@ -116,6 +117,7 @@ def _open_files(files: Sequence[Path]) -> Table:
 
 
 def _prepared(files: Sequence[Path], label: str) -> datasets.Dataset:
+    require(label, "data", "datasets")
     import datasets
 
     try:
@@ -128,6 +130,7 @@ def _prepared(files: Sequence[Path], label: str) -> datasets.Dataset:
 
 
 def _open_by_library(origin: Origin) -> Table:
+    require(origin.label if origin.path is None else str(origin.path), "data", "datasets")
     return _open_hub(origin) if origin.path is None else _open_folder(origin, origin.path)
 
 

@@ -24,7 +24,7 @@ from agents.rollouts.tasks import heldout_tasks
 from agents.setup import check
 from rlsd_env import ConfigurationError
 from rlsd_env.procedural.dot_sum import DotSum
-from tests.agents.test_experiment import SMALL, outcome, run
+from tests.agents.commands import SMALL, call, outcome
 
 TOKENS = "rlsd/DotSumTokens-v0"
 CHOICES = "rlsd/DotSumChoices-v0"
@@ -186,7 +186,7 @@ def test_a_new_users_comparison_of_both_kinds(tmp_path):
     argv = ["--env", TOKENS, "--env-kwargs", "difficulty=1", "--agents", "ppo,grpo", "--seeds", "3", *SMALL]
     argv += ["--steps", "2", "--agent-kwargs", *(f"ppo.{key}={value}" for key, value in QUICK.items())]
     out = tmp_path / "out"
-    done = run("agents.compare", *argv, "--out", out)
+    done = call("agents.compare", *argv, "--out", out)
     results = json.loads((out / "results.json").read_text())
     ppo, grpo = results["agents"]["ppo"], results["agents"]["grpo"]
     assert (ppo["environment"], ppo["environment_steps"]) == (TOKENS, 48)
@@ -201,7 +201,7 @@ def test_a_new_users_comparison_of_both_kinds(tmp_path):
     assert set(read_curves(out, "reward")) == {"grpo", "ppo (16 environment steps each)"}
     stored = outcome(out)
     stamps = {path: path.stat().st_mtime_ns for path in out.rglob("result.json")}
-    run("agents.compare", *argv, "--out", out, "--resume")
+    call("agents.compare", *argv, "--out", out, "--resume")
     assert outcome(out) == stored
     assert {path: path.stat().st_mtime_ns for path in out.rglob("result.json")} == stamps
 
@@ -243,7 +243,7 @@ class AlwaysRight(Baseline):
 def test_a_baseline_of_ones_own_is_compared_without_a_language_model(tmp_path):
     (tmp_path / "my_module.py").write_text(OWN)
     argv = ["--agents", "a=my_module:AlwaysRight", "--agent-kwargs", "a.share=0.25", "--seeds", "0", *SMALL]
-    done = run("agents.compare", *argv, "--out", "out", cwd=tmp_path)
+    done = call("agents.compare", *argv, "--out", "out", cwd=tmp_path)
     results = json.loads((tmp_path / "out" / "results.json").read_text())
     assert results["untrained"] is None
     assert results["heldout_tasks"] == 6

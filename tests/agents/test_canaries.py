@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from tests.agents.test_experiment import run
+from tests.agents.commands import call
 
 MODULE = '''
 import zlib
@@ -50,9 +50,9 @@ def test_no_canary_is_printed_or_stored(tmp_path):
     (tmp_path / "canaries.py").write_text(MODULE)
     env = ["--env", "canaries:mine/Canaries-v0"]
     turns = ["max_turns=2", 'feedback="verifier"']
-    done = run("agents.compare", *env, "--env-kwargs", *turns, "--agents", "opsd,sdpo,rlsd", "--seeds", "0",
+    done = call("agents.compare", *env, "--env-kwargs", *turns, "--agents", "opsd,sdpo,rlsd", "--seeds", "0",
                "--out", "out", *SMALL, cwd=tmp_path)  # fmt: skip
-    evaluated = run("agents.evaluate", *env, "--env-kwargs", *turns, "--limit", "3", "--out", "rollouts.jsonl",
+    evaluated = call("agents.evaluate", *env, "--env-kwargs", *turns, "--limit", "3", "--out", "rollouts.jsonl",
                     cwd=tmp_path)  # fmt: skip
     rows = (tmp_path / "out/runs/opsd/seed0/metrics.csv").read_text()
     assert "teacher_tokens_scored" in rows

@@ -16,14 +16,13 @@ from pathlib import Path
 
 import pytest
 
-from agents import cli, compare
 from agents.options.commands import CompareOptions, resolved
 from agents.runs.progress import Bar
 from agents.runs.storage import InUseError, locked
 from agents.trials.local import LocalPool, StoppedError
 from agents.trials.ray_nodes import code, is_held, look_around, named_paths, token, versions
 from rlsd_env import ConfigurationError
-from tests.agents.test_experiment import SMALL, outcome
+from tests.agents.commands import SMALL, call, outcome
 from tests.conftest import ROOT
 
 TASKS = """
@@ -394,7 +393,7 @@ def trial_of(raylet):
     return None
 
 
-def test_a_node_is_killed_and_every_trial_is_there_once(nodes, tmp_path, monkeypatch):
+def test_a_node_is_killed_and_every_trial_is_there_once(nodes, tmp_path):
     """The command with an algorithm of the user's own; one of two nodes is killed: the bytes of a local run."""
     (tmp_path / "my_module.py").write_text(OWN)
     argv = ["--agents", "my_module:Mine,rlsd,grpo,opsd", "--seeds", "0", *SMALL, "--steps", "16", "--device", "cpu"]
@@ -425,9 +424,7 @@ def test_a_node_is_killed_and_every_trial_is_there_once(nodes, tmp_path, monkeyp
         "grpo": [0],
         "opsd": [0],
     }
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.syspath_prepend(str(tmp_path))
-    compare.run(cli.parse(CompareOptions, [*argv, "--out", "near", "--jobs", "1"], "compare", ""))
+    call("agents.compare", *argv, "--out", "near", cwd=tmp_path)
     assert outcome(tmp_path / "far") == outcome(tmp_path / "near")
     for config in sorted((tmp_path / "near").rglob("config.toml")):
         assert (tmp_path / "far" / config.relative_to(tmp_path / "near")).read_bytes() == config.read_bytes()

@@ -15,6 +15,7 @@ from agents.distributed import World
 from agents.losses import row_coefficients
 from agents.options.commands import TrainOptions
 from rlsd_env.errors import ConfigurationError
+from tests.agents.commands import call
 from tests.conftest import ROOT
 
 SMALL = "--steps 3 --prompts-per-step 4 --group-size 4 --eval-tasks 5 --eval-samples 2 --checkpoint-every 2".split()
@@ -22,15 +23,18 @@ SMALL = "--steps 3 --prompts-per-step 4 --group-size 4 --eval-tasks 5 --eval-sam
 
 def run(cwd, processes, *argv, check=True):
     launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)]
-    command = [sys.executable, *(launcher if processes else []), *map(str, argv)]
+    command = [sys.executable, *launcher, *map(str, argv)]
     environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
     done = subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=300)
     assert not check or done.returncode == 0, done.stderr[-4000:]
     return done
 
 
-def train(cwd, processes, *argv, **options):
-    return run(cwd, processes, "-m", "agents.train", "--agent", "rlsd", *SMALL, *argv, **options)
+def train(cwd, processes, *argv, check=True):
+    argv = ["--agent", "rlsd", *SMALL, *argv]
+    if not processes:
+        return call("agents.train", *argv, cwd=cwd, check=check)
+    return run(cwd, processes, "-m", "agents.train", *argv, check=check)
 
 
 @pytest.fixture(scope="module")

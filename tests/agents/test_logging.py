@@ -9,7 +9,7 @@ from agents.options.commands import TrainOptions
 from agents.runs.logging import RunLog
 from agents.runs.storage import write_csv
 from rlsd_env import ConfigurationError
-from tests.agents.test_experiment import SMALL, run
+from tests.agents.commands import SMALL, call
 
 ROWS = [
     {"step": 0, "reward": 0.1, "loss": 1e-05},
@@ -79,7 +79,9 @@ def test_unusable_formats_are_refused(formats, message):
 
 def test_tensorboard_that_is_not_installed_is_refused(monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(ConfigurationError, match="pip install tensorboard"):
+    with pytest.raises(
+        ConfigurationError, match=r"log tensorboard needs tensorboard.*pip install 'rlsd\[tensorboard\]'"
+    ):
         TrainOptions(log=("csv", "tensorboard"))
 
 
@@ -99,7 +101,7 @@ def test_tensorboard_gets_every_metric_once_after_a_resume(tmp_path):
 
 def test_the_command_line_chooses_the_formats(tmp_path):
     argv = ["--agent", "grpo", *SMALL, "--steps", "2", "--log", "csv,json,stdout", "--out", tmp_path / "out"]
-    done = run("agents.train", *argv)
+    done = call("agents.train", *argv)
     assert done.stdout.count("grpo, seed 0") == 2
     rows = [json.loads(line) for line in (tmp_path / "out" / "metrics.jsonl").read_text().splitlines()]
     write_csv(tmp_path / "again.csv", rows)

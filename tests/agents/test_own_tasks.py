@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 import sys
 
+import gymnasium
 import pytest
 
-from tests.agents.test_experiment import run
+from tests.agents.commands import call, run
 from tests.conftest import ROOT
 from verifiers import AnswerKind, Reference
 from verifiers.testing import check_verifier
@@ -36,10 +37,11 @@ def test_the_documented_verifier_keeps_the_contract(folder, monkeypatch):
     reference = Reference("31", kind=AnswerKind.INTEGER)
     check_verifier(my_tasks.Exact(), reference, "<answer>31</answer>", "<answer>13</answer>")
     sys.modules.pop("my_tasks")
+    gymnasium.registry.pop("mine/Larger-v0")
 
 
 def test_the_documented_command_trains_with_the_tool(folder):
     kwargs = ["--env-kwargs", "max_turns=2", 'tools=["my_tasks:Reverse"]']
-    run("agents.train", "--env", "my_tasks:mine/Larger-v0", *kwargs, "--agent", "rlsd", "--steps", "2", *SMALL,
+    call("agents.train", "--env", "my_tasks:mine/Larger-v0", *kwargs, "--agent", "rlsd", "--steps", "2", *SMALL,
         "--out", "tool", cwd=folder)  # fmt: skip
     assert (folder / "tool" / "result.json").exists()

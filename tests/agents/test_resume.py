@@ -1,0 +1,102 @@
+"""Runs that stop: killed and resumed they are as if they had never stopped; what they leave is claimed and checked."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from agents import experiment
+from agents.options.commands import TrainOptions
+from agents.runs.storage import claimed, load_checkpoint
+from rlsd_env import ConfigurationError
+from tests.agents.commands import SMALL, call, outcome, run
+from tests.conftest import ROOT
+
+
+def wait_until(condition, seconds):
+    deadline = time.monotonic() + seconds
+    while not (found := condition()):
+        assert time.monotonic() < deadline, "it never came to that"
+        time.sleep(0.05)
+    return found
+
+
+def at_work(folder):
+    """The processes whose arguments or working files have to do with a folder: those that still run."""
+    found = []
+    for number in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            held = [os.readlink(f"/proc/{number}/fd/{fd}") for fd in os.listdir(f"/proc/{number}/fd")]
+        except OSError:
+            continue
+        if any(path.startswith(str(folder)) for path in held):
+            found.append(int(number))
+    return found
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="who holds a file is read from /proc")
+def test_killed_in_the_middle_and_resumed_is_as_if_never_stopped(tmp_path):
+    """SIGKILL to the parent; the workers follow it; --resume ends with the same bytes."""
+    killed = tmp_path / "killed"
+    command = ["agents.compare", "--seeds", "3", "--agents", "opsd,sdpo,rlsd", *SMALL, "--steps", "8"]
+    env = os.environ | {"PYTHONPATH": str(ROOT)}
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    process = subprocess.Popen([sys.executable, "-m", *command, "--out", str(killed)], cwd=ROOT, env=env, **quiet)
+    # Past one run and within another: a teacher that is synced or averaged has changed by then.
+    wait_until(lambda: len(list(killed.rglob("checkpoint.pt"))) == 3 or process.poll() is not None, 120)
+    process.send_signal(signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+    wait_until(lambda: not at_work(killed), 60)  # every worker held its run's lock
+    assert len(list(killed.rglob("checkpoint.pt"))) == 3
+    assert not (killed / "results.json").exists()
+    call(*command, "--out", killed, "--resume")
+    call(*command, "--out", tmp_path / "straight")
+    assert outcome(killed) == outcome(tmp_path / "straight")
+
+
+def test_a_training_stopped_between_steps_resumes_with_its_teacher(tmp_path, monkeypatch):
+    """The synced teacher is two updates old at the stop; a run resumed by another process must not renew it."""
+    argv = ["--agent", "rlsd", "--agent-kwargs", "teacher=synced(3)", "decay_steps=6", *SMALL, "--steps", "5"]
+    call("agents.train", *argv, "--out", tmp_path / "straight")
+    metrics = experiment.batch_metrics
+
+    def stop(batch, world):
+        if batch.step == 2:
+            sys.exit(9)
+        return metrics(batch, world)
+
+    monkeypatch.setattr(experiment, "batch_metrics", stop)
+    assert call("agents.train", *argv, "--out", tmp_path / "stopped", check=False).returncode == 9
+    assert (tmp_path / "stopped" / "checkpoint.pt").exists()
+    assert not (tmp_path / "stopped" / "result.json").exists()
+    run("agents.train", *argv, "--out", tmp_path / "stopped", "--resume")
+    assert outcome(tmp_path / "stopped") == outcome(tmp_path / "straight")
+
+
+def test_what_a_kill_left_is_removed_and_does_not_stop_a_resume(tmp_path):
+    options = TrainOptions(out=tmp_path / "out")
+    options.out.mkdir()
+    (options.out / ".config.toml.partial").write_text("half")
+    with claimed(options.out, options, resume=True):
+        assert sorted(path.name for path in options.out.iterdir()) == [".lock", "config.toml"]
+
+
+def test_a_folder_in_use_is_refused(tmp_path):
+    options = TrainOptions(out=tmp_path / "out")
+    with (
+        claimed(options.out, options, resume=False),
+        pytest.raises(ConfigurationError, match="in use by another process"),
+        claimed(options.out, options, resume=True),
+    ):
+        raise AssertionError("claimed twice")
+
+
+def test_a_broken_checkpoint_is_named(tmp_path):
+    (tmp_path / "checkpoint.pt").write_bytes(b"garbage")
+    with pytest.raises(ConfigurationError, match="delete it to start over"):
+        load_checkpoint(tmp_path / "checkpoint.pt")
