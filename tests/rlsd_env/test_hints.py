@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from agents.environments import make_group_env
 from agents.policy.base import Sampling
 from agents.policy.loading import load_policy
-from agents.rollout import collect
+from agents.rollouts.collect import collect
+from agents.rollouts.environments import make_group_env
 from agents.teacher import answer_view, solution_view
 from rlsd_env import ConfigurationError, TaskSource
 from rlsd_env.registration import IDS
