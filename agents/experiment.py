@@ -100,7 +100,7 @@ def _train_policy(
     env_kwargs, _ = folds(options.env_kwargs)
     env = make_group_env(options.env, env_kwargs, options.prompts_per_step // world.size, options.group_size)
     stream = TaskStream(env.desk.indices, options.prompts_per_step, options.seed)
-    progress = checkpoint.restore(out, agent, world)
+    run = checkpoint.restore(out, agent, world)
     title = f"{options.label}, seed {options.seed}"
 
     def roll(sampler: Policy, step: int) -> EpisodeBatch:
@@ -113,9 +113,9 @@ def _train_policy(
 
     rollouts = Rollouts(roll, policy)
     if options.rollouts_ahead and isinstance(policy, SampledPolicy):
-        rollouts = RolloutsAhead(roll, policy, options.steps, list(world.share(progress.ahead)))
-    with rollouts, RunLog(out, options.log if world.first else (), title, progress.rows) as log:
-        for step in range(progress.step, options.steps):
+        rollouts = RolloutsAhead(roll, policy, options.steps, list(world.share(run.ahead)))
+    with rollouts, RunLog(out, options.log if world.first else (), title, run.rows) as log:
+        for step in range(run.step, options.steps):
             began = time.perf_counter()
             batch = rollouts.batch(step)
             rolled = time.perf_counter()
@@ -123,19 +123,19 @@ def _train_policy(
             log.append(row)
             updated = time.perf_counter()
             seconds = {"seconds_rollout": rolled - began, "seconds_update": updated - rolled}
-            progress.timing.append({"step": step, **seconds, **_pictures(policy)})
-            progress.rows, progress.step = log.rows, step + 1
-            if progress.step % options.checkpoint_every == 0 or progress.step == options.steps:
-                progress.ahead = [row for part in world.gather(rollouts.sampled_ahead()) for row in part]
-                checkpoint.save(out, agent, progress, world)
-                _write_tables(out, log, progress, world)
+            run.timing.append({"step": step, **seconds, **_pictures(policy)})
+            run.rows, run.step = log.rows, step + 1
+            if run.step % options.checkpoint_every == 0 or run.step == options.steps:
+                run.ahead = [row for part in world.gather(rollouts.sampled_ahead()) for row in part]
+                checkpoint.save(out, agent, run, world)
+                _write_tables(out, log, run, world)
             report(Progress(options.label, options.seed, step + 1, options.steps, row.get("reward", float("nan"))))
-    _write_tables(out, log, progress, world)  # a kill may have come between the last checkpoint and its tables
+    _write_tables(out, log, run, world)  # a kill may have come between the last checkpoint and its tables
     evaluation = evaluate_heldout(policy, options, options.seed, world)
     outcome = {
         "evaluation": evaluation_record(evaluation),
         "training": training_record(log.rows),
-        "seconds": {name: sum(row[f"seconds_{name}"] for row in progress.timing) for name in ("rollout", "update")},
+        "seconds": {name: sum(row[f"seconds_{name}"] for row in run.timing) for name in ("rollout", "update")},
     }
     if world.first or options.shard:
         policy.save(out / "model")
@@ -154,10 +154,10 @@ def _pictures(policy: TransformersPolicy | SampledPolicy) -> dict[str, int]:
     return {"pictures_run": kept.runs, "pictures_kept": kept.reused}
 
 
-def _write_tables(out: Path, log: RunLog, progress: checkpoint.Progress, world: World) -> None:
+def _write_tables(out: Path, log: RunLog, run: checkpoint.RunState, world: World) -> None:
     if world.first:
         log.save()
-        write_csv(out / "timing.csv", progress.timing)
+        write_csv(out / "timing.csv", run.timing)
 
 
 def evaluate_heldout(policy: Policy, options: TrainingOptions, seed: int, world: World | None = None) -> Evaluation:

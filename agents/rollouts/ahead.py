@@ -116,7 +116,7 @@ class RolloutsAhead(Rollouts):
         torch.set_num_threads(self._threads)
 
 
-class StoppedError(Exception):
+class NotWantedError(Exception):
     """Nobody wants the batch any more."""
 
 
@@ -138,7 +138,7 @@ class _Stoppable:
     ) -> list[list[Completion]]:
         def told(number: int, completion: Completion) -> None:
             if self.stopped.is_set():
-                raise StoppedError
+                raise NotWantedError
             if on_completion is not None:
                 on_completion(number, completion)
 

@@ -21,7 +21,7 @@ from agents.policy.loading import load_policy
 from agents.policy.media import MediaProcessor
 from agents.policy.replica import ReplicaSampler
 from agents.policy.sampled import SampledPolicy
-from agents.rollouts.ahead import Recorded, RolloutsAhead, StoppedError
+from agents.rollouts.ahead import NotWantedError, Recorded, RolloutsAhead
 from agents.rollouts.collect import collect, completion_seeds
 from agents.rollouts.environments import make_group_env
 from agents.rollouts.metrics import batch_metrics
@@ -159,7 +159,7 @@ def test_what_is_being_sampled_is_given_up_when_the_run_ends(policy):
             return "first"
         try:
             return samples.generate([], 1, None, [])
-        except StoppedError as error:
+        except NotWantedError as error:
             outcomes.append(error)
             raise
 
