@@ -13,6 +13,7 @@ import importlib
 from typing import Any
 
 _HOMES = {
+    "Actor": "agents.policy.actor",
     "Agent": "agents.agent",
     "Algorithm": "agents.algorithms",
     "Completion": "agents.episodes",
@@ -23,6 +24,7 @@ _HOMES = {
     "LearnerConfig": "agents.learner.learner",
     "Policy": "agents.policy.base",
     "Prompt": "agents.episodes",
+    "Request": "agents.policy.base",
     "Sampling": "agents.policy.base",
     "Signals": "agents.algorithms",
     "TeacherView": "agents.teacher",
