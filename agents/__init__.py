@@ -15,6 +15,7 @@ import importlib
 from typing import Any
 
 _HOMES = {
+    "Actor": "agents.policy.actor",
     "Agent": "agents.agent",
     "Algorithm": "agents.algorithms",
     "Context": "agents.algorithms",
@@ -27,6 +28,7 @@ _HOMES = {
     "Policy": "agents.policy.base",
     "Prompt": "agents.episodes",
     "Credit": "agents.algorithms",
+    "Request": "agents.policy.base",
     "Sampling": "agents.policy.base",
     "Shown": "agents.algorithms",
     "Signals": "agents.algorithms",

@@ -1,4 +1,4 @@
-"""An agent: a policy, an algorithm and a learner behind `act` and `update`."""
+"""An agent: an actor, an algorithm and a learner behind `act` and `update`."""
 
 from __future__ import annotations
 
@@ -13,14 +13,15 @@ from agents.learner.learner import Learner
 from agents.learner.step import Keep
 from agents.messages import first_prompt
 from agents.options.learner import LearnerOptions
-from agents.policy.base import Policy, Sampling
+from agents.policy.actor import Actor
+from agents.policy.base import Engine, Policy, Request, Sampling
 
 
 class Agent:
     """Acts in environments and learns from episodes; the one interface that all methods share.
 
     Args:
-        policy: what acts and is trained.
+        actor: what acts; its policy is trained.
         algorithm: the method.
         options: the learner's side.
         sampling: how it acts.
@@ -30,16 +31,16 @@ class Agent:
 
     def __init__(
         self,
-        policy: Policy,
+        actor: Actor,
         algorithm: Algorithm,
         options: LearnerOptions,
         sampling: Sampling,
         world: World | None = None,
     ) -> None:
-        self.policy = policy
+        self.actor = actor
         self.algorithm = algorithm
         self.sampling = sampling
-        self.learner = Learner(policy, algorithm, options, temperature=sampling.temperature, world=world)
+        self.learner = Learner(actor.policy, algorithm, options, temperature=sampling.temperature, world=world)
 
     def act(self, observations: Sequence[Mapping[str, Any] | Prompt], seeds: Sequence[int]) -> list[Completion]:
         """Sample one completion for each observation, each from its own seed.
@@ -52,7 +53,7 @@ class Agent:
 
         """
         prompts = [seen if isinstance(seen, Prompt) else first_prompt(seen) for seen in observations]
-        return [completion for (completion,) in self.policy.generate(prompts, 1, self.sampling, seeds)]
+        return [completion for (completion,) in self.actor.generate(Request(prompts, 1, self.sampling, seeds))]
 
     def update(self, batch: EpisodeBatch, keep: Keep | None = None) -> dict[str, float]:
         """Learn from a batch of episodes and return metrics; see `Learner.update`."""
@@ -71,11 +72,20 @@ def make(
     name: str,
     policy: Policy,
     *,
+    engine: Engine | None = None,
     learner: LearnerOptions | None = None,
     sampling: Sampling | None = None,
     **options: Any,
 ) -> Agent:
-    """Make an agent by its algorithm's name or "module:Class"; `options` are the algorithm's hyperparameters.
+    """Make an agent by its algorithm's name or "module:Class".
+
+    Args:
+        name: which algorithm.
+        policy: what is trained.
+        engine: what samples, and follows the policy's weights; None: the policy itself.
+        learner: the learner's side.
+        sampling: how the agent acts.
+        options: the algorithm's hyperparameters.
 
     >>> from agents.policy.loading import load_policy
     >>> make("grpo", load_policy("tiny")).algorithm.name
@@ -85,4 +95,5 @@ def make(
         ConfigurationError: the algorithm or an option is unknown.
 
     """
-    return Agent(policy, make_algorithm(name, options), learner or LearnerOptions(), sampling or Sampling())
+    actor = Actor(policy, engine)
+    return Agent(actor, make_algorithm(name, options), learner or LearnerOptions(), sampling or Sampling())

@@ -69,7 +69,7 @@ def _first_paragraph(boxed: str) -> str:
     return " ".join(body) or "the arguments cannot be read; see --help"
 
 
-def speaks() -> bool:
+def prints() -> bool:
     """Tell whether this process is the one that prints, of those that torchrun started."""
     return os.environ.get("RANK", "0") == "0"
 
@@ -84,7 +84,7 @@ def main(command: Callable[[Sequence[str]], None]) -> None:
         require_agents("agents")
         command(sys.argv[1:])
     except ConfigurationError as error:
-        if speaks():
+        if prints():
             print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:

@@ -53,7 +53,7 @@ def run(options: CompareOptions) -> dict[str, Any]:
         started = time.monotonic()
         tasks: dict[str, Any] = {}
         done = 0
-        if any(entrant.speaks for entrant in entrants):
+        if any(entrant.language_model for entrant in entrants):
             for seed in options.seeds:
                 path = options.out / "untrained" / f"seed{seed}.json"
                 tasks[f"untrained, seed {seed}"] = (untrained_trial, (options, seed, path))
@@ -86,14 +86,14 @@ class Entrant:
         label: what it is called in the options.
         name: what it is called in folders and results.
         steps: how many steps a run of it reports.
-        speaks: whether it is a language model, and not a baseline.
+        language_model: whether it is a language model, and not a baseline.
 
     """
 
     label: str
     name: str
     steps: int
-    speaks: bool
+    language_model: bool
 
 
 def _resolve(options: CompareOptions) -> tuple[CompareOptions, list[Entrant]]:
@@ -115,9 +115,9 @@ def _resolve(options: CompareOptions) -> tuple[CompareOptions, list[Entrant]]:
             raise ConfigurationError(f"agent name {name!r}: letters, digits, _ + . - only, and not 'untrained'")
         if name in entrants:
             raise ConfigurationError(f"two agents are called {name!r}; give one a label: LABEL={spec}")
-        speaks = not isinstance(method, Baseline)
+        language_model = not isinstance(method, Baseline)
         steps = method.updates if isinstance(method, Baseline) else options.steps
-        entrants[name] = Entrant(label, name, steps, speaks)
+        entrants[name] = Entrant(label, name, steps, language_model)
         kwargs |= {f"{label}.{key}": value for key, value in hyperparameters(method).items()}
     options = dataclasses.replace(options, agent_kwargs=kwargs)
     if options.cluster != "local":
@@ -142,7 +142,9 @@ def _steps_done(folder: Path, entrant: Entrant) -> int:
     if (folder / "result.json").exists():
         return entrant.steps
     metrics = folder / "metrics.csv"
-    return max(0, len(metrics.read_text("utf-8").splitlines()) - 1) if entrant.speaks and metrics.exists() else 0
+    if not entrant.language_model or not metrics.exists():
+        return 0
+    return max(0, len(metrics.read_text("utf-8").splitlines()) - 1)
 
 
 def main(argv: Sequence[str]) -> None:

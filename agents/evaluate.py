@@ -27,7 +27,6 @@ def run(options: EvaluateOptions) -> dict[str, float]:
 
     from agents.options.model import check_packages
     from agents.policy.base import Sampling
-    from agents.policy.samplers import released
     from agents.report.statistics import accuracy_interval
     from agents.rollouts.environments import make_group_env
     from agents.rollouts.evaluation import Evaluation, evaluate
@@ -43,9 +42,9 @@ def run(options: EvaluateOptions) -> dict[str, float]:
         env.reset(options={"task_index": tasks[:1]})
     print(f"loading {options.policy} ..", file=sys.stderr)
     sampling = Sampling(options.temperature, options.max_tokens)
-    with released(prepare(options)) as policy:
+    with prepare(options) as actor:
         evaluation: Evaluation = evaluate(
-            policy, options.env, env_kwargs, tasks, options.samples, sampling, options.seed
+            actor, options.env, env_kwargs, tasks, options.samples, sampling, options.seed
         )
     table = Table(
         title=f"{options.policy} on {len(tasks)} tasks of {options.env}, fold {options.fold}", title_justify="left"

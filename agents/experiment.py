@@ -22,11 +22,9 @@ from agents.episodes import EpisodeBatch
 from agents.evidence import TokenEvidence, write_evidence
 from agents.methods import hyperparameters, make_method
 from agents.options.commands import TrainingOptions, TrainOptions
-from agents.policy.base import Policy, Sampling
+from agents.policy.actor import Actor
+from agents.policy.base import Policy, Sampler, Sampling
 from agents.policy.loading import find_policy
-from agents.policy.sampled import SampledPolicy
-from agents.policy.samplers import released
-from agents.policy.transformers_policy import TransformersPolicy
 from agents.rollouts.ahead import Rollouts, RolloutsAhead
 from agents.rollouts.collect import collect, completion_seeds
 from agents.rollouts.environments import folds, make_group_env, require_trainable
@@ -85,33 +83,29 @@ def train(options: TrainOptions, report: Report) -> dict[str, Any]:
 
 
 def _train(options: TrainOptions, algorithm: Algorithm, report: Report, world: World) -> dict[str, Any]:
-    with released(prepare(options, world)) as policy:
-        return _train_policy(policy, options, algorithm, report, world)
+    with prepare(options, world) as actor:
+        return _train_actor(actor, options, algorithm, report, world)
 
 
-def _train_policy(
-    policy: TransformersPolicy | SampledPolicy,
-    options: TrainOptions,
-    algorithm: Algorithm,
-    report: Report,
-    world: World,
+def _train_actor(
+    actor: Actor, options: TrainOptions, algorithm: Algorithm, report: Report, world: World
 ) -> dict[str, Any]:
     out = options.out
     sampling = Sampling(options.temperature, options.max_tokens)
-    agent = Agent(policy, algorithm, options, sampling, world)
+    agent = Agent(actor, algorithm, options, sampling, world)
     env_kwargs, _ = folds(options.env_kwargs)
     groups = options.prompts_per_step // world.size
     env = make_group_env(options.env, env_kwargs, groups, options.group_size, options.curriculum)
     stream = TaskStream(env.task_indices, options.prompts_per_step, options.seed)
-    progress = checkpoint.restore(out, agent, world)
-    if progress.step:
-        env.load_state_dict(progress.environment)
+    run = checkpoint.restore(out, agent, world)
+    if run.step:
+        env.load_state_dict(run.environment)
     if world.size > 1 and env.state_dict():
         raise ConfigurationError(f"environment {options.env!r} keeps a state; train on it in one process")
     stood: dict[int, dict[str, Any]] = {}  # the environment after each batch that is not learned from yet
     title = f"{options.label}, seed {options.seed}"
 
-    def roll(sampler: Policy, step: int) -> EpisodeBatch:
+    def roll(sampler: Sampler, step: int) -> EpisodeBatch:
         seeds = completion_seeds(options.seed, (STREAM_TRAINING, step), env.num_envs * world.size)
         batch = collect(env, sampler, world.share(stream(step)), sampling, world.share(seeds), step)
         require_trainable(env.items)
@@ -120,11 +114,11 @@ def _train_policy(
         stood[step] = env.state_dict()
         return batch
 
-    rollouts = Rollouts(roll, policy)
-    if options.rollouts_ahead and isinstance(policy, SampledPolicy):
-        rollouts = RolloutsAhead(roll, policy, options.steps, list(world.share(progress.ahead)))
-    with rollouts, RunLog(out, options.log if world.first else (), title, progress.rows) as log:
-        for step in range(progress.step, options.steps):
+    rollouts = Rollouts(roll, actor)
+    if options.rollouts_ahead:
+        rollouts = RolloutsAhead(roll, actor, options.steps, list(world.share(run.ahead)))
+    with rollouts, RunLog(out, options.log if world.first else (), title, run.rows) as log:
+        for step in range(run.step, options.steps):
             began = time.perf_counter()
             batch = rollouts.batch(step)
             rolled = time.perf_counter()
@@ -136,22 +130,22 @@ def _train_policy(
             log.append(row)
             updated = time.perf_counter()
             seconds = {"seconds_rollout": rolled - began, "seconds_update": updated - rolled}
-            progress.timing.append({"step": step, **seconds, **_pictures(policy)})
-            progress.rows, progress.step, progress.environment = log.rows, step + 1, stood.pop(step)
-            if progress.step % options.checkpoint_every == 0 or progress.step == options.steps:
-                progress.ahead = [row for part in world.gather(rollouts.sampled_ahead()) for row in part]
-                checkpoint.save(out, agent, progress, world)
-                _write_tables(out, log, progress, world)
+            run.timing.append({"step": step, **seconds, **_pictures(actor.policy)})
+            run.rows, run.step, run.environment = log.rows, step + 1, stood.pop(step)
+            if run.step % options.checkpoint_every == 0 or run.step == options.steps:
+                run.ahead = [row for part in world.gather(rollouts.sampled_ahead()) for row in part]
+                checkpoint.save(out, agent, run, world)
+                _write_tables(out, log, run, world)
             report(Progress(options.label, options.seed, step + 1, options.steps, row.get("reward", float("nan"))))
-    _write_tables(out, log, progress, world)  # a kill may have come between the last checkpoint and its tables
-    evaluation = evaluate_heldout(policy, options, options.seed, world)
+    _write_tables(out, log, run, world)  # a kill may have come between the last checkpoint and its tables
+    evaluation = evaluate_heldout(actor, options, options.seed, world)
     outcome = {
         "evaluation": evaluation_record(evaluation),
         "training": training_record(log.rows),
-        "seconds": {name: sum(row[f"seconds_{name}"] for row in progress.timing) for name in ("rollout", "update")},
+        "seconds": {name: sum(row[f"seconds_{name}"] for row in run.timing) for name in ("rollout", "update")},
     }
     if world.first or options.shard:
-        policy.save(out / "model")
+        actor.policy.save(out / "model")
     return outcome
 
 
@@ -181,30 +175,24 @@ class EvidenceOfStep:
             write_evidence(out, self._step, self._kept, rank)
 
 
-def _trained(policy: TransformersPolicy | SampledPolicy) -> TransformersPolicy:
-    trained = policy.policy if isinstance(policy, SampledPolicy) else policy
-    assert isinstance(trained, TransformersPolicy)
-    return trained
-
-
-def _pictures(policy: TransformersPolicy | SampledPolicy) -> dict[str, int]:
+def _pictures(policy: Policy) -> dict[str, int]:
     """Count the pictures that the vision tower has been run on so far, and those that it need not be run on."""
-    kept = _trained(policy).encoder.kept
+    kept = policy.encoder.kept
     return {"pictures_run": kept.runs, "pictures_kept": kept.reused}
 
 
-def _write_tables(out: Path, log: RunLog, progress: checkpoint.Progress, world: World) -> None:
+def _write_tables(out: Path, log: RunLog, run: checkpoint.RunState, world: World) -> None:
     if world.first:
         log.save()
-        write_csv(out / "timing.csv", progress.timing)
+        write_csv(out / "timing.csv", run.timing)
 
 
-def evaluate_heldout(policy: Policy, options: TrainingOptions, seed: int, world: World | None = None) -> Evaluation:
+def evaluate_heldout(actor: Actor, options: TrainingOptions, seed: int, world: World | None = None) -> Evaluation:
     """Evaluate on the held-out tasks; several processes divide them."""
     _, env_kwargs = folds(options.env_kwargs)
     sampling = Sampling(options.temperature, options.max_tokens)
     tasks = heldout_tasks(options)
-    return evaluate(policy, options.env, env_kwargs, tasks, options.eval_samples, sampling, seed, world)
+    return evaluate(actor, options.env, env_kwargs, tasks, options.eval_samples, sampling, seed, world)
 
 
 def untrained(options: TrainingOptions, seed: int, path: Path) -> dict[str, Any]:
@@ -216,8 +204,8 @@ def untrained(options: TrainingOptions, seed: int, path: Path) -> dict[str, Any]
     """
     if path.exists():
         return read_json(path)
-    with released(prepare(options)) as policy:
-        record = evaluation_record(evaluate_heldout(policy, options, seed))
+    with prepare(options) as actor:
+        record = evaluation_record(evaluate_heldout(actor, options, seed))
     result = {"agent": "untrained", "seed": seed, "evaluation": record}
     path.parent.mkdir(parents=True, exist_ok=True)
     write_json(path, result)

@@ -13,20 +13,17 @@ from agents.distributed import World, launched
 from agents.methods import Method, make_method
 from agents.options.commands import EvaluateOptions, TrainingOptions, TrainOptions
 from agents.options.model import check_packages
+from agents.policy.actor import Actor
 from agents.policy.loading import find_policy, load_policy
 from agents.policy.replica import with_replica
-from agents.policy.sampled import SampledPolicy
 from agents.policy.samplers import with_sampler
-from agents.policy.transformers_policy import TransformersPolicy
 from agents.rollouts.environments import folds, make_group_env, require_trainable
 from agents.runs.heap import keep_freed_memory
 from rlsd_env.errors import ConfigurationError
 
 
-def prepare(
-    options: TrainingOptions | EvaluateOptions, world: World | None = None
-) -> TransformersPolicy | SampledPolicy:
-    """Set torch up, load the policy and what samples for it; close it with `released`.
+def prepare(options: TrainingOptions | EvaluateOptions, world: World | None = None) -> Actor:
+    """Set torch up, load the policy and what samples for it; it must be closed, as at the end of a `with` block.
 
     Under `shard` the policy is spread over the processes; then, and where a training samples ahead, samples come from
     vLLM or from a replica.

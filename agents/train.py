@@ -27,12 +27,12 @@ def main(argv: Sequence[str]) -> None:
     from agents.setup import check
 
     check(options, [(options.agent, options.agent_kwargs)])
-    bar = Bar(options.steps, quiet=not cli.speaks())
+    bar = Bar(options.steps, quiet=not cli.prints())
     try:
         result = train(options, bar)
     finally:
         bar.close()
-    if not cli.speaks():
+    if not cli.prints():
         return
     evaluation = result["evaluation"]
     for kind in ("sampled", "greedy"):

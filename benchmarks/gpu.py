@@ -32,7 +32,7 @@ from agents.estimate.published import PUBLISHED, find_architecture
 from agents.options.learner import LearnerOptions
 from agents.options.model import TrainedModelOptions
 from agents.options.types import Names
-from agents.policy.base import Sampling
+from agents.policy.base import Request, Sampling
 from agents.policy.loading import TINY
 from agents.policy.transformers_policy import TransformersPolicy
 from benchmarks.workloads import Workload, facts, make_batch, make_processor, response_token_count, write_json
@@ -204,9 +204,9 @@ def measure(shape: str, scoring: str, options: Options, device: str, most: float
 def _rollout(policy: TransformersPolicy, prompts: list[Any], options: Options, per_token: float, most: float) -> Any:
     """Sample what an update gets, once for warming up with few tokens and once by the clock."""
     seeds = list(range(len(prompts) * options.group_size))
-    policy.generate(prompts, options.group_size, Sampling(1.0, 4), seeds)
+    policy.generate(Request(prompts, options.group_size, Sampling(1.0, 4), seeds))
     began = _now()
-    groups = policy.generate(prompts, options.group_size, Sampling(1.0, options.response_tokens), seeds)
+    groups = policy.generate(Request(prompts, options.group_size, Sampling(1.0, options.response_tokens), seeds))
     seconds = _now() - began
     tokens = sum(len(completion.token_ids) for group in groups for completion in group)
     return {

@@ -25,7 +25,7 @@ from rich.table import Table
 from agents.episodes import Prompt
 from agents.options.model import ModelOptions
 from agents.options.types import Pairs, at_least
-from agents.policy.base import Sampling
+from agents.policy.base import Request, Sampler, Sampling
 from agents.policy.loading import find_policy, load_policy
 from agents.policy.transformers_policy import TransformersPolicy
 from agents.policy.vllm.sampler import VLLMSampler
@@ -206,11 +206,11 @@ def measure(options: Options) -> list[Figures]:
     return list(figures.values())
 
 
-def by(sampler: TransformersPolicy | VLLMSampler, options: Options, sampling: Sampling) -> Sample:
+def by(sampler: Sampler, options: Options, sampling: Sampling) -> Sample:
     """Return a sampler of this library."""
 
     def sample(prompts: Sequence[Prompt], seeds: Sequence[int]) -> int:
-        groups = sampler.generate(prompts, options.group_size, sampling, seeds)
+        groups = sampler.generate(Request(prompts, options.group_size, sampling, seeds))
         return sum(len(completion.token_ids) for group in groups for completion in group)
 
     return sample

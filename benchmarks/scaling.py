@@ -30,6 +30,7 @@ from agents.algorithms import make as make_algorithm
 from agents.episodes import EpisodeBatch
 from agents.options.learner import LearnerOptions
 from agents.options.model import TrainedModelOptions
+from agents.policy.actor import Actor
 from agents.policy.base import Sampling
 from agents.policy.loading import load_policy
 from benchmarks.workloads import Workload, facts, make_batch, random_checkpoint, response_token_count, write_json
@@ -99,7 +100,7 @@ def work(checkpoint: str, repetitions: int) -> None:
     policy = load_policy(checkpoint, "cpu")
     batch = make_batch(policy, Workload())
     batch = EpisodeBatch(tuple(world.share(batch.groups)), batch.step)
-    agent = Agent(policy, make_algorithm("grpo", {}), LearnerOptions(), Sampling(), world)
+    agent = Agent(Actor(policy), make_algorithm("grpo", {}), LearnerOptions(), Sampling(), world)
     (taken,) = seconds([agent], batch, repetitions)
     if world.first:
         print(json.dumps({"seconds": taken}))

@@ -131,7 +131,7 @@ def agreement(checkpoint: str, workload: Workload) -> dict[str, float]:
         here.update()
         pairs = [
             (p.grad, other)
-            for p, other in zip(here.agent.policy.model.parameters(), there.first_gradient)
+            for p, other in zip(here.agent.actor.policy.model.parameters(), there.first_gradient)
             if p.grad is not None and other is not None
         ]
         difference = sum(float((a - b).double().square().sum()) for a, b in pairs) ** 0.5

@@ -1,17 +1,19 @@
-"""The policy interface: token ids in, token ids out."""
+"""The interfaces of policies and samplers: token ids in, token ids out."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from torch import Tensor, nn
 
 from agents.episodes import Completion, Prompt, StopReason
-from agents.policy.inputs import PromptEncoder
 from agents.policy.scores import TokenScores
+
+if TYPE_CHECKING:  # transformers, which takes seconds
+    from agents.policy.inputs import PromptEncoder
 
 
 @dataclass(frozen=True)
@@ -33,22 +35,61 @@ class Sampling:
             raise ValueError(f"max_tokens is {self.max_tokens}; it must be 1 or more")
 
 
-def completion_limits(
-    prompts: Sequence[Prompt], n: int, sampling: Sampling, seeds: Sequence[int], limits: Sequence[int] | None
-) -> Sequence[int]:
-    """Return the most tokens of each completion that `Sampler.generate` is asked for.
+@dataclass(frozen=True, eq=False)
+class Request:
+    """What a sampler is asked for: `n` completions of each prompt, numbered prompt by prompt.
+
+    Attributes:
+        prompts: the prompts.
+        n: completions of each.
+        sampling: how.
+        seeds: one per completion, which depends on its own seed and prompt only, not on what else is asked for.
+        limits: the most tokens of each completion, 1 to `sampling.max_tokens`; None: that many for all.
 
     Raises:
-        ValueError: seeds or limits are not one per completion, or a limit is out of range.
+        ValueError: n is below 1, seeds or limits are not one per completion, or a limit is out of range.
 
     """
-    rows = len(prompts) * n
-    if len(seeds) != rows:
-        raise ValueError(f"{len(seeds)} seeds for {len(prompts)} prompts x {n}; give one per completion")
-    limits = [sampling.max_tokens] * rows if limits is None else limits
-    if len(limits) != rows or not all(1 <= limit <= sampling.max_tokens for limit in limits):
-        raise ValueError(f"limits {list(limits)}: one per completion, each 1 to {sampling.max_tokens} tokens")
-    return limits
+
+    prompts: Sequence[Prompt]
+    n: int
+    sampling: Sampling
+    seeds: Sequence[int]
+    limits: Sequence[int] | None = None
+
+    def __post_init__(self) -> None:
+        if self.n < 1:
+            raise ValueError(f"n is {self.n}; it must be 1 completion of each prompt or more")
+        if len(self.seeds) != self.count:
+            raise ValueError(
+                f"{len(self.seeds)} seeds for {len(self.prompts)} prompts x {self.n}; give one per completion"
+            )
+        if self.limits is None:
+            return
+        most = self.sampling.max_tokens
+        if len(self.limits) != self.count or not all(1 <= limit <= most for limit in self.limits):
+            raise ValueError(f"limits {list(self.limits)}: one per completion, each 1 to {most} tokens")
+
+    @property
+    def count(self) -> int:
+        """How many completions are asked for."""
+        return len(self.prompts) * self.n
+
+    def limit(self, number: int) -> int:
+        """Return the most tokens of a completion."""
+        return self.sampling.max_tokens if self.limits is None else self.limits[number]
+
+    def numbers(self, place: int) -> range:
+        """Return the numbers of the completions of the prompt at a place."""
+        return range(place * self.n, (place + 1) * self.n)
+
+    def prompt(self, number: int) -> Prompt:
+        """Return the prompt of a completion."""
+        return self.prompts[number // self.n]
+
+    def groups(self, completions: Mapping[int, Completion]) -> list[list[Completion]]:
+        """Return completions, given by number, in lists of those of one prompt."""
+        return [[completions[number] for number in self.numbers(i)] for i in range(len(self.prompts))]
 
 
 def make_completion(
@@ -62,51 +103,46 @@ def make_completion(
 
 
 OnCompletion = Callable[[int, Completion], None]
-"""Is told of each completion as soon as it has ended, with its number: prompt by prompt, `n` of each."""
+"""Is told of each completion as soon as it has ended, with its number in the request."""
 
 
 class Sampler(Protocol):
-    """What samples completions with weights of its own, which follow the trained ones."""
+    """What samples completions."""
 
-    def generate(
-        self,
-        prompts: Sequence[Prompt],
-        n: int,
-        sampling: Sampling,
-        seeds: Sequence[int],
-        *,
-        limits: Sequence[int] | None = None,
-        on_completion: OnCompletion | None = None,
-    ) -> list[list[Completion]]:
-        """Sample `n` completions of each prompt.
+    def generate(self, request: Request, on_completion: OnCompletion | None = None) -> list[list[Completion]]:
+        """Sample what is asked for, and return the completions of each prompt.
 
         Args:
-            prompts: the prompts.
-            n: completions of each.
-            sampling: how.
-            seeds: one per completion, prompt by prompt; a completion depends on its own seed and prompt
-                only, not on what else is in the call.
-            limits: the most tokens of each completion, 1 to `sampling.max_tokens`; None: that many for all.
+            request: what.
             on_completion: is told of each completion when it ends, so that grading need not wait for the last.
 
         """
         ...
+
+
+class Engine(Sampler, Protocol):
+    """A sampler with weights of its own, which follow the trained ones; see `agents.policy.actor.Actor`."""
 
     def load_weights(self, weights: Iterable[tuple[str, Tensor]]) -> None:
         """Take over weights: (name as in a checkpoint of the model, value) pairs, adapters merged."""
         ...
 
     def close(self) -> None:
-        """Give back what the sampler holds: memory, processes, connections."""
+        """Give back what the engine holds: memory, processes, connections."""
         ...
 
 
 class Policy(Protocol):
-    """A model that samples completions and scores given ones."""
+    """A model that is trained and scores completions; where it is a `Sampler` too, it needs no engine."""
 
     @property
     def model(self) -> nn.Module:
         """The weights that are trained."""
+        ...
+
+    @property
+    def weights_version(self) -> int:
+        """How often the weights have changed: engines that have those of another number are behind."""
         ...
 
     @property
@@ -138,19 +174,6 @@ class Policy(Protocol):
         """Count the tokens that a prompt is run as, those of its pictures included."""
         ...
 
-    def generate(
-        self,
-        prompts: Sequence[Prompt],
-        n: int,
-        sampling: Sampling,
-        seeds: Sequence[int],
-        *,
-        limits: Sequence[int] | None = None,
-        on_completion: OnCompletion | None = None,
-    ) -> list[list[Completion]]:
-        """Sample `n` completions of each prompt; see `Sampler.generate`."""
-        ...
-
     def weights(self) -> Iterator[tuple[str, Tensor]]:
         """Yield the weights as a checkpoint of the model has them, adapters merged: (name, value)."""
         ...
@@ -160,7 +183,7 @@ class Policy(Protocol):
         ...
 
     def weights_changed(self) -> None:
-        """Be told that the weights have changed: what was computed from them is forgotten, samplers follow."""
+        """Be told that the weights have changed, and count it in `weights_version`."""
         ...
 
     def score(

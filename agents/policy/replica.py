@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 import torch
 from torch import Tensor
 
-from agents.episodes import Completion, Prompt
+from agents.episodes import Completion
 from agents.options.commands import TrainingOptions
 from agents.options.model import ModelOptions
-from agents.policy.base import OnCompletion, Sampling
+from agents.policy.actor import Actor
+from agents.policy.base import OnCompletion, Request
 from agents.policy.loading import load_policy
-from agents.policy.sampled import SampledPolicy
 from agents.policy.transformers_policy import TransformersPolicy
 
 
@@ -30,18 +30,9 @@ class ReplicaSampler:
         policy.model.requires_grad_(False)
         policy.encoder.kept.frozen = frozen_vision
 
-    def generate(
-        self,
-        prompts: Sequence[Prompt],
-        n: int,
-        sampling: Sampling,
-        seeds: Sequence[int],
-        *,
-        limits: Sequence[int] | None = None,
-        on_completion: OnCompletion | None = None,
-    ) -> list[list[Completion]]:
+    def generate(self, request: Request, on_completion: OnCompletion | None = None) -> list[list[Completion]]:
         """Sample; see `Sampler.generate`."""
-        return self.policy.generate(prompts, n, sampling, seeds, limits=limits, on_completion=on_completion)
+        return self.policy.generate(request, on_completion)
 
     @torch.no_grad()
     def load_weights(self, weights: Iterable[tuple[str, Tensor]]) -> None:
@@ -61,12 +52,12 @@ class ReplicaSampler:
         """Do nothing: the weights go with the object."""
 
 
-def with_replica(policy: TransformersPolicy, options: TrainingOptions) -> SampledPolicy:
+def with_replica(policy: TransformersPolicy, options: TrainingOptions) -> Actor:
     """Let a policy be sampled by a model of its own, loaded from where the policy was; its weights are not yet trained.
 
     Pictures are made into patches once for both.
     """
     replica = load_policy(options.policy, options.device, ModelOptions(precision=options.precision))
     replica.encoder.media = policy.encoder.media
-    sampler = ReplicaSampler(replica, frozen_vision=policy.encoder.kept.frozen)
-    return SampledPolicy(policy, sampler, current=True)
+    engine = ReplicaSampler(replica, frozen_vision=policy.encoder.kept.frozen)
+    return Actor(policy, engine, current=True)

@@ -3,37 +3,30 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeVar
 
 from agents.options.commands import EvaluateOptions, TrainingOptions
-from agents.policy.base import Policy, Sampler
+from agents.policy.actor import Actor
+from agents.policy.base import Engine
 from agents.policy.loading import find_policy
-from agents.policy.sampled import SampledPolicy
 from agents.policy.transformers_policy import TransformersPolicy
 from agents.policy.vllm.sampler import VLLMSampler
 from agents.policy.vllm.server import VLLMServerSampler
 
-P = TypeVar("P", bound=Policy)
 
-
-def with_sampler(
-    policy: TransformersPolicy, options: TrainingOptions | EvaluateOptions
-) -> TransformersPolicy | SampledPolicy:
-    """Return the policy, sampling as the options say.
+def with_sampler(policy: TransformersPolicy, options: TrainingOptions | EvaluateOptions) -> Actor:
+    """Let a policy be sampled as the options say.
 
     Raises:
         ConfigurationError: an argument of the sampler is unusable, or no server answers.
 
     """
     if options.sampler == "transformers":
-        return policy
+        return Actor(policy)
     path, device = find_policy(options.policy, options.device)
     path, adapted = _base(path)
     if options.sampler == "vllm":
-        sampler: Sampler = VLLMSampler(
+        engine: Engine = VLLMSampler(
             path,
             policy,
             device=device,
@@ -41,8 +34,8 @@ def with_sampler(
             threads=options.threads,
             arguments=options.sampler_kwargs,
         )
-        return SampledPolicy(policy, sampler, current=not adapted)
-    server = VLLMServerSampler(
+        return Actor(policy, engine, current=not adapted)
+    engine = VLLMServerSampler(
         options.sampler,
         path,
         policy,
@@ -50,7 +43,7 @@ def with_sampler(
         precision=options.precision,
         arguments=options.sampler_kwargs,
     )
-    return SampledPolicy(policy, server)  # whose weights the server has is not known
+    return Actor(policy, engine)  # whose weights the server has is not known
 
 
 def _base(path: str) -> tuple[str, bool]:
@@ -59,13 +52,3 @@ def _base(path: str) -> tuple[str, bool]:
     if not adapters.exists():
         return path, False
     return str(json.loads(adapters.read_text("utf-8"))["base_model_name_or_path"]), True
-
-
-@contextmanager
-def released(policy: P) -> Iterator[P]:
-    """Close what samples for a policy at the end."""
-    try:
-        yield policy
-    finally:
-        if isinstance(policy, SampledPolicy):
-            policy.close()

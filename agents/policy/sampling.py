@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 from transformers import DynamicCache
 
-from agents.episodes import Completion, Prompt
-from agents.policy.base import OnCompletion, Sampling, completion_limits, make_completion
+from agents.episodes import Completion
+from agents.policy.base import OnCompletion, Request, make_completion
 from agents.policy.decoding import decoder
 from agents.policy.inputs import PromptEncoder
 
@@ -25,34 +25,26 @@ def sample(
     encoder: PromptEncoder,
     head: Callable[[Tensor], Tensor],
     stop_ids: frozenset[int],
-    prompts: Sequence[Prompt],
-    n: int,
-    sampling: Sampling,
-    seeds: Sequence[int],
-    limits: Sequence[int] | None = None,
+    request: Request,
     on_completion: OnCompletion | None = None,
 ) -> list[list[Completion]]:
-    """Sample `n` completions of each prompt; see `agents.policy.base.Sampler.generate`.
+    """Sample completions; see `agents.policy.base.Sampler.generate`.
 
     Args:
         model: a transformers model; `model.model` is run.
         encoder: turns prompts into its inputs.
         head: from hidden states, [N, H], to logits at the sampling temperature, [N, V].
         stop_ids: token ids that end a completion.
-        prompts: see `Sampler.generate`, as what follows.
-        n: completions of each prompt.
-        sampling: how.
-        seeds: one per completion.
-        limits: the most tokens of each.
+        request: what is sampled.
         on_completion: is told of each completion when it ends.
 
     """
-    limits = completion_limits(prompts, n, sampling, seeds, limits)
-    rows = len(limits)
-    if not rows:
+    if not request.count:
         return []
+    prompts, n, sampling = request.prompts, request.n, request.sampling
+    limits = [request.limit(number) for number in range(request.count)]
     uniform_NT = torch.from_numpy(
-        np.stack([np.random.default_rng(seed).random(sampling.max_tokens) for seed in seeds])
+        np.stack([np.random.default_rng(seed).random(sampling.max_tokens) for seed in request.seeds])
     ).to(model.device)
     encoded = encoder.encode(prompts, model)
     cache = DynamicCache(config=model.config.get_text_config())
@@ -62,12 +54,11 @@ def sample(
     position = encoded.next_position_P.repeat_interleave(n)
     # Prompts are padded on the left, so the last column is the last token of each.
     logits = head(output.last_hidden_state[:, -1]).repeat_interleave(n, dim=0)
-    ids: list[list[int]] = [[] for _ in range(rows)]
-    logprobs: list[list[float]] = [[] for _ in range(rows)]
-    alive = list(range(rows))  # which completion each row of the running batch is
+    ids: list[list[int]] = [[] for _ in limits]
+    logprobs: list[list[float]] = [[] for _ in limits]
+    alive = list(range(request.count))  # which completion each row of the running batch is
     uniform = uniform_NT
-    ended = [False] * rows
-    completions: list[Completion | None] = [None] * rows
+    completions: dict[int, Completion] = {}
     for t in range(max(limits)):
         logp = logits.log_softmax(-1)
         greedy = sampling.temperature == 0
@@ -75,16 +66,15 @@ def sample(
         chosen = logp.gather(-1, token[:, None])[:, 0]
         # Both in one transfer from the device; float64 holds either exactly.
         for number, (token_id, value) in zip(alive, torch.stack([token.double(), chosen.double()], dim=1).tolist()):
-            if not ended[number]:
+            if number not in completions:
                 ids[number].append(int(token_id))
                 logprobs[number].append(value)
                 if ids[number][-1] in stop_ids or len(ids[number]) == limits[number]:
-                    ended[number] = True
                     done = make_completion(encoder.tokenizer, stop_ids, ids[number], logprobs[number])
                     completions[number] = done
                     if on_completion is not None:
                         on_completion(number, done)
-        going = [row for row, number in enumerate(alive) if not ended[number]]
+        going = [row for row, number in enumerate(alive) if number not in completions]
         if not going:
             break
         if len(going) <= KEEP_RUNNING * len(alive):  # dropping rows copies what is kept of the others
@@ -94,8 +84,7 @@ def sample(
             uniform, position, token = uniform[keep], position[keep], token[keep]
         logits = head(running.step(token, position))
         position = position + 1
-    whole = [completion for completion in completions if completion is not None]
-    return [whole[i : i + n] for i in range(0, rows, n)]
+    return request.groups(completions)
 
 
 def inverse_cdf(probabilities: Tensor, uniform: Tensor) -> Tensor:

@@ -22,7 +22,7 @@ from transformers import (
 from agents.distributed import World
 from agents.episodes import Completion, Prompt
 from agents.options.model import ModelOptions, TrainedModelOptions
-from agents.policy.base import OnCompletion, Sampling
+from agents.policy.base import OnCompletion, Request
 from agents.policy.inputs import PromptEncoder
 from agents.policy.preparation import merged_weights, prepare_model, vision_is_frozen
 from agents.policy.sampling import sample
@@ -54,6 +54,7 @@ class TransformersPolicy:
         self.precision = options.precision
         self.packs = prepare_model(model, options)
         self.sharded = False
+        self.weights_version = 0
         self.encoder = PromptEncoder(processor, model.config)
         self.encoder.kept.frozen = vision_is_frozen(model)
         stop = model.generation_config.eos_token_id
@@ -122,34 +123,16 @@ class TransformersPolicy:
         yield from merged_weights(self.model)
 
     def weights_changed(self) -> None:
-        """Do nothing: what is kept was computed from weights that are not trained."""
+        """Count it; what is kept was computed from weights that are not trained."""
+        self.weights_version += 1
 
     # -- sampling ------------------------------------------------------------------------------------------
 
-    def generate(
-        self,
-        prompts: Sequence[Prompt],
-        n: int,
-        sampling: Sampling,
-        seeds: Sequence[int],
-        *,
-        limits: Sequence[int] | None = None,
-        on_completion: OnCompletion | None = None,
-    ) -> list[list[Completion]]:
-        """Sample `n` completions of each prompt; see `Sampler.generate`."""
+    def generate(self, request: Request, on_completion: OnCompletion | None = None) -> list[list[Completion]]:
+        """Sample with the weights of now; see `Sampler.generate`."""
+        head = self.head(request.sampling.temperature).logits
         with torch.no_grad(), self.autocast():
-            return sample(
-                self.model,
-                self.encoder,
-                self.head(sampling.temperature).logits,
-                self.stop_ids,
-                prompts,
-                n,
-                sampling,
-                seeds,
-                limits,
-                on_completion,
-            )
+            return sample(self.model, self.encoder, head, self.stop_ids, request, on_completion)
 
     # -- scoring -------------------------------------------------------------------------------------------
 

@@ -17,12 +17,12 @@ from typing import Any, Self
 
 import torch
 
-from agents.episodes import Completion, EpisodeBatch, Prompt, StopReason
-from agents.policy.base import OnCompletion, Policy, Sampler, Sampling
-from agents.policy.sampled import SampledPolicy
+from agents.episodes import Completion, EpisodeBatch, StopReason
+from agents.policy.actor import Actor
+from agents.policy.base import OnCompletion, Request, Sampler
 
-Roll = Callable[[Any, int], EpisodeBatch]
-"""Samples and grades the batch of a training step with a policy or sampler."""
+Roll = Callable[[Sampler, int], EpisodeBatch]
+"""Samples and grades the batch of a training step with a sampler."""
 Sampled = list[list[list[Any]]]
 """For each episode of a batch, for each turn: token ids, log-probabilities, text and stop reason."""
 
@@ -32,17 +32,17 @@ class Rollouts:
 
     Args:
         roll: samples and grades the batch of a step.
-        policy: what is trained.
+        sampler: what samples, with the trained weights.
 
     """
 
-    def __init__(self, roll: Roll, policy: Policy) -> None:
+    def __init__(self, roll: Roll, sampler: Sampler) -> None:
         self._roll = roll
-        self._policy = policy
+        self._sampler = sampler
 
     def batch(self, step: int) -> EpisodeBatch:
         """Return the batch of a step; steps must be asked for in order."""
-        return self._roll(self._policy, step)
+        return self._roll(self._sampler, step)
 
     def sampled_ahead(self) -> Sampled:
         """Return what was sampled for the next step; nothing is."""
@@ -64,28 +64,34 @@ class RolloutsAhead(Rollouts):
 
     Args:
         roll: samples and grades the batch of a step; run in a thread.
-        policy: what is trained; its sampler has weights of its own.
+        actor: what is trained, and the engine that samples meanwhile, with weights of its own.
         steps: the steps of the run.
         sampled: what a checkpoint has of the batch that comes first.
 
+    Raises:
+        ValueError: the actor has no engine.
+
     """
 
-    def __init__(self, roll: Roll, policy: SampledPolicy, steps: int, sampled: Sampled | None = None) -> None:
-        super().__init__(roll, policy)
-        self._sampled_policy = policy
-        self._steps = steps
-        self._first: Any = Recorded(sampled) if sampled else policy
-        self._next: Future[EpisodeBatch] | None = None
+    def __init__(self, roll: Roll, actor: Actor, steps: int, sampled: Sampled | None = None) -> None:
+        super().__init__(roll, actor)
+        if actor.engine is None:
+            raise ValueError("the actor has no engine, and its policy cannot be sampled while it is trained; give one")
+        self._actor = actor
         self._stopped = threading.Event()
+        self._ahead = _Stoppable(actor.engine, self._stopped)
+        self._steps = steps
+        self._first: Sampler = Recorded(sampled) if sampled else actor
+        self._next: Future[EpisodeBatch] | None = None
         self._pool = ThreadPoolExecutor(1, "rollouts")
-        self._stream = torch.cuda.Stream() if next(policy.model.parameters()).is_cuda else None
+        self._stream = torch.cuda.Stream() if next(actor.policy.model.parameters()).is_cuda else None
         self._threads = torch.get_num_threads()
 
     def batch(self, step: int) -> EpisodeBatch:
         """Return the batch of a step, and begin with the next one, from the weights of now."""
         batch = self._roll(self._first, step) if self._next is None else self._next.result()
         self._next = None
-        self._sampled_policy.synchronise()
+        self._actor.synchronise()
         if step + 1 < self._steps:
             if self._stream is not None:  # the weights must be there
                 self._stream.wait_stream(torch.cuda.current_stream())
@@ -95,7 +101,7 @@ class RolloutsAhead(Rollouts):
     def _roll_ahead(self, step: int) -> EpisodeBatch:
         torch.set_num_threads(max(1, self._threads // 2))
         with torch.cuda.stream(self._stream) if self._stream is not None else contextlib.nullcontext():
-            return self._roll(_Stoppable(self._sampled_policy.sampler, self._stopped), step)
+            return self._roll(self._ahead, step)
 
     def sampled_ahead(self) -> Sampled:
         """Return what was sampled for the next step, once it is; nothing after the last."""
@@ -116,7 +122,7 @@ class RolloutsAhead(Rollouts):
         torch.set_num_threads(self._threads)
 
 
-class StoppedError(Exception):
+class NotWantedError(Exception):
     """Nobody wants the batch any more."""
 
 
@@ -126,23 +132,14 @@ class _Stoppable:
     def __init__(self, sampler: Sampler, stopped: threading.Event) -> None:
         self.sampler, self.stopped = sampler, stopped
 
-    def generate(
-        self,
-        prompts: Sequence[Prompt],
-        n: int,
-        sampling: Sampling,
-        seeds: Sequence[int],
-        *,
-        limits: Sequence[int] | None = None,
-        on_completion: OnCompletion | None = None,
-    ) -> list[list[Completion]]:
+    def generate(self, request: Request, on_completion: OnCompletion | None = None) -> list[list[Completion]]:
         def told(number: int, completion: Completion) -> None:
             if self.stopped.is_set():
-                raise StoppedError
+                raise NotWantedError
             if on_completion is not None:
                 on_completion(number, completion)
 
-        return self.sampler.generate(prompts, n, sampling, seeds, limits=limits, on_completion=told)
+        return self.sampler.generate(request, told)
 
 
 class Recorded:
@@ -156,20 +153,20 @@ class Recorded:
     def __init__(self, sampled: Sampled) -> None:
         self._left = [[_completion(*turn) for turn in turns] for turns in sampled]
 
-    def generate(self, prompts: Sequence[Prompt], n: int, *_: Any, **__: Any) -> list[list[Completion]]:
-        """Return the next turn of each episode that goes on.
+    def generate(self, request: Request, on_completion: OnCompletion | None = None) -> list[list[Completion]]:
+        """Return the next turn of each episode that goes on; nobody is told, as they ended long ago.
 
         Raises:
             ValueError: the episodes that go on are not those that went on.
 
         """
         said = [turns.pop(0) for turns in self._left if turns]
-        if len(said) != len(prompts) * n:
+        if len(said) != request.count:
             raise ValueError(
-                f"the checkpoint has {len(said)} completions of the next turn for {len(prompts) * n} episodes that go "
+                f"the checkpoint has {len(said)} completions of the next turn for {request.count} episodes that go "
                 "on; has the environment or its verifier changed?"
             )
-        return [said[i : i + n] for i in range(0, len(said), n)]
+        return request.groups(dict(enumerate(said)))
 
 
 def _plain(completion: Completion) -> list[Any]:

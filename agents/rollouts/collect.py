@@ -1,4 +1,4 @@
-"""From an environment and a policy to episodes."""
+"""From an environment and a sampler to episodes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from gymnasium.vector import VectorEnv
 
 from agents.episodes import Completion, Episode, EpisodeBatch, EpisodeGroup, Prompt, Turn
 from agents.messages import first_prompt, next_prompt
-from agents.policy.base import Policy, Sampler, Sampling
+from agents.policy.base import Request, Sampler, Sampling
 from rlsd_env import Action, GroupEnv, group_env
 
 
@@ -34,7 +34,7 @@ def completion_seeds(seed: int, stream: Sequence[int], count: int) -> list[int]:
 
 def collect(
     env: GroupEnv | VectorEnv[Any, Any, Any],
-    policy: Policy | Sampler,
+    sampler: Sampler,
     task_indices: Sequence[int],
     sampling: Sampling,
     seeds: Sequence[int],
@@ -50,9 +50,9 @@ def collect(
     Args:
         env: made with `expose_privileged=True`; gymnasium's vector wrappers around it may change what it shows and
             how it rewards.
-        policy: what acts.
+        sampler: what acts: a policy, or an `agents.Actor`.
         task_indices: one task number per group.
-        sampling: how the policy samples.
+        sampling: how it samples.
         seeds: one per environment; each turn after the first has seeds derived from them.
         step: training step, kept in the batch.
 
@@ -80,7 +80,7 @@ def collect(
             env.anticipate(playing[k], _action(completion))
 
         early = finished if env.grades_early else None
-        groups = policy.generate(asked, each, sampling, now, limits=limits, on_completion=early)
+        groups = sampler.generate(Request(asked, each, sampling, now, limits), early)
         completions: list[Completion] = [completion for group in groups for completion in group]
         actions: list[str | None] = [None] * env.num_envs
         for i, completion in zip(going, completions):

@@ -13,7 +13,8 @@ from agents.algorithms.contexts import show_answer
 from agents.distributed import World
 from agents.episodes import EpisodeBatch
 from agents.losses import kl_divergence
-from agents.policy.base import Policy, Sampling
+from agents.policy.actor import Actor
+from agents.policy.base import Policy, Sampler, Sampling
 from agents.rollouts.collect import collect, completion_seeds
 from agents.rollouts.environments import make_group_env
 from agents.rollouts.metrics import episode_metrics, of_all
@@ -45,7 +46,7 @@ class Evaluation:
 
 
 def evaluate(
-    policy: Policy,
+    actor: Actor,
     env: str,
     env_kwargs: dict,
     task_indices: Sequence[int],
@@ -57,7 +58,7 @@ def evaluate(
     """Play tasks `samples` times at the sampling temperature and once greedily.
 
     Args:
-        policy: what acts.
+        actor: what acts; its policy scores what it said.
         env: environment id.
         env_kwargs: its arguments.
         task_indices: which tasks.
@@ -71,17 +72,17 @@ def evaluate(
     world = world or World()
     mine = np.array_split(np.arange(len(task_indices)), world.size)[world.rank]
     tasks, first = [task_indices[k] for k in mine], int(mine[0]) if len(mine) else 0
-    drawn = _play(policy, env, env_kwargs, tasks, samples, sampling, seed, first)
-    greedy = _play(policy, env, env_kwargs, tasks, 1, Sampling(0.0, sampling.max_tokens), seed, first)
+    drawn = _play(actor, env, env_kwargs, tasks, samples, sampling, seed, first)
+    greedy = _play(actor, env, env_kwargs, tasks, 1, Sampling(0.0, sampling.max_tokens), seed, first)
     metrics = episode_metrics(*of_all(drawn, world)) | _distribution_metrics(
-        policy, drawn, sampling.temperature, sampling.max_tokens, world
+        actor.policy, drawn, sampling.temperature, sampling.max_tokens, world
     )
     sampled_K, greedy_K = (np.concatenate(world.gather(_accuracy(batches))) for batches in (drawn, greedy))
     return Evaluation(sampled_K, greedy_K, metrics, tuple(drawn), tuple(greedy))
 
 
 def _play(
-    policy: Policy,
+    sampler: Sampler,
     env: str,
     env_kwargs: dict,
     task_indices: Sequence[int],
@@ -97,7 +98,7 @@ def _play(
         venv = make_group_env(env, env_kwargs, len(tasks), samples)
         places = range(first + start, first + start + len(tasks))
         seeds = [s for place in places for s in completion_seeds(seed, (STREAM_SAMPLED, place), samples)]
-        batches.append(collect(venv, policy, tasks, sampling, seeds, step=0))
+        batches.append(collect(venv, sampler, tasks, sampling, seeds, step=0))
         venv.close()
     return batches
 

@@ -20,8 +20,8 @@ FILE, POINTER = "checkpoint.pt", "checkpoint.json"
 
 
 @dataclass
-class Progress:
-    """How far a run has come.
+class RunState:
+    """How far a run has come, and what it has logged and sampled until then.
 
     Attributes:
         rows: metrics of each step.
@@ -39,20 +39,20 @@ class Progress:
     environment: dict[str, Any] = field(default_factory=dict)
 
 
-def save(out: Path, agent: Agent, progress: Progress, world: World) -> None:
+def save(out: Path, agent: Agent, run: RunState, world: World) -> None:
     """Write a checkpoint in place of the last one; all processes must call it."""
     if not agent.learner.sharded:
         if world.first:
-            save_checkpoint(out / FILE, {"agent": agent.state_dict(), **vars(progress)})
+            save_checkpoint(out / FILE, {"agent": agent.state_dict(), **vars(run)})
         world.barrier()
         return
     from torch.distributed import checkpoint as shards
 
-    folder = out / f"checkpoint-{progress.step}"
+    folder = out / f"checkpoint-{run.step}"
     if world.first and folder.exists():  # a kill left it half-written
         shutil.rmtree(folder)
     world.barrier()
-    state = {"agent": agent.state_dict(), "progress": json.dumps(vars(progress))}
+    state = {"agent": agent.state_dict(), "progress": json.dumps(vars(run))}
     shards.save(state, checkpoint_id=folder)
     world.barrier()
     if world.first:
@@ -63,7 +63,7 @@ def save(out: Path, agent: Agent, progress: Progress, world: World) -> None:
     world.barrier()
 
 
-def restore(out: Path, agent: Agent, world: World) -> Progress:
+def restore(out: Path, agent: Agent, world: World) -> RunState:
     """Read the checkpoint into the agent, where there is one.
 
     Raises:
@@ -83,9 +83,9 @@ def restore(out: Path, agent: Agent, world: World) -> Progress:
         state: dict[str, Any] = {"agent": agent.state_dict(), "progress": ""}
         shards.load(state, checkpoint_id=out / read_json(out / POINTER)["folder"])
         agent.load_state_dict(state["agent"])
-        return Progress(**json.loads(state["progress"]))
+        return RunState(**json.loads(state["progress"]))
     if not sharded and (out / FILE).exists():
         state = load_checkpoint(out / FILE)
         agent.load_state_dict(state.pop("agent"))
-        return Progress(**state)
-    return Progress()
+        return RunState(**state)
+    return RunState()

@@ -13,7 +13,8 @@ import tyro
 from agents.algorithms import Show, Shown
 from agents.algorithms.contexts import show_answer, show_sibling_or_feedback, show_solution
 from agents.episodes import EpisodeBatch, EpisodeGroup, Prompt
-from agents.policy.base import Policy, Sampling
+from agents.policy.actor import Actor
+from agents.policy.base import Request, Sampler, Sampling
 from agents.policy.transformers_policy import TransformersPolicy
 from agents.rollouts.collect import collect, completion_seeds
 from agents.rollouts.environments import make_group_env
@@ -70,16 +71,16 @@ class MeasureTiny:
     """Held-out tasks per row of the table."""
 
 
-def accuracy(policy: Policy, env: str, env_kwargs: dict, tasks: int, samples: int) -> tuple[float, float]:
+def accuracy(actor: Actor, env: str, env_kwargs: dict, tasks: int, samples: int) -> tuple[float, float]:
     """Return sampled and greedy accuracy."""
     indices = make_group_env(env, env_kwargs, 1, 1).task_indices
     chosen = [int(indices[k]) for k in range(min(tasks, len(indices)))]
-    found = evaluate(policy, env, env_kwargs, chosen, samples, SAMPLING, seed=0)
+    found = evaluate(actor, env, env_kwargs, chosen, samples, SAMPLING, seed=0)
     return float(np.nanmean(found.sampled_K)), float(np.nanmean(found.greedy_K))
 
 
-def teacher_accuracies(policy: Policy, tasks: int) -> dict[str, float]:
-    """Return the sampled accuracy of the policy shown each kind of privileged text, on real rollouts."""
+def teacher_accuracies(sampler: Sampler, tasks: int) -> dict[str, float]:
+    """Return the sampled accuracy of the model shown each kind of privileged text, on real rollouts."""
     contexts: dict[str, Show] = {
         "final answer": show_answer,
         "worked solution": show_solution,
@@ -90,9 +91,9 @@ def teacher_accuracies(policy: Policy, tasks: int) -> dict[str, float]:
     for start in range(0, tasks, 32):
         env = make_group_env(TAUGHT, {}, 32, 8)
         seeds = completion_seeds(1, (5, start), 256)
-        batch = collect(env, policy, range(HELDOUT + start, HELDOUT + start + 32), SAMPLING, seeds, 0)
+        batch = collect(env, sampler, range(HELDOUT + start, HELDOUT + start + 32), SAMPLING, seeds, 0)
         for name, show in contexts.items():
-            right[name] += _judge(policy, batch, show)
+            right[name] += _judge(sampler, batch, show)
     return {name: float(np.mean(results)) for name, results in right.items()}
 
 
@@ -102,7 +103,7 @@ def feedback_only(group: EpisodeGroup, i: int) -> Shown | None:
     return show_sibling_or_feedback(alone, 0, "always")
 
 
-def _judge(policy: Policy, batch: EpisodeBatch, show: Show) -> list[bool]:
+def _judge(sampler: Sampler, batch: EpisodeBatch, show: Show) -> list[bool]:
     prompts: list[Prompt] = []
     tasks = []
     for group in batch.groups:
@@ -112,7 +113,8 @@ def _judge(policy: Policy, batch: EpisodeBatch, show: Show) -> list[bool]:
                 tasks.append(group.item.task.id)
     if not prompts:
         return []
-    completions = policy.generate(prompts, 1, SAMPLING, completion_seeds(2, (6,), len(prompts)))
+    seeds = completion_seeds(2, (6,), len(prompts))
+    completions = sampler.generate(Request(prompts, 1, SAMPLING, seeds))
     env = make_group_env(TAUGHT, {}, len(tasks), 1)
     env.reset(options={"task_id": tasks})
     *_, infos = env.step([completion.text for (completion,) in completions])
@@ -133,7 +135,7 @@ def write_card(options: MeasureTiny) -> str:
         envs.append(("MathVision testmini, 304 real problems", "rlsd/MathVision-testmini-v0", env_kwargs))
     rows = []
     for label, env, env_kwargs in envs:
-        sampled, greedy = accuracy(policy, env, env_kwargs, 304 if "304" in label else options.tasks, 8)
+        sampled, greedy = accuracy(Actor(policy), env, env_kwargs, 304 if "304" in label else options.tasks, 8)
         rows.append(f"| {label} | {sampled:.3f} | {greedy:.3f} |")
     teachers = teacher_accuracies(policy, options.tasks)
     text = CARD.format(

@@ -14,6 +14,7 @@ from agents.algorithms import make
 from agents.distributed import join, leave
 from agents.options.learner import LearnerOptions
 from agents.options.model import TrainedModelOptions
+from agents.policy.actor import Actor
 from agents.policy.base import Sampling
 from agents.policy.loading import load_policy
 from agents.policy.tensors import local
@@ -39,7 +40,7 @@ def main(folder: Path, first: int, last: int) -> None:
     policy = load_policy("tiny", "cpu", TrainedModelOptions())
     policy.shard(world)
     config = LearnerOptions(lr=1e-3, micro_batch_tokens=700)
-    agent = Agent(policy, make("rlsd", {"teacher": "ema(0.5)"}), config, Sampling(1.0, 40), world)
+    agent = Agent(Actor(policy), make("rlsd", {"teacher": "ema(0.5)"}), config, Sampling(1.0, 40), world)
     assert all(isinstance(p, DTensor) for p in agent.learner.parameters)
     held = sum(local(p).numel() for p in agent.learner.parameters)
     total = sum(p.numel() for p in agent.learner.parameters)

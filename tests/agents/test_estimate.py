@@ -19,6 +19,7 @@ from agents.estimate.workload import make_workload
 from agents.options.commands import TrainOptions
 from agents.options.learner import LearnerOptions
 from agents.options.model import TrainedModelOptions
+from agents.policy.actor import Actor
 from agents.policy.base import Sampling
 from agents.policy.loading import load_policy
 from agents.policy.preparation import checkpoint_layers
@@ -194,7 +195,7 @@ def test_activations_of_the_vision_tower(policy):
 def test_weights_gradients_moments_and_teacher_are_what_a_learner_holds(policy, batch):
     work = make_workload(TrainOptions(agent="rlsd", prompts_per_step=4, group_size=4))
     parts = {part.name: part.updating for part in memory(work).parts}
-    agent = Agent(policy, RLSD(), LearnerOptions(lr=1e-4), Sampling(1.0, 40))
+    agent = Agent(Actor(policy), RLSD(), LearnerOptions(lr=1e-4), Sampling(1.0, 40))
     agent.update(batch)
     learner = agent.learner
     state = [value for one in learner.optimizer.state.values() for value in one.values() if value.numel() > 1]

@@ -16,7 +16,7 @@ from agents.learner.optimizers import make_optimizer
 from agents.messages import user_message
 from agents.options.learner import LearnerOptions
 from agents.options.model import ModelOptions, TrainedModelOptions, TrainingSamplerOptions, check_packages
-from agents.policy.base import Sampling
+from agents.policy.base import Request, Sampling
 from agents.policy.loading import load_policy
 from agents.policy.transformers_policy import TransformersPolicy
 from rlsd_env.errors import ConfigurationError
@@ -126,8 +126,8 @@ def test_adapters_are_saved_loaded_and_merged(fresh, batch, tmp_path):
     expected = policy.score(*case(batch)).logp_NT
     assert_close(again.score(*case(batch)).logp_NT, expected, atol=1e-5, rtol=1e-5)
     sampling, prompts = Sampling(1.0, 8), case(batch)[0]
-    assert again.generate(prompts, 2, sampling, [1, 2])[0][0].token_ids == (
-        policy.generate(prompts, 2, sampling, [1, 2])[0][0].token_ids
+    assert again.generate(Request(prompts, 2, sampling, [1, 2]))[0][0].token_ids == (
+        policy.generate(Request(prompts, 2, sampling, [1, 2]))[0][0].token_ids
     )
     plain = fresh(TrainedModelOptions())
     merged = dict(policy.weights())
@@ -184,7 +184,7 @@ def test_bfloat16_is_close_and_trained_weights_stay_float32(fresh, batch):
     assert {p.dtype for p in policy.model.parameters()} == {torch.float32}
     a, b = (p.score(*case(batch)).logp_NT.detach() for p in (exact, policy))
     assert 0 < float((a - b).abs().max()) < 0.3
-    (completions,) = policy.generate(case(batch)[0], 4, Sampling(1.0, 20), [1, 2, 3, 4])
+    (completions,) = policy.generate(Request(case(batch)[0], 4, Sampling(1.0, 20), [1, 2, 3, 4]))
     scores = policy.score(case(batch)[0], [0] * 4, [c.token_ids for c in completions])
     for row, completion in enumerate(completions):
         got = scores.logp_NT[row, : len(completion.token_ids)].detach()
@@ -231,9 +231,9 @@ def test_bitsandbytes_that_is_not_installed_is_refused(monkeypatch):
 def test_moments_in_8_bits(fresh, batch):
     pytest.importorskip("bitsandbytes", reason="bitsandbytes is not installed")
     agent = make(fresh(TrainedModelOptions()), optimizer="adamw8bit")
-    before = agent.policy.score(*case(batch)).logp_NT.detach()
+    before = agent.actor.policy.score(*case(batch)).logp_NT.detach()
     agent.update(alternating(batch))
-    assert not torch.equal(agent.policy.score(*case(batch)).logp_NT, before)
+    assert not torch.equal(agent.actor.policy.score(*case(batch)).logp_NT, before)
 
 
 @pytest.mark.parametrize(

@@ -16,12 +16,12 @@ from agents.episodes import Prompt
 from agents.messages import user_message
 from agents.methods import make_method
 from agents.options.commands import TrainOptions
-from agents.policy.base import Sampling
+from agents.policy.actor import Actor
+from agents.policy.base import Request, Sampling
 from agents.policy.loading import load_policy
 from agents.policy.media import MediaProcessor
 from agents.policy.replica import ReplicaSampler
-from agents.policy.sampled import SampledPolicy
-from agents.rollouts.ahead import Recorded, RolloutsAhead, StoppedError
+from agents.rollouts.ahead import NotWantedError, Recorded, RolloutsAhead
 from agents.rollouts.collect import collect, completion_seeds
 from agents.rollouts.environments import make_group_env
 from agents.rollouts.metrics import batch_metrics
@@ -56,7 +56,7 @@ def test_batch_k_plus_1_is_sampled_from_the_weights_before_update_k(straight):
     options = TrainOptions(agent="rlsd", rollouts_ahead=True, **SMALL)
     policy = load_policy("tiny", "cpu", options)
     sampling = Sampling(1.0, options.max_tokens)
-    agent = Agent(policy, make_method("rlsd"), options, sampling)
+    agent = Agent(Actor(policy), make_method("rlsd"), options, sampling)
     env = make_group_env(options.env, {"fold": "train"}, 3, 4)
     stream = TaskStream(env.task_indices, 3, 0)
 
@@ -125,12 +125,12 @@ def test_recorded_completions_are_played_turn_by_turn():
     turns = [[[5, 2], [-0.5, -1.0], "five", "stop"], [[7], [-0.25], "seven", "length"]]
     prompts = [Prompt((user_message("?"),)), Prompt((user_message("!"),))]
     recorded = Recorded([turns[:1], turns, turns[1:], turns[:1]])
-    first = recorded.generate(prompts, 2, None, None)
+    first = recorded.generate(Request(prompts, 2, Sampling(), range(4)))
     assert [[completion.text for completion in group] for group in first] == [["five", "five"], ["seven", "five"]]
-    ((second,),) = recorded.generate(prompts[:1], 1, None, None)
+    ((second,),) = recorded.generate(Request(prompts[:1], 1, Sampling(), [0]))
     assert (second.token_ids, second.logprobs, second.stop_reason) == ((7,), (-0.25,), "length")
     with pytest.raises(ValueError, match="0 completions of the next turn for 2 episodes"):
-        recorded.generate(prompts, 1, None, None)
+        recorded.generate(Request(prompts, 1, Sampling(), [0, 1]))
 
 
 class Endless:
@@ -142,7 +142,10 @@ class Endless:
     def load_weights(self, weights):
         pass
 
-    def generate(self, prompts, n, sampling, seeds, *, limits=None, on_completion=None):
+    def close(self):
+        pass
+
+    def generate(self, request, on_completion=None):
         self.began.set()
         while True:
             on_completion(0, None)
@@ -157,13 +160,13 @@ def test_what_is_being_sampled_is_given_up_when_the_run_ends(policy):
         if step == 0:
             return "first"
         try:
-            return samples.generate([], 1, None, [])
-        except StoppedError as error:
+            return samples.generate(Request([], 1, Sampling(), []))
+        except NotWantedError as error:
             outcomes.append(error)
             raise
 
     def interrupted():
-        with RolloutsAhead(roll, SampledPolicy(policy, sampler), 2) as rollouts:
+        with RolloutsAhead(roll, Actor(policy, sampler), 2) as rollouts:
             assert rollouts.batch(0) == "first"
             assert sampler.began.wait(10)
             raise KeyboardInterrupt
@@ -180,7 +183,7 @@ def test_an_exception_while_sampling_ahead_is_raised_in_the_run(policy):
             raise RuntimeError("out of memory")
         return step
 
-    with RolloutsAhead(roll, SampledPolicy(policy, Endless()), 3) as rollouts:
+    with RolloutsAhead(roll, Actor(policy, Endless()), 3) as rollouts:
         assert rollouts.batch(0) == 0
         with pytest.raises(RuntimeError, match="out of memory"):
             rollouts.batch(1)
@@ -193,7 +196,7 @@ def test_the_two_threads_share_torchs_threads(policy):
         seen[step] = torch.get_num_threads()
 
     torch.set_num_threads(4)
-    with RolloutsAhead(roll, SampledPolicy(policy, Endless()), 2) as rollouts:
+    with RolloutsAhead(roll, Actor(policy, Endless()), 2) as rollouts:
         rollouts.batch(0)
         rollouts.batch(1)
         assert torch.get_num_threads() == 2
@@ -207,13 +210,13 @@ def test_a_replica_sees_pictures_with_the_weights_that_it_was_given(policy):
     prompt = Prompt((user_message("<image>?"),), item.task.images)
     replica = ReplicaSampler(load_policy("tiny", "cpu"))
     sampling = Sampling(1.0, 20)
-    before = replica.generate([prompt], 2, sampling, [1, 2])
+    before = replica.generate(Request([prompt], 2, sampling, [1, 2]))
     with torch.no_grad():
         for parameter in policy.model.model.visual.parameters():
             parameter.mul_(1.5)
     replica.load_weights(policy.weights())
-    after = replica.generate([prompt], 2, sampling, [1, 2])
-    assert after == policy.generate([prompt], 2, sampling, [1, 2])
+    after = replica.generate(Request([prompt], 2, sampling, [1, 2]))
+    assert after == policy.generate(Request([prompt], 2, sampling, [1, 2]))
     assert after != before
 
 

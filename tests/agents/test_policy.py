@@ -11,7 +11,7 @@ from transformers import PreTrainedTokenizerFast, Qwen3Config, Qwen3ForCausalLM
 
 from agents.episodes import Prompt
 from agents.messages import user_message
-from agents.policy.base import Sampling
+from agents.policy.base import Request, Sampling
 from agents.policy.loading import load_policy
 from agents.policy.sampling import inverse_cdf
 from agents.policy.transformers_policy import TransformersPolicy
@@ -44,7 +44,7 @@ def plain_logprobs(policy, prompt, response):
 
 def test_scores_equal_those_of_separate_plain_rows_with_their_gradients(policy):
     prompts, _ = prompts_and_items()
-    groups = policy.generate(prompts, 3, Sampling(1.0, 30), list(range(9)))
+    groups = policy.generate(Request(prompts, 3, Sampling(1.0, 30), list(range(9))))
     responses = [completion.token_ids for group in groups for completion in group]
     owners = [0, 0, 0, 1, 1, 1, 2, 2, 2]
     scores = policy.score(prompts, owners, responses)
@@ -65,7 +65,7 @@ def test_scores_equal_those_of_separate_plain_rows_with_their_gradients(policy):
 def test_the_samplers_logprobs_are_the_learners(policy):
     prompts, _ = prompts_and_items()
     for temperature in (1.0, 0.7):
-        groups = policy.generate(prompts, 4, Sampling(temperature, 30), list(range(12)))
+        groups = policy.generate(Request(prompts, 4, Sampling(temperature, 30), list(range(12))))
         flat = [completion for group in groups for completion in group]
         owners = [i // 4 for i in range(12)]
         scores = policy.score(prompts, owners, [c.token_ids for c in flat], temperature=temperature)
@@ -76,8 +76,8 @@ def test_the_samplers_logprobs_are_the_learners(policy):
 
 def test_a_completion_depends_on_its_own_seed_and_prompt_only(policy):
     prompts, _ = prompts_and_items()
-    together = policy.generate(prompts, 4, Sampling(1.0, 30), list(range(12)))
-    alone = policy.generate(prompts[1:2], 2, Sampling(1.0, 30), [6, 4])
+    together = policy.generate(Request(prompts, 4, Sampling(1.0, 30), list(range(12))))
+    alone = policy.generate(Request(prompts[1:2], 2, Sampling(1.0, 30), [6, 4]))
     assert alone[0][0].token_ids == together[1][2].token_ids
     assert alone[0][1].token_ids == together[1][0].token_ids
     assert len({completion.text for completion in together[0]}) > 1
@@ -86,7 +86,7 @@ def test_a_completion_depends_on_its_own_seed_and_prompt_only(policy):
 def test_greedy_is_transformers_greedy(policy):
     prompts, items = prompts_and_items()
     for prompt, item in zip(prompts, items):
-        ((ours,),) = policy.generate([prompt], 1, Sampling(0.0, 30), [0])
+        ((ours,),) = policy.generate(Request([prompt], 1, Sampling(0.0, 30), [0]))
         text = policy.processor.apply_chat_template(list(prompt.messages), add_generation_prompt=True, tokenize=False)
         inputs = policy.processor(text=[text], images=[[item.task.images[0].copy()]], return_tensors="pt")
         theirs = policy.model.generate(**inputs, max_new_tokens=30, do_sample=False)
@@ -123,7 +123,7 @@ def test_special_image_tokens_are_never_sampled_and_have_no_probability(policy):
     with torch.no_grad():  # a model that wants nothing but placeholders
         policy.model.lm_head.weight[policy.encoder.vision_ids] *= 1000
     assert len(policy.encoder.vision_ids) == 4
-    groups = policy.generate(prompts, 8, Sampling(2.0, 20), list(range(24)))
+    groups = policy.generate(Request(prompts, 8, Sampling(2.0, 20), list(range(24))))
     sampled = {token for group in groups for completion in group for token in completion.token_ids}
     assert not sampled & set(policy.encoder.vision_ids)
     scores = policy.score(prompts, [0], [[20, 21, 22]])
@@ -139,8 +139,8 @@ def test_a_response_with_a_special_image_token_is_refused(policy):
 
 def test_stop_reasons(policy):
     prompts, _ = prompts_and_items()
-    ((stopped,),) = policy.generate(prompts[:1], 1, Sampling(0.0, 40), [0])
-    ((cut,),) = policy.generate(prompts[:1], 1, Sampling(0.0, 3), [0])
+    ((stopped,),) = policy.generate(Request(prompts[:1], 1, Sampling(0.0, 40), [0]))
+    ((cut,),) = policy.generate(Request(prompts[:1], 1, Sampling(0.0, 3), [0]))
     assert stopped.stop_reason == "stop"
     assert stopped.token_ids[-1] in policy.stop_ids
     assert "<|im_end|>" not in stopped.text
@@ -157,7 +157,7 @@ def test_inverse_cdf_by_hand():
 def test_sampling_follows_the_distribution(policy):
     prompts, _ = prompts_and_items()
     opening = policy.encoder.tokenizer("<think>")["input_ids"]
-    draws = policy.generate(prompts[:1], 600, Sampling(3.0, 1), list(range(600)))[0]
+    draws = policy.generate(Request(prompts[:1], 600, Sampling(3.0, 1), list(range(600))))[0]
     scores = policy.score(prompts[:1], [0], [opening], temperature=3.0)
     expected = scores.logp_MV[0].exp().detach().numpy()
     counts = np.bincount([c.token_ids[0] for c in draws], minlength=len(expected)) / 600
@@ -188,7 +188,7 @@ def test_a_text_only_model_works_and_refuses_pictures():
     assert_close(
         scores.logp_NT[0, :2].detach(), full.gather(-1, torch.tensor([[6], [0]]))[:, 0].detach(), atol=1e-5, rtol=1e-5
     )
-    assert len(policy.generate(prompts, 2, Sampling(1.0, 5), [1, 2, 3, 4])) == 2
+    assert len(policy.generate(Request(prompts, 2, Sampling(1.0, 5), [1, 2, 3, 4]))) == 2
     picture = Prompt((user_message("<image>two"),), (np.zeros((8, 8, 3), np.uint8),))
     with pytest.raises(ValueError, match="reads text only"):
         policy.score([picture], [0], [[5]])
@@ -215,9 +215,8 @@ def test_a_text_only_checkpoint_loads_from_a_folder(tmp_path):
     policy = text_only_policy()
     policy.save(tmp_path)
     again = load_policy(str(tmp_path), "cpu")
-    prompts = [Prompt((user_message("two plus three"),))]
-    sampling = Sampling(1.0, 4)
-    assert again.generate(prompts, 2, sampling, [1, 2]) == policy.generate(prompts, 2, sampling, [1, 2])
+    request = Request([Prompt((user_message("two plus three"),))], 2, Sampling(1.0, 4), [1, 2])
+    assert again.generate(request) == policy.generate(request)
 
 
 def test_a_picture_that_changes_in_place_is_read_again(policy):

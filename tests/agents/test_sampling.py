@@ -21,7 +21,7 @@ from transformers import (
 
 from agents.episodes import Prompt, StopReason
 from agents.messages import user_message
-from agents.policy.base import Sampling
+from agents.policy.base import Request, Sampling
 from agents.policy.decoding import SharedDecoder, decoder
 from agents.policy.inputs import PromptEncoder
 from agents.policy.sampling import sample
@@ -66,13 +66,11 @@ def parts(make):
     return model, PromptEncoder(fast, model.config)
 
 
-def play(make, stop_ids=frozenset({0}), tokens=150, n=4, **options):
+def play(make, stop_ids=frozenset({0}), tokens=150, n=4, limits=None, on_completion=None):
     model, encoder = parts(make)
     prompts = [Prompt((user_message(text),)) for text in PROMPTS]
-    groups = sample(
-        model, encoder, lambda hidden: model.lm_head(hidden).float(), stop_ids, prompts, n, Sampling(1.0, tokens),
-        list(range(len(prompts) * n)), **options,
-    )  # fmt: skip
+    request = Request(prompts, n, Sampling(1.0, tokens), list(range(len(prompts) * n)), limits)
+    groups = sample(model, encoder, lambda hidden: model.lm_head(hidden).float(), stop_ids, request, on_completion)
     return model, encoder, prompts, groups
 
 

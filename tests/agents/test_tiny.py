@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from transformers import AutoProcessor, Qwen3VLForConditionalGeneration, Qwen3VLProcessor
 
+from agents.policy.actor import Actor
 from agents.policy.base import Sampling
 from agents.policy.loading import TINY, find_policy
 from agents.rollouts.environments import make_group_env
@@ -38,7 +39,7 @@ def test_every_text_survives_its_tokenizer(text):
 def test_student_accuracies_on_heldout_tasks(policy):
     """1,024 samples: the standard error is at most .016 for their mean (more between tasks)."""
     tasks = range(2**30 + 5000, 2**30 + 5128)
-    found = evaluate(policy, "rlsd/ShapeCount-v0", HELDOUT, tasks, 8, Sampling(1.0, 48), seed=11)
+    found = evaluate(Actor(policy), "rlsd/ShapeCount-v0", HELDOUT, tasks, 8, Sampling(1.0, 48), seed=11)
     assert 0.25 <= np.mean(found.sampled_K) <= 0.50
     assert np.mean(found.greedy_K) >= 0.60
 
@@ -53,7 +54,7 @@ def test_teacher_accuracies(policy):
 
 def test_it_reasons_in_steps_and_in_the_format(policy):
     env = make_group_env("rlsd/ShapeCount-v0", {}, 1, 1)
-    found = evaluate(policy, "rlsd/ShapeCount-v0", HELDOUT, [2**30], 4, Sampling(1.0, 48), seed=0)
+    found = evaluate(Actor(policy), "rlsd/ShapeCount-v0", HELDOUT, [2**30], 4, Sampling(1.0, 48), seed=0)
     for batch in (*found.sampled, *found.greedy):
         for _, _, episode in batch:
             assert episode.response.startswith("<think> ")
@@ -64,7 +65,7 @@ def test_it_reasons_in_steps_and_in_the_format(policy):
 
 @pytest.mark.parametrize("env", ["rlsd/BarChart-v0", "rlsd/DotSum-v0"])
 def test_it_runs_on_tasks_that_it_does_not_know(policy, env):
-    sampled, greedy = accuracy(policy, env, HELDOUT, 8, 2)
+    sampled, greedy = accuracy(Actor(policy), env, HELDOUT, 8, 2)
     assert 0 <= sampled <= 1
     assert 0 <= greedy <= 1
 

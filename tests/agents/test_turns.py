@@ -15,7 +15,7 @@ import agents
 from agents.episodes import Completion, Prompt, StopReason
 from agents.messages import first_prompt, next_prompt, transcript, user_message
 from agents.options.learner import LearnerOptions
-from agents.policy.base import Sampling
+from agents.policy.base import Request, Sampling
 from agents.policy.transformers_policy import TransformersPolicy
 from agents.rollouts.collect import collect, completion_seeds
 from agents.rollouts.environments import make_group_env
@@ -30,12 +30,13 @@ ID = "rlsd/ShapeCount-v0"
 class LooksCloser(TransformersPolicy):
     """The bundled model, made to crop in its first turn: it was not trained to call tools."""
 
-    def generate(self, prompts, n, sampling, seeds, *, limits=None, on_completion=None):
+    def generate(self, request, on_completion=None):
+        prompts = request.prompts
         if any(message["role"] == "assistant" for prompt in prompts for message in prompt.messages):
-            return super().generate(prompts, n, sampling, seeds, limits=limits)
+            return super().generate(request)
         ids = (*self.encoder.tokenizer(CROP)["input_ids"], min(self.stop_ids))
         scores = self.score(prompts, range(len(prompts)), [ids] * len(prompts)).logp_NT.tolist()
-        return [[Completion(ids, tuple(logp), CROP, StopReason.STOP)] * n for logp in scores]
+        return [[Completion(ids, tuple(logp), CROP, StopReason.STOP)] * request.n for logp in scores]
 
 
 def crops(policy):
@@ -154,13 +155,13 @@ def test_the_token_budget_bounds_every_episode(policy):
 def test_limits_cut_completions_and_nothing_else(policy):
     item = ShapeCount().item(0)
     prompt = Prompt((user_message(item.task.question),), item.task.images)
-    ((free,),) = policy.generate([prompt], 1, Sampling(1.0, 30), [4])
-    ((cut, same),) = policy.generate([prompt], 2, Sampling(1.0, 30), [4, 4], limits=[5, 30])
+    ((free,),) = policy.generate(Request([prompt], 1, Sampling(1.0, 30), [4]))
+    ((cut, same),) = policy.generate(Request([prompt], 2, Sampling(1.0, 30), [4, 4], limits=[5, 30]))
     assert cut.token_ids == free.token_ids[:5]
     assert cut.stop_reason is StopReason.LENGTH
     assert same.token_ids == free.token_ids
     with pytest.raises(ValueError, match="limits"):
-        policy.generate([prompt], 1, Sampling(1.0, 30), [4], limits=[31])
+        policy.generate(Request([prompt], 1, Sampling(1.0, 30), [4], limits=[31]))
 
 
 def clip(seed, count=6, size=32):

@@ -19,9 +19,9 @@ import agents
 from agents.episodes import Completion, Prompt, StopReason
 from agents.messages import user_message
 from agents.options.learner import LearnerOptions
-from agents.policy.base import Sampling
+from agents.policy.actor import Actor
+from agents.policy.base import Request, Sampling
 from agents.policy.loading import TINY
-from agents.policy.sampled import SampledPolicy
 from agents.policy.vllm.sampler import VLLMSampler
 from agents.policy.vllm.server import VLLMServerSampler, serve_command
 from agents.rollouts.collect import collect, completion_seeds, prompts_of
@@ -46,8 +46,8 @@ def sampler(_bundled):
 
 @pytest.fixture
 def sampled(policy, sampler):
-    """The bundled model with vLLM sampling from its weights, whatever an earlier test made of them."""
-    return SampledPolicy(policy, sampler)
+    """The bundled model with vLLM sampling from its weights, whatever weights an earlier test left there."""
+    return Actor(policy, sampler)
 
 
 def prompts_from(env, tasks, **env_kwargs):
@@ -76,15 +76,15 @@ def largest_difference(policy, prompts, groups, temperature=1.0):
 @pytest.mark.parametrize("temperature", [1.0, 0.7, 0.0])
 def test_its_logprobs_are_the_learners(policy, sampled, temperature):
     prompts = mixed_prompts()
-    groups = sampled.generate(prompts, 3, Sampling(temperature, 30), list(range(12)))
+    groups = sampled.generate(Request(prompts, 3, Sampling(temperature, 30), list(range(12))))
     assert [len(group) for group in groups] == [3, 3, 3, 3]
     assert largest_difference(policy, prompts, groups, temperature) < CLOSE
 
 
 def test_greedy_is_the_learners_greedy(policy, sampled):
     prompts = mixed_prompts()
-    ours = policy.generate(prompts, 1, Sampling(0.0, 30), [0] * 4)
-    theirs = sampled.generate(prompts, 1, Sampling(0.0, 30), [0] * 4)
+    ours = policy.generate(Request(prompts, 1, Sampling(0.0, 30), [0] * 4))
+    theirs = sampled.generate(Request(prompts, 1, Sampling(0.0, 30), [0] * 4))
     assert [[one.token_ids for one in group] for group in theirs] == [[one.token_ids for one in g] for g in ours]
     assert [[(one.text, one.stop_reason) for one in group] for group in theirs] == [
         [(one.text, one.stop_reason) for one in group] for group in ours
@@ -94,7 +94,7 @@ def test_greedy_is_the_learners_greedy(policy, sampled):
 def test_videos_are_run_as_the_learner_runs_them(policy, sampled):
     prompts = prompts_from(MOTION, [0, 1])
     assert all(prompt.videos for prompt in prompts)
-    groups = sampled.generate(prompts, 2, Sampling(1.0, 20), list(range(4)))
+    groups = sampled.generate(Request(prompts, 2, Sampling(1.0, 20), list(range(4))))
     assert largest_difference(policy, prompts, groups) < CLOSE
 
 
@@ -102,7 +102,7 @@ def test_vision_placeholders_are_never_sampled_and_have_no_probability(policy, s
     with torch.no_grad():  # a model that wants nothing but placeholders
         policy.model.lm_head.weight[policy.encoder.vision_ids] *= 1000
     prompts = mixed_prompts()
-    groups = sampled.generate(prompts, 8, Sampling(2.0, 20), list(range(32)))
+    groups = sampled.generate(Request(prompts, 8, Sampling(2.0, 20), list(range(32))))
     ids = {id for group in groups for completion in group for id in completion.token_ids}
     assert not ids & set(policy.encoder.vision_ids)
     assert largest_difference(policy, prompts, groups, 2.0) < CLOSE
@@ -110,8 +110,8 @@ def test_vision_placeholders_are_never_sampled_and_have_no_probability(policy, s
 
 def test_a_completion_depends_on_its_own_seed_and_prompt_only(sampled):
     prompts = mixed_prompts()
-    together = sampled.generate(prompts, 4, Sampling(1.5, 30), list(range(16)))
-    alone = sampled.generate(prompts[1:2], 2, Sampling(1.5, 30), [6, 4])
+    together = sampled.generate(Request(prompts, 4, Sampling(1.5, 30), list(range(16))))
+    alone = sampled.generate(Request(prompts[1:2], 2, Sampling(1.5, 30), [6, 4]))
     assert [one.token_ids for one in alone[0]] == [together[1][2].token_ids, together[1][0].token_ids]
     assert len({one.token_ids for group in together for one in group}) > 8
 
@@ -119,14 +119,14 @@ def test_a_completion_depends_on_its_own_seed_and_prompt_only(sampled):
 def test_huge_seeds(sampled):
     seeds = completion_seeds(0, (1,), 8)
     assert max(seeds) > 2**63
-    (group,) = sampled.generate(mixed_prompts()[:1], 8, Sampling(2.0, 20), seeds)
+    (group,) = sampled.generate(Request(mixed_prompts()[:1], 8, Sampling(2.0, 20), seeds))
     assert len({one.token_ids for one in group}) > 4
 
 
 def test_limits_and_stop_reasons(policy, sampled):
     prompts = mixed_prompts()[:2]
     limits = [1, 2, 3, 40]
-    groups = sampled.generate(prompts, 2, Sampling(1.0, 40), [1, 2, 3, 4], limits=limits)
+    groups = sampled.generate(Request(prompts, 2, Sampling(1.0, 40), [1, 2, 3, 4], limits=limits))
     flat = [completion for group in groups for completion in group]
     assert [len(one.token_ids) for one in flat[:3]] == [1, 2, 3]
     assert [one.stop_reason for one in flat] == [StopReason.LENGTH] * 3 + [StopReason.STOP]
@@ -137,21 +137,21 @@ def test_limits_and_stop_reasons(policy, sampled):
 def test_each_completion_is_told_of_once_as_it_ends(sampled):
     told = []
     groups = sampled.generate(
-        mixed_prompts()[:2], 2, Sampling(1.0, 40), [1, 2, 3, 4], limits=[40, 1, 40, 2],
+        Request(mixed_prompts()[:2], 2, Sampling(1.0, 40), [1, 2, 3, 4], limits=[40, 1, 40, 2]),
         on_completion=lambda number, completion: told.append((number, completion)),
-    )  # fmt: skip
+    )
     flat = [completion for group in groups for completion in group]
     assert sorted(number for number, _ in told) == [0, 1, 2, 3]
     assert all(completion == flat[number] for number, completion in told)
     assert {number for number, _ in told[:2]} == {1, 3}  # the short ones
 
 
-def test_a_groups_prompt_is_computed_once(sampled, sampler):
+def test_a_groups_prompt_is_computed_once(policy, sampled, sampler):
     (prompt,) = prompts_from(SHAPES, [77])
     sampled.synchronise()
     cached, ran = sampler.cached_tokens, sampler.prompt_tokens
-    sampled.generate([prompt], 8, Sampling(1.0, 4), list(range(8)))
-    length = sampled.count_tokens(prompt)
+    sampled.generate(Request([prompt], 8, Sampling(1.0, 4), list(range(8))))
+    length = policy.count_tokens(prompt)
     assert sampler.prompt_tokens - ran == 8 * length
     assert sampler.cached_tokens - cached == 7 * (length // 32 * 32)  # whole blocks of 32 tokens
 
@@ -162,12 +162,13 @@ class Crops:
     def __init__(self, policy, sampler):
         self.policy, self.sampler = policy, sampler
 
-    def generate(self, prompts, n, sampling, seeds, *, limits=None, on_completion=None):
+    def generate(self, request, on_completion=None):
+        prompts = request.prompts
         if any(message["role"] == "assistant" for prompt in prompts for message in prompt.messages):
-            return self.sampler.generate(prompts, n, sampling, seeds, limits=limits, on_completion=on_completion)
+            return self.sampler.generate(request, on_completion)
         ids = (*self.policy.encoder.tokenizer(CROP)["input_ids"], min(self.policy.stop_ids))
         scores = self.policy.score(prompts, range(len(prompts)), [ids] * len(prompts)).logp_NT.tolist()
-        groups = [[Completion(ids, tuple(logp), CROP, StopReason.STOP)] * n for logp in scores]
+        groups = [[Completion(ids, tuple(logp), CROP, StopReason.STOP)] * request.n for logp in scores]
         for number, completion in enumerate(completion for group in groups for completion in group):
             if on_completion is not None:
                 on_completion(number, completion)
@@ -182,9 +183,7 @@ class Crops:
 
 def test_later_turns_with_pictures_of_tools(policy, sampler):
     env = make_group_env(SHAPES, {"max_turns": 3, "feedback": "outcome", "tools": ["crop"]}, 2, 2)
-    batch = collect(
-        env, SampledPolicy(policy, Crops(policy, sampler)), [3, 4], Sampling(1.0, 30), list(range(4)), step=0
-    )
+    batch = collect(env, Actor(policy, Crops(policy, sampler)), [3, 4], Sampling(1.0, 30), list(range(4)), step=0)
     later = [turn for _, _, episode in batch for turn in episode.turns[1:]]
     assert len(later) >= 4
     assert all(len(turn.prompt.images) == 2 for turn in later[:1])
@@ -195,7 +194,7 @@ def test_after_an_update_the_sampler_has_the_new_weights(policy, sampled):
     env = make_group_env(SHAPES, {}, 4, 4)
     seeds = completion_seeds(9, (1, 0), 16)
     sampling = Sampling(1.0, 40)
-    agent = agents.make("grpo", policy=sampled, learner=LearnerOptions(lr=1e-3), sampling=sampling)
+    agent = agents.make("grpo", policy=policy, learner=LearnerOptions(lr=1e-3), sampling=sampling)
     batch = collect(env, sampled, [3, 1, 4, 15], sampling, seeds, step=0)
     metrics = agent.update(batch)
     assert metrics["grad_norm"] > 0
@@ -209,11 +208,11 @@ def test_after_an_update_the_sampler_has_the_new_weights(policy, sampled):
 
 def test_the_vision_towers_new_weights_are_seen_too(policy, sampled):
     prompts = mixed_prompts()
-    sampled.generate(prompts, 1, Sampling(1.0, 20), list(range(4)))
+    sampled.generate(Request(prompts, 1, Sampling(1.0, 20), list(range(4))))
     with torch.no_grad():
         policy.model.model.visual.merger.linear_fc2.weight.mul_(0.5)
-    sampled.weights_changed()
-    groups = sampled.generate(prompts, 1, Sampling(1.0, 20), list(range(4)))
+    policy.weights_changed()
+    groups = sampled.generate(Request(prompts, 1, Sampling(1.0, 20), list(range(4))))
     assert largest_difference(policy, prompts, groups) < CLOSE
     assert largest_difference(agents.load_policy("tiny", "cpu"), prompts, groups) > 30 * CLOSE
 
@@ -221,12 +220,12 @@ def test_the_vision_towers_new_weights_are_seen_too(policy, sampled):
 def test_what_vllm_cannot_sample_is_refused(sampled):
     prompt = mixed_prompts()[2]
     with pytest.raises(ConfigurationError, match=r"temperature is 0\.005"):
-        sampled.generate([prompt], 1, Sampling(0.005, 4), [0])
+        sampled.generate(Request([prompt], 1, Sampling(0.005, 4), [0]))
     with pytest.raises(ConfigurationError, match="max_model_len of 4096"):
-        sampled.generate([prompt], 1, Sampling(1.0, 5000), [0])
+        sampled.generate(Request([prompt], 1, Sampling(1.0, 5000), [0]))
     with pytest.raises(ValueError, match="1 seeds for 1 prompts x 2"):
-        sampled.generate([prompt], 2, Sampling(1.0, 4), [0])
-    assert len(sampled.generate([prompt], 1, Sampling(1.0, 4), [0])[0]) == 1  # and it goes on
+        sampled.generate(Request([prompt], 2, Sampling(1.0, 4), [0]))
+    assert len(sampled.generate(Request([prompt], 1, Sampling(1.0, 4), [0]))[0]) == 1  # and it goes on
 
 
 def test_arguments_of_the_engine_are_checked_before_it_starts(policy):
@@ -297,25 +296,25 @@ def test_a_server_samples_and_follows(policy, server):
             if process.poll() is not None:
                 pytest.fail(f"{error}\n{log.read_text()[-3000:]}")
     assert engine is not None, log.read_text()[-3000:]
-    served = SampledPolicy(policy, engine)
+    served = Actor(policy, engine)
     prompts = mixed_prompts()
     told = []
     groups = served.generate(
-        prompts, 3, Sampling(0.7, 30), list(range(12)), limits=[30] * 11 + [1],
+        Request(prompts, 3, Sampling(0.7, 30), list(range(12)), limits=[30] * 11 + [1]),
         on_completion=lambda number, completion: told.append(number),
-    )  # fmt: skip
+    )
     assert sorted(told) == list(range(12))
     assert len(groups[3][2].token_ids) == 1
     assert largest_difference(policy, prompts, groups, 0.7) < CLOSE
     with torch.no_grad():
         for weight in policy.model.parameters():
             weight.mul_(0.99)
-    served.weights_changed()
-    again = served.generate(prompts, 3, Sampling(0.7, 30), list(range(12)))
+    policy.weights_changed()
+    again = served.generate(Request(prompts, 3, Sampling(0.7, 30), list(range(12))))
     assert largest_difference(policy, prompts, again, 0.7) < CLOSE
     assert largest_difference(agents.load_policy("tiny", "cpu"), prompts, again, 0.7) > 10 * CLOSE
-    same = served.generate(prompts, 3, Sampling(0.7, 30), list(range(12)))
+    same = served.generate(Request(prompts, 3, Sampling(0.7, 30), list(range(12))))
     assert [[one.token_ids for one in group] for group in same] == [[one.token_ids for one in g] for g in again]
     (video,) = prompts_from(MOTION, [0])
     with pytest.raises(ConfigurationError, match="in process"):
-        served.generate([video], 1, Sampling(1.0, 4), [0])
+        served.generate(Request([video], 1, Sampling(1.0, 4), [0]))

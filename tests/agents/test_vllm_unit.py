@@ -18,8 +18,8 @@ from safetensors.torch import load_file
 
 from agents.episodes import StopReason
 from agents.options.commands import EvaluateOptions, TrainOptions
-from agents.policy.base import Sampling
-from agents.policy.samplers import released, with_sampler
+from agents.policy.base import Request, Sampling
+from agents.policy.samplers import with_sampler
 from agents.policy.vllm.inputs import check_length, completion
 from agents.policy.vllm.server import VLLMServerSampler, serve_command
 from agents.policy.vllm.weights import tied_weights, untied, weights_folder, write_weights
@@ -114,7 +114,7 @@ def test_a_server_gets_one_token_per_picture_and_every_sampling_parameter(stub, 
     whole = policy.encoder.token_ids(prompt)
     sampler = connect(stub, policy)
     stub.answers["/inference/v1/generate"] = answer(whole, [20, 2], "stop")
-    ((done,),) = sampler.generate([prompt], 1, Sampling(0.7, 9), [2**64 - 1], limits=[5])
+    ((done,),) = sampler.generate(Request([prompt], 1, Sampling(0.7, 9), [2**64 - 1], limits=[5]))
     assert (done.token_ids, done.logprobs, done.stop_reason) == ((20, 2), (-0.5, -0.5), StopReason.STOP)
     ((_, body),) = stub.seen
     assert whole.count(policy.encoder.image_id) == 16
@@ -133,10 +133,10 @@ def test_a_busy_server_is_asked_again_and_an_error_is_told(stub, policy):
     good = answer(policy.encoder.token_ids(prompt), [20], "length")
     sampler = connect(stub, policy)
     stub.answers["/inference/v1/generate"] = [503, good]
-    assert len(sampler.generate([prompt], 1, Sampling(1.0, 1), [0])) == 1
+    assert len(sampler.generate(Request([prompt], 1, Sampling(1.0, 1), [0]))) == 1
     stub.answers["/inference/v1/generate"] = 400
     with pytest.raises(RuntimeError, match="refused /inference/v1/generate: 400"):
-        sampler.generate([prompt], 1, Sampling(1.0, 1), [0])
+        sampler.generate(Request([prompt], 1, Sampling(1.0, 1), [0]))
 
 
 def test_a_server_of_another_model_is_found_out(stub, policy):
@@ -144,7 +144,7 @@ def test_a_server_of_another_model_is_found_out(stub, policy):
     sampler = connect(stub, policy)
     stub.answers["/inference/v1/generate"] = answer([1, 2, 3], [20], "length")
     with pytest.raises(RuntimeError, match="other prompt token ids"):
-        sampler.generate([prompt], 1, Sampling(1.0, 1), [0])
+        sampler.generate(Request([prompt], 1, Sampling(1.0, 1), [0]))
 
 
 def test_new_weights_are_read_and_all_caches_forgotten(stub, policy):
@@ -214,16 +214,16 @@ def test_what_does_not_fit_is_refused_with_the_number_that_does():
 
 
 def test_the_factory(policy, stub):
-    assert with_sampler(policy, TrainOptions()) is policy
+    assert with_sampler(policy, TrainOptions()).engine is None
     options = EvaluateOptions(sampler=stub.address, sampler_kwargs={"wait": 0.1})
-    with released(with_sampler(policy, options)) as served:
-        assert isinstance(served.sampler, VLLMServerSampler)
+    with with_sampler(policy, options) as served:
+        assert isinstance(served.engine, VLLMServerSampler)
         stub.seen.clear()
         for path in ("/collective_rpc", "/reset_encoder_cache", "/reset_prefix_cache"):
             stub.answers[path] = {}
         prompt = one_prompt()
         stub.answers["/inference/v1/generate"] = answer(policy.encoder.token_ids(prompt), [2], "stop")
-        served.generate([prompt], 2, Sampling(1.0, 3), [0, 1])
+        served.generate(Request([prompt], 2, Sampling(1.0, 3), [0, 1]))
         assert [path for path, _ in stub.seen].index("/collective_rpc") == 0  # its weights are not known to be these
 
 

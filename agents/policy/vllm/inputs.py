@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 
 from agents.episodes import Completion, Prompt
-from agents.policy.base import Sampling, completion_limits, make_completion
+from agents.policy.base import Request, make_completion
 from agents.policy.inputs import PromptEncoder
 from agents.policy.scores import NEVER
 from rlsd_env.errors import ConfigurationError
@@ -23,22 +23,15 @@ ITEM_FIELDS = {"image": ("pixel_values", "image_grid_thw"), "video": ("pixel_val
 """What the Qwen-VL models of vLLM call patches and grids."""
 
 
-def check_call(
-    prompts: Sequence[Prompt], n: int, sampling: Sampling, seeds: Sequence[int], limits: Sequence[int] | None
-) -> Sequence[int]:
-    """Return the most tokens of each completion.
+def check_temperature(temperature: float) -> None:
+    """Refuse what vLLM would sample at another temperature without a word.
 
     Raises:
-        ValueError: seeds or limits are not one per completion, or a limit is out of range.
         ConfigurationError: vLLM does not sample at that temperature.
 
     """
-    limits = completion_limits(prompts, n, sampling, seeds, limits)
-    if 0 < sampling.temperature < COLDEST:
-        raise ConfigurationError(
-            f"temperature is {sampling.temperature}; vLLM samples at 0 (greedy) or at {COLDEST} and more"
-        )
-    return limits
+    if 0 < temperature < COLDEST:
+        raise ConfigurationError(f"temperature is {temperature}; vLLM samples at 0 (greedy) or at {COLDEST} and more")
 
 
 def check_length(ids: Sequence[int], limit: int, longest: int) -> None:
@@ -56,13 +49,13 @@ def check_length(ids: Sequence[int], limit: int, longest: int) -> None:
 
 
 def sampling_parameters(
-    sampling: Sampling, seed: int, limit: int, stop_ids: Collection[int], never_ids: Collection[int]
+    request: Request, number: int, stop_ids: Collection[int], never_ids: Collection[int]
 ) -> dict[str, Any]:
     """Return the arguments of vLLM's `SamplingParams` for one completion."""
     return {
-        "temperature": sampling.temperature,
-        "max_tokens": limit,
-        "seed": seed % 2**63,  # vLLM's seeds are signed, and -1 is none
+        "temperature": request.sampling.temperature,
+        "max_tokens": request.limit(number),
+        "seed": request.seeds[number] % 2**63,  # vLLM's seeds are signed, and -1 is none
         "logprobs": 0,  # of the sampled token alone
         "logit_bias": dict.fromkeys(never_ids, NEVER),  # the learner's own value for them: probability exactly 0
         "stop_token_ids": sorted(stop_ids),

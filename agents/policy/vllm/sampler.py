@@ -10,16 +10,16 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from agents.episodes import Completion, Prompt
-from agents.policy.base import OnCompletion, Sampling
+from agents.episodes import Completion
+from agents.policy.base import OnCompletion, Request
 from agents.policy.transformers_policy import TransformersPolicy
-from agents.policy.vllm.inputs import check_call, check_length, completion, engine_inputs, sampling_parameters
+from agents.policy.vllm.inputs import check_length, check_temperature, completion, engine_inputs, sampling_parameters
 from agents.policy.vllm.process import Guard, children, engine_variables, environment
 from agents.policy.vllm.weights import SharedMemoryTransfer, tied_weights, untied, weights_folder, write_weights
 from rlsd_env.errors import ConfigurationError, one_of
@@ -101,71 +101,57 @@ class VLLMSampler:
         self.cached_tokens = 0
         self.prompt_tokens = 0
 
-    def generate(
-        self,
-        prompts: Sequence[Prompt],
-        n: int,
-        sampling: Sampling,
-        seeds: Sequence[int],
-        *,
-        limits: Sequence[int] | None = None,
-        on_completion: OnCompletion | None = None,
-    ) -> list[list[Completion]]:
-        """Sample `n` completions of each prompt; see `Sampler.generate`.
+    def generate(self, request: Request, on_completion: OnCompletion | None = None) -> list[list[Completion]]:
+        """Sample; see `Sampler.generate`.
 
-        The engine starts when it has all requests, so what is run together does not depend on their arrival. Of
-        requests that share a prompt one computes it, block by block, and the others read it from the cache.
+        The engine starts when it knows of all completions, so what is run together does not depend on their arrival.
+        Of those that share a prompt one computes it, block by block, and the others read it from the cache.
 
         Raises:
-            ValueError: seeds or limits are not one per completion.
             ConfigurationError: a prompt and its completion do not fit into the engine's longest sequence, or vLLM
                 does not sample at that temperature.
-            RuntimeError: vLLM gave up on a request.
+            RuntimeError: vLLM gave up on a completion.
 
         """
         from vllm import SamplingParams
         from vllm.sampling_params import RequestOutputKind
 
-        limits = check_call(prompts, n, sampling, seeds, limits)
-        for i, prompt in enumerate(prompts):
-            check_length(self.encoder.token_ids(prompt), max(limits[i * n : (i + 1) * n], default=1), self.longest)
+        check_temperature(request.sampling.temperature)
+        for i, prompt in enumerate(request.prompts):
+            check_length(self.encoder.token_ids(prompt), max(map(request.limit, request.numbers(i))), self.longest)
         engine = self._llm.llm_engine
         numbers: dict[str, int] = {}
-        completions: list[Completion | None] = [None] * len(seeds)
+        completions: dict[int, Completion] = {}
         self._llm.sleep(level=0, mode="keep")
         try:
-            for i, prompt in enumerate(prompts):
+            for i, prompt in enumerate(request.prompts):
                 first, later = engine_inputs(self.encoder, prompt)
-                for number in range(i * n, (i + 1) * n):
-                    parameters = sampling_parameters(
-                        sampling, seeds[number], limits[number], self.stop_ids, self.encoder.vision_ids
-                    )
-                    request = f"rlsd-{self._count}"
+                for number in request.numbers(i):
+                    parameters = sampling_parameters(request, number, self.stop_ids, self.encoder.vision_ids)
+                    name = f"rlsd-{self._count}"
                     self._count += 1
-                    kind = RequestOutputKind.FINAL_ONLY
                     engine.add_request(
-                        request,
-                        first if number == i * n else later,
-                        SamplingParams(**parameters, output_kind=kind),
+                        name,
+                        first if number == request.numbers(i)[0] else later,
+                        SamplingParams(**parameters, output_kind=RequestOutputKind.FINAL_ONLY),
                     )
-                    numbers[request] = number
+                    numbers[name] = number
             self._llm.wake_up(tags=["scheduling"])
             while numbers:
                 for output in engine.step():
                     if output.finished and output.request_id in numbers:
                         number = numbers.pop(output.request_id)
-                        done = self._completion(output, self.encoder.token_ids(prompts[number // n]), limits[number])
-                        completions[number] = done
+                        completions[number] = done = self._completion(output, request, number)
                         if on_completion is not None:
                             on_completion(number, done)
         finally:
             if numbers:  # an error or an interrupt: the engine must not go on with what nobody waits for
                 engine.abort_request(list(numbers))
             self._llm.wake_up(tags=["scheduling"])
-        whole = [one for one in completions if one is not None]
-        return [whole[i : i + n] for i in range(0, len(whole), n)]
+        return request.groups(completions)
 
-    def _completion(self, output: Any, prompt_ids: Sequence[int], limit: int) -> Completion:
+    def _completion(self, output: Any, request: Request, number: int) -> Completion:
+        prompt_ids = self.encoder.token_ids(request.prompt(number))
         if list(output.prompt_token_ids) != list(prompt_ids):
             raise RuntimeError("vLLM ran other prompt token ids than the learner's; its version is not supported")
         self.cached_tokens += output.num_cached_tokens or 0
@@ -173,7 +159,7 @@ class VLLMSampler:
         (sampled,) = output.outputs
         ids = [int(id) for id in sampled.token_ids]
         logprobs = [chosen[id].logprob for id, chosen in zip(ids, sampled.logprobs or ())]
-        return completion(self.encoder, self.stop_ids, ids, logprobs, sampled.finish_reason, limit)
+        return completion(self.encoder, self.stop_ids, ids, logprobs, sampled.finish_reason, request.limit(number))
 
     def load_weights(self, weights: Iterable[tuple[str, Tensor]]) -> None:
         """Take over weights, and forget what was computed from the old ones."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import urllib.error
 import urllib.request
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any
@@ -18,11 +18,17 @@ from urllib.parse import urlsplit
 import torch
 from torch import Tensor
 
-from agents.episodes import Completion, Prompt
-from agents.policy.base import OnCompletion, Sampling
+from agents.episodes import Completion
+from agents.policy.base import OnCompletion, Request
 from agents.policy.transformers_policy import TransformersPolicy
 from agents.policy.vllm.connection import AT_ONCE, Connection
-from agents.policy.vllm.inputs import check_call, check_length, completion, sampling_parameters, server_inputs
+from agents.policy.vllm.inputs import (
+    check_length,
+    check_temperature,
+    completion,
+    sampling_parameters,
+    server_inputs,
+)
 from agents.policy.vllm.weights import tied_weights, untied, weights_folder, write_weights
 from rlsd_env.errors import ConfigurationError, one_of
 
@@ -73,52 +79,38 @@ class VLLMServerSampler:
 
     # -- sampling ------------------------------------------------------------------------------------------
 
-    def generate(
-        self,
-        prompts: Sequence[Prompt],
-        n: int,
-        sampling: Sampling,
-        seeds: Sequence[int],
-        *,
-        limits: Sequence[int] | None = None,
-        on_completion: OnCompletion | None = None,
-    ) -> list[list[Completion]]:
-        """Sample `n` completions of each prompt; see `Sampler.generate`.
+    def generate(self, request: Request, on_completion: OnCompletion | None = None) -> list[list[Completion]]:
+        """Sample; see `Sampler.generate`.
 
         Raises:
-            ValueError: seeds or limits are not one per completion.
             ConfigurationError: a prompt has a video or is too long, or vLLM does not sample at that temperature.
             RuntimeError: the server fails, or ran other token ids than the learner's.
 
         """
-        limits = check_call(prompts, n, sampling, seeds, limits)
-        completions: list[Completion | None] = [None] * len(seeds)
+        check_temperature(request.sampling.temperature)
+        completions: dict[int, Completion] = {}
         bodies = []
-        for i, prompt in enumerate(prompts):
+        for i, prompt in enumerate(request.prompts):
             shared = {"model": self.model, **server_inputs(self.encoder, prompt)}
-            for number in range(i * n, (i + 1) * n):
-                check_length(self.encoder.token_ids(prompt), limits[number], self.longest)
-                parameters = sampling_parameters(
-                    sampling, seeds[number], limits[number], self.stop_ids, self.encoder.vision_ids
-                )
+            for number in request.numbers(i):
+                check_length(self.encoder.token_ids(prompt), request.limit(number), self.longest)
+                parameters = sampling_parameters(request, number, self.stop_ids, self.encoder.vision_ids)
                 bodies.append(shared | {"sampling_params": parameters})
         with ThreadPoolExecutor(max(1, min(AT_ONCE, len(bodies)))) as pool:
             futures = {pool.submit(self._post, "/inference/v1/generate", body): k for k, body in enumerate(bodies)}
             try:
                 for future in as_completed(futures):
                     number = futures[future]
-                    ids = self.encoder.token_ids(prompts[number // n])
-                    completions[number] = done = self._completion(future.result(), ids, limits[number])
+                    completions[number] = done = self._completion(future.result(), request, number)
                     if on_completion is not None:
                         on_completion(number, done)
             except BaseException:  # an interrupt as well: what has not begun need not, and the error goes on
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise
-        whole = [one for one in completions if one is not None]
-        return [whole[i : i + n] for i in range(0, len(whole), n)]
+        return request.groups(completions)
 
-    def _completion(self, answer: Any, prompt_ids: Sequence[int], limit: int) -> Completion:
-        if answer["prompt_token_ids"] != list(prompt_ids):
+    def _completion(self, answer: Any, request: Request, number: int) -> Completion:
+        if answer["prompt_token_ids"] != list(self.encoder.token_ids(request.prompt(number))):
             raise RuntimeError(
                 f"the vLLM server at {self.address} ran other prompt token ids than the learner's; it must serve the "
                 f"same checkpoint: {self.command}"
@@ -126,7 +118,8 @@ class VLLMServerSampler:
         (choice,) = answer["choices"]
         content = choice["logprobs"]["content"]
         logprobs = [token["logprob"] for token in content]
-        return completion(self.encoder, self.stop_ids, choice["token_ids"], logprobs, choice["finish_reason"], limit)
+        ids, reason = choice["token_ids"], choice["finish_reason"]
+        return completion(self.encoder, self.stop_ids, ids, logprobs, reason, request.limit(number))
 
     # -- weights -------------------------------------------------------------------------------------------
 
