@@ -15,7 +15,7 @@ import pytest
 from tests.conftest import ROOT
 from verifiers.service import WorkerPool
 
-LIMIT_S = 300  # a safety net, far from what any test takes on a busy machine
+LIMIT_S = 900  # a safety net, far from what any test takes on a busy machine
 
 
 @pytest.fixture(autouse=True)

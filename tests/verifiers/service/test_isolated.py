@@ -210,7 +210,7 @@ def test_ray(answer, monkeypatch):
     ray.init(address="local", num_cpus=1, include_dashboard=False)
     try:
         verify = ray.remote(lambda verifier: verifier.verify(RESPONSES[0], SEVEN).reward)
-        assert ray.get(verify.remote(answer), timeout=240) == 1.0
+        assert ray.get(verify.remote(answer), timeout=600) == 1.0
     finally:
         ray.shutdown()
 
