@@ -22,7 +22,6 @@ def run(options: EvaluateOptions) -> dict[str, float]:
         ConfigurationError: an option is unusable; nothing has been written then.
 
     """
-    from rich.console import Console
     from rich.table import Table
 
     from agents.options.model import check_packages
@@ -32,6 +31,7 @@ def run(options: EvaluateOptions) -> dict[str, float]:
     from agents.rollouts.environments import make_group_env
     from agents.rollouts.evaluation import Evaluation, evaluate
     from agents.setup import prepare
+    from agents.terminal import terminal
 
     if options.out is not None and options.out.exists():
         raise ConfigurationError(f"out {str(options.out)!r} exists already; give another file")
@@ -47,6 +47,7 @@ def run(options: EvaluateOptions) -> dict[str, float]:
         evaluation: Evaluation = evaluate(
             policy, options.env, env_kwargs, tasks, options.samples, sampling, options.seed
         )
+    console = terminal()
     table = Table(
         title=f"{options.policy} on {len(tasks)} tasks of {options.env}, fold {options.fold}", title_justify="left"
     )
@@ -61,10 +62,10 @@ def run(options: EvaluateOptions) -> dict[str, float]:
         if name not in ("accuracy", "reward"):
             results[name] = value
             table.add_row(name.replace("_", " "), f"{value:.3f}")
-    Console().print(table)
+    console.print(table)
     verdicts = [episode.verdict for batch in evaluation.greedy for _, _, episode in batch]
     if numbers := desk.benchmark_numbers(tasks, verdicts):
-        Console().print(f"The benchmark's own numbers, greedy, scored by {desk.verifier.name} {desk.verifier.version}:")
+        console.print(f"The benchmark's own numbers, greedy, scored by {desk.verifier.name} {desk.verifier.version}:")
         own = Table()
         own.add_column("measure")
         own.add_column("value", justify="right")
@@ -72,7 +73,7 @@ def run(options: EvaluateOptions) -> dict[str, float]:
             results[f"benchmark/{name}"] = value
             counts = name in ("count", "failed", "groups") or name.endswith("_count")
             own.add_row(name, f"{value:.0f}" if counts else f"{value:.3f}")
-        Console().print(own)
+        console.print(own)
         if len(tasks) < len(desk.source):
             print(f"{len(tasks)} of {len(desk.source)} tasks: not the benchmark's number; for it, --fold all --limit N")
     if options.out is not None:
