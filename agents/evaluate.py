@@ -22,7 +22,6 @@ def run(options: EvaluateOptions) -> dict[str, float]:
         ConfigurationError: an option is unusable; nothing has been written then.
 
     """
-    from rich.console import Console
     from rich.table import Table
 
     from agents.options.model import check_packages
@@ -31,6 +30,7 @@ def run(options: EvaluateOptions) -> dict[str, float]:
     from agents.rollouts.environments import make_group_env
     from agents.rollouts.evaluation import Evaluation, evaluate
     from agents.setup import prepare
+    from agents.terminal import terminal
 
     if options.out is not None and options.out.exists():
         raise ConfigurationError(f"out {str(options.out)!r} exists already; give another file")
@@ -46,6 +46,7 @@ def run(options: EvaluateOptions) -> dict[str, float]:
         evaluation: Evaluation = evaluate(
             actor, options.env, env_kwargs, tasks, options.samples, sampling, options.seed
         )
+    console = terminal()
     table = Table(
         title=f"{options.policy} on {len(tasks)} tasks of {options.env}, fold {options.fold}", title_justify="left"
     )
@@ -60,10 +61,10 @@ def run(options: EvaluateOptions) -> dict[str, float]:
         if name not in ("accuracy", "reward"):
             results[name] = value
             table.add_row(name.replace("_", " "), f"{value:.3f}")
-    Console().print(table)
+    console.print(table)
     verdicts = [episode.verdict for batch in evaluation.greedy for _, _, episode in batch]
     if numbers := env.benchmark_numbers(tasks, verdicts):
-        Console().print(f"The benchmark's own numbers, greedy, scored by {env.verifier_id}:")
+        console.print(f"The benchmark's own numbers, greedy, scored by {env.verifier_id}:")
         own = Table()
         own.add_column("measure")
         own.add_column("value", justify="right")
@@ -71,7 +72,7 @@ def run(options: EvaluateOptions) -> dict[str, float]:
             results[f"benchmark/{name}"] = value
             counts = name in ("count", "failed", "groups") or name.endswith("_count")
             own.add_row(name, f"{value:.0f}" if counts else f"{value:.3f}")
-        Console().print(own)
+        console.print(own)
         if len(tasks) < env.task_count:
             print(f"{len(tasks)} of {env.task_count} tasks: not the benchmark's number; for it, --fold all --limit N")
     if options.out is not None:

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import dataclasses
 import statistics
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,7 +19,6 @@ from typing import Any
 
 import torch
 import tyro
-from rich.console import Console
 from rich.table import Table
 
 from agents.agent import make
@@ -30,6 +28,7 @@ from agents.policy.base import Sampling
 from agents.policy.loading import load_policy
 from agents.rollouts.collect import collect, completion_seeds
 from agents.rollouts.environments import make_group_env
+from agents.terminal import terminal
 from benchmarks.workloads import facts, write_json
 from rlsd_env import GroupWrapper
 
@@ -204,7 +203,7 @@ def main() -> None:
         table.add_column(column, justify="left" if column == "agent" else "right")
     for name, row in found.items():
         table.add_row(name, *(f"{1e3 * row[part]:,.0f}" for part in (*PARTS, "step")), f"{row['ratio']:.3f}")
-    Console(width=None if sys.stdout.isatty() else 120).print(table)
+    terminal(120).print(table)
     write_json(options.json, {"facts": facts(), "options": _plain(options), "agents": found})
 
 

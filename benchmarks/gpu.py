@@ -35,6 +35,7 @@ from agents.options.types import Names
 from agents.policy.base import Request, Sampling
 from agents.policy.loading import TINY
 from agents.policy.transformers_policy import TransformersPolicy
+from agents.terminal import terminal
 from benchmarks.workloads import Workload, facts, make_batch, make_processor, response_token_count, write_json
 from rlsd_env.errors import ConfigurationError, one_of
 
@@ -253,7 +254,7 @@ def main() -> None:
     most = ceiling(device, 8192 if device == "cuda" else 512)
     rows = [measure(shape, way, options, device, most) for shape in options.shapes for way in options.scorings]
     found = {"facts": facts(), "ceiling": most, "rows": rows}
-    show(found, Console(width=None if sys.stdout.isatty() else 120))
+    show(found, terminal(120))
     write_json(options.json, found)
 
 

@@ -29,6 +29,7 @@ from agents.agent import make
 from agents.options.learner import LearnerOptions
 from agents.options.model import TrainedModelOptions
 from agents.policy.loading import load_policy
+from agents.terminal import terminal
 from benchmarks import trl_peer
 from benchmarks.workloads import Workload, facts, make_batch, random_checkpoint, response_token_count, write_json
 
@@ -194,7 +195,7 @@ def main() -> None:
         print(json.dumps(measure(Setting(**json.loads(options.setting)), options)))
         return
     found = [measure_apart(setting, options) for setting in options.settings()]
-    show(found, options, Console(width=None if sys.stdout.isatty() else 120))
+    show(found, options, terminal(120))
     write_json(options.json, {"workload": dataclasses.asdict(options.workload()), "settings": found})
 
 

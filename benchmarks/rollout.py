@@ -19,7 +19,6 @@ from typing import Any
 
 import torch
 import tyro
-from rich.console import Console
 from rich.table import Table
 
 from agents.episodes import Prompt
@@ -31,6 +30,7 @@ from agents.policy.transformers_policy import TransformersPolicy
 from agents.policy.vllm.sampler import VLLMSampler
 from agents.rollouts.collect import completion_seeds, prompts_of
 from agents.rollouts.environments import make_group_env
+from agents.terminal import terminal
 from benchmarks.workloads import facts, write_json
 from rlsd_env.cli.bench import machine
 from rlsd_env.errors import ConfigurationError, one_of
@@ -229,7 +229,7 @@ def main() -> None:
         weights = "-" if one.weights_seconds is None else f"{one.weights_seconds:.2f}"
         rates = (f"{one.rollouts_per_second:,.0f}", f"{one.tokens_per_second:,.0f}", f"{length:.1f}")
         table.add_row(one.sampler, *rates, f"{one.start_seconds:.1f}", weights)
-    Console().print(table)
+    terminal().print(table)
     rows = [
         dataclasses.asdict(one)
         | {"rollouts_per_second": one.rollouts_per_second, "tokens_per_second": one.tokens_per_second}

@@ -33,6 +33,7 @@ from agents.options.model import TrainedModelOptions
 from agents.policy.actor import Actor
 from agents.policy.base import Sampling
 from agents.policy.loading import load_policy
+from agents.terminal import terminal
 from benchmarks.workloads import Workload, facts, make_batch, random_checkpoint, response_token_count, write_json
 
 
@@ -159,7 +160,7 @@ def main() -> None:
             found["axes"][axis] = [measure(checkpoint, workload, options.repetitions) for workload in workloads]
         if importlib.util.find_spec("agents.distributed") is not None:
             found["processes"] = [measure_processes(checkpoint, count, options) for count in options.processes]
-    show(found, Console(width=None if sys.stdout.isatty() else 120))
+    show(found, terminal(120))
     write_json(options.json, found)
 
 

@@ -13,7 +13,6 @@ from __future__ import annotations
 import dataclasses
 import math
 import statistics
-import sys
 import tempfile
 import time
 from dataclasses import dataclass, field
@@ -29,6 +28,7 @@ from agents.agent import Agent, make
 from agents.episodes import EpisodeBatch
 from agents.options.learner import LearnerOptions
 from agents.policy.loading import TINY, load_policy
+from agents.terminal import terminal
 from benchmarks import trl_peer
 from benchmarks.workloads import SIDE, Workload, facts, make_batch, random_checkpoint, response_token_count, write_json
 from rlsd_env.errors import ConfigurationError, one_of
@@ -269,7 +269,7 @@ def main() -> None:
         if options.methods:
             workload = dataclasses.replace(options.workloads()[0], groups=max(1, options.responses // 8), group_size=8)
             found["methods"] = measure_methods(_checkpoint(options, workload, Path(folder)), workload, options)
-    show(found, Console(width=None if sys.stdout.isatty() else 120))
+    show(found, terminal(120))
     write_json(options.json, found)
 
 

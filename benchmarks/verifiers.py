@@ -26,6 +26,7 @@ from rich.console import Console
 from rich.table import Table
 
 import verifiers
+from agents.terminal import terminal
 from benchmarks.verifier_rows import Row, ordinary_rows, random_answers, real_rows
 from verifiers import answers, mathematics
 from verifiers.expressions import units
@@ -185,7 +186,7 @@ def fuzz(count: int) -> dict[str, object]:
 def main() -> None:
     """Measure and print."""
     options = tyro.cli(Options, description=__doc__)
-    console = Console(width=None if sys.stdout.isatty() else 120)
+    console = terminal(120)
     if options.fuzz:
         found: dict[str, object] = {"fuzz": fuzz(options.fuzz)}
         print(json.dumps(found, indent=2))

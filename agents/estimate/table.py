@@ -6,6 +6,7 @@ import dataclasses
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from agents.estimate.activations import text_bytes
 from agents.estimate.assumptions import Assumptions
@@ -13,6 +14,7 @@ from agents.estimate.memory import GIB
 from agents.estimate.plan import Estimate, estimate
 from agents.estimate.timing import operations
 from agents.options.commands import CompareOptions, TrainOptions
+from agents.terminal import terminal
 
 UNITS = {
     "gpu_memory_gib": "GiB",
@@ -32,7 +34,7 @@ def print_estimate(options: TrainOptions, console: Console | None = None) -> Est
         ConfigurationError: the policy's shape is not known here, or an option does not fit it.
 
     """
-    console = console or Console()
+    console = console or terminal()
     found = estimate(options)
     _print_head(console, f"{options.label or options.agent}", options, found)
     _print_model(console, found)
@@ -53,7 +55,7 @@ def print_comparison(options: CompareOptions, console: Console | None = None) ->
     """
     from agents import baselines
 
-    console = console or Console()
+    console = console or terminal()
     labels = [label for label, agent in options.specs() if not baselines.is_baseline(agent)]
     found = {label: estimate(options.train_options(label, label, options.seeds[0], options.out)) for label in labels}
     left_out = [label for label, _ in options.specs() if label not in found]
@@ -87,7 +89,7 @@ def print_comparison(options: CompareOptions, console: Console | None = None) ->
 def _print_head(console: Console, what: str, options: TrainOptions | CompareOptions, found: Estimate) -> None:
     assumptions = found.work.assumptions
     gpus = f"{assumptions.gpus} GPU{'s' if assumptions.gpus > 1 else ''}"
-    console.print(f"[bold]Estimate: {what}, {options.policy} on {options.env}[/bold]")
+    console.print(f"Estimate: {what}, {options.policy} on {options.env}", style="bold")
     console.print(
         f"{gpus} of {assumptions.gpu_memory_gib:g} GiB, {options.precision}, "
         f"{_kind(found)}; completions by {options.sampler}"
@@ -133,7 +135,7 @@ def _print_memory(console: Console, found: Estimate) -> None:
     table.add_row("sum", f"{held.sampling / GIB:.2f}", f"{held.updating / GIB:.2f}")
     room = work.assumptions.gpu_memory_gib
     fits = held.peak <= room * GIB
-    table.add_row(f"[bold]{'fits' if fits else 'DOES NOT FIT'}[/bold]", "", f"of {room:g}")
+    table.add_row(Text("fits" if fits else "DOES NOT FIT", style="bold"), "", f"of {room:g}")
     console.print(table)
     tokens, text = work.micro_batch, work.architecture.text
     kept, again = (
@@ -215,4 +217,4 @@ def _print_remarks(console: Console, found: Estimate) -> None:
     for note in found.notes:
         console.print(f"note: {note}")
     for problem in found.problems:
-        console.print(f"[bold]WARNING: {problem}[/bold]")
+        console.print(f"WARNING: {problem}", style="bold")

@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from agents.credit import CLIPPED
+from agents.terminal import terminal
 
 ABSENT = "-"
 
@@ -49,7 +49,7 @@ COLUMNS: dict[str, Column] = {
 
 def print_table(results: Mapping[str, Any], console: Console | None = None) -> None:
     """Print accuracies with intervals, then what training was like."""
-    console = console or Console(width=None if Console().is_terminal else 140)
+    console = console or terminal(width=140)
     seeds, tasks = len(results["seeds"]), results["heldout_tasks"]
     accuracy = Table(
         title=f"Accuracy on {tasks} held-out tasks, {seeds} seeds, 95 % intervals over seeds and tasks",
@@ -63,7 +63,7 @@ def print_table(results: Mapping[str, Any], console: Console | None = None) -> N
     for name, agent in results["agents"].items():
         mark = " *" if "environment_steps" in agent else ""
         accuracy.add_row(
-            escape(name),
+            name,
             _interval(agent["sampled_accuracy"]),
             _interval(agent["sampled_gain"], signed=True) + mark,
             _interval(agent["greedy_accuracy"]),
@@ -76,7 +76,6 @@ def print_table(results: Mapping[str, Any], console: Console | None = None) -> N
                 f"* {name} took {agent['environment_steps']:,} environment steps of {agent['environment']}, no "
                 "rollouts of the model; its gains are over its own network before training.",
                 highlight=False,
-                markup=False,
             )
 
     behaviour = Table(title="Behaviour: on held-out tasks, and means over training", title_justify="left")
@@ -92,5 +91,5 @@ def print_table(results: Mapping[str, Any], console: Console | None = None) -> N
     for title in kept:
         behaviour.add_column(title, justify="right")
     for number, (name, _, _) in enumerate(rows):
-        behaviour.add_row(escape(name), *(values[number] for values in kept.values()))
+        behaviour.add_row(name, *(values[number] for values in kept.values()))
     console.print(behaviour)

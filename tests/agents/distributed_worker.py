@@ -1,8 +1,9 @@
-"""Run under torchrun by test_distributed.py: updates of a sharded model, checkpoints, and what they come to."""
+"""Run under torchrun by test_distributed.py: commands, and updates of a sharded model with its checkpoints."""
 
 from __future__ import annotations
 
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from agents.policy.tensors import local
 from agents.rollouts.collect import collect, completion_seeds
 from agents.rollouts.environments import make_group_env
 from agents.runs import checkpoint
+from tests.agents.commands import call
 
 TASKS = [3, 1, 4, 15, 9, 2]
 
@@ -34,7 +36,15 @@ def batches(world, steps):
         yield collect(env, policy, world.share(TASKS), Sampling(1.0, 40), world.share(seeds), step)
 
 
-def main(folder: Path, first: int, last: int) -> None:
+def command(name: str, argv: list[str]) -> None:
+    """Run agents.train with this process's rank; its exit code and output go to NAME-RANK.json."""
+    done = call("agents.train", *argv, cwd=Path.cwd(), check=False)
+    seen = {"code": done.returncode, "stdout": done.stdout, "stderr": done.stderr}
+    Path(f"{name}-{os.environ['RANK']}.json").write_text(json.dumps(seen))
+
+
+def update(folder: str, first: int, last: int) -> None:
+    """Update a sharded model from its checkpoint on; what came of it goes to FOLDER/resultLAST.json."""
     torch.set_num_threads(1)
     world = join("cpu")
     policy = load_policy("tiny", "cpu", TrainedModelOptions())
@@ -44,19 +54,20 @@ def main(folder: Path, first: int, last: int) -> None:
     assert all(isinstance(p, DTensor) for p in agent.learner.parameters)
     held = sum(local(p).numel() for p in agent.learner.parameters)
     total = sum(p.numel() for p in agent.learner.parameters)
-    progress = checkpoint.restore(folder, agent, world)
+    progress = checkpoint.restore(Path(folder), agent, world)
     assert progress.step == first
     for batch in list(batches(world, last))[first:]:
         metrics = agent.update(batch)
         progress.rows.append({"step": batch.step, **metrics})
         progress.step = batch.step + 1
-    checkpoint.save(folder, agent, progress, world)
+    checkpoint.save(Path(folder), agent, progress, world)
     weights = {name: float(value.double().sum()) for name, value in policy.weights()}
     if world.first:
         result = {"rows": progress.rows, "weights": weights, "share": held / total}
-        (folder / f"result{last}.json").write_text(json.dumps(result))
-    leave()
+        (Path(folder) / f"result{last}.json").write_text(json.dumps(result))
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]))
+    for job, *arguments in json.loads(sys.argv[1]):
+        {"command": command, "update": update}[job](*arguments)
+    leave()

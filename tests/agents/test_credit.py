@@ -65,15 +65,25 @@ def test_decay():
     assert [credit.linear_decay(0.5, step, 50) for step in (0, 25, 50, 51, 1000)] == [0.5, 0.25, 0.0, 0.0, 0.0]
 
 
-def test_bayes_reading_on_a_tabular_model():
-    """Theorem 4: prod_t P_T / P_S = P(r | x, y) / P(r | x), exactly, on a joint table over r and two tokens."""
-    generator = torch.Generator().manual_seed(3)
-    joint_rab = torch.rand(3, 4, 5, generator=generator, dtype=torch.float64)
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+def test_theorem_4_on_an_enumerated_joint_distribution(sign):
+    """The product of the tokens' weights is the evidence `P(r | x, y) / P(r | x)` where A > 0, its inverse where A < 0.
+
+    A joint table over r (3 answers) and y (4 x 5 responses of two tokens): the student is its marginal over y, the
+    teacher the conditional given r, and each is asked for every token of every response.
+    """
+    joint_rab = torch.rand(3, 4, 5, generator=torch.Generator().manual_seed(3), dtype=torch.float64)
     joint_rab /= joint_rab.sum()
-    student_ab = joint_rab.sum(0)
+    student_ab, prior_r = joint_rab.sum(0), joint_rab.sum((1, 2))
     for r in range(3):
-        teacher_ab = joint_rab[r] / joint_rab[r].sum()
-        first = (teacher_ab.sum(1) / student_ab.sum(1)).log()  # D of the first token
-        second = ((teacher_ab / teacher_ab.sum(1, keepdim=True)) / (student_ab / student_ab.sum(1, keepdim=True))).log()
-        posterior = joint_rab[r] / student_ab
-        assert_close(first[:, None] + second, (posterior / joint_rab[r].sum()).log())
+        student_NT, teacher_NT = token_logps(student_ab), token_logps(joint_rab[r] / prior_r[r])
+        gain_NT = credit.information_gain(student_NT, teacher_NT)
+        weight_NT = credit.evidence_weight(torch.full((20, 1), sign, dtype=torch.float64), gain_NT)
+        posterior_N = (joint_rab[r] / student_ab).flatten()
+        assert_close(weight_NT.prod(dim=1), (posterior_N / prior_r[r]) ** sign)
+
+
+def token_logps(p_ab):
+    """The log-probabilities of both tokens of every response, `[responses, 2]`, from those of the responses."""
+    first_a = p_ab.sum(1)
+    return torch.stack([first_a[:, None].expand_as(p_ab), p_ab / first_a[:, None]], dim=-1).flatten(0, 1).log()

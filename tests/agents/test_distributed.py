@@ -11,41 +11,62 @@ import sys
 import pytest
 import torch
 
-from agents.distributed import World
+from agents.distributed import World, leave
 from agents.losses import row_coefficients
 from agents.options.commands import TrainOptions
 from rlsd_env.errors import ConfigurationError
+from tests.agents import distributed_worker
 from tests.agents.commands import call
 from tests.conftest import ROOT
 
-SMALL = "--steps 3 --prompts-per-step 4 --group-size 4 --eval-tasks 5 --eval-samples 2 --checkpoint-every 2".split()
+TRAIN = "--agent rlsd --steps 3 --prompts-per-step 4 --group-size 4 --checkpoint-every 2".split()
+TRAIN += "--eval-tasks 5 --eval-samples 2".split()
+ALONE = {"RANK": "0", "LOCAL_RANK": "0", "WORLD_SIZE": "1", "MASTER_ADDR": "localhost", "MASTER_PORT": "0"}
+"""What torchrun tells the only process that it starts."""
 
 
-def run(cwd, processes, *argv, check=True):
+def launch(cwd, processes, *jobs):
+    """Have processes do jobs one after the other, all at the same one; see distributed_worker.py."""
     launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)]
-    command = [sys.executable, *launcher, *map(str, argv)]
+    worker = ["-m", "tests.agents.distributed_worker", json.dumps(jobs)]
     environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
+    command = [sys.executable, *launcher, *worker]
     done = subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=300)
-    assert not check or done.returncode == 0, done.stderr[-4000:]
-    return done
-
-
-def train(cwd, processes, *argv, check=True):
-    argv = ["--agent", "rlsd", *SMALL, *argv]
-    if not processes:
-        return call("agents.train", *argv, cwd=cwd, check=check)
-    return run(cwd, processes, "-m", "agents.train", *argv, check=check)
+    assert done.returncode == 0, done.stderr[-4000:]
 
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
-    """The same training by one process, by two with a copy of the model each, and by two that share its shards."""
+    """The same training by one process, by two with a copy of the model each, and by two that share its shards.
+
+    Two processes do all that needs two: each takes ten seconds to start.
+    """
     out = tmp_path_factory.mktemp("distributed")
-    train(out, 0, "--out", "one")
-    train(out, 2, "--out", "two")
-    done = train(out, 2, "--shard", "--out", "sharded")
-    assert done.stdout.count("greedy accuracy") == 1  # one of them speaks
+    (out / "a").mkdir()
+    call("agents.train", *TRAIN, "--out", "one", cwd=out)
+    launch(
+        out,
+        2,
+        ("command", "two", [*TRAIN, "--out", "two"]),
+        ("command", "sharded", [*TRAIN, "--shard", "--out", "sharded"]),
+        ("command", "uneven", [*TRAIN, "--prompts-per-step", "3", "--out", "uneven"]),
+        ("update", "a", 0, 2),
+    )
     return out
+
+
+def said(folder, name):
+    """What both processes' command came to: exit codes and outputs."""
+    seen = [json.loads((folder / f"{name}-{rank}.json").read_text()) for rank in (0, 1)]
+    return [tuple(one[key] for one in seen) for key in ("code", "stdout", "stderr")]
+
+
+@pytest.mark.parametrize("name", ["two", "sharded"])
+def test_one_of_two_processes_speaks(trained, name):
+    codes, stdouts, _ = said(trained, name)
+    assert codes == (0, 0)
+    assert stdouts[0].count("greedy accuracy") == 1
+    assert stdouts[1] == ""
 
 
 def rows(folder):
@@ -80,19 +101,21 @@ def test_the_model_of_several_processes_loads_anywhere(trained, name):
 
 
 def test_a_sharded_run_is_resumed_with_its_options(trained):
-    done = train(trained, 0, "--out", "sharded", "--resume", check=False)
+    done = call("agents.train", *TRAIN, "--out", "sharded", "--resume", cwd=trained, check=False)
     assert (done.returncode, "was made with shard = True, not False" in done.stderr) == (2, True)
 
 
-def test_shards_are_read_by_another_number_of_processes(tmp_path):
+def test_shards_are_read_by_another_number_of_processes(trained, monkeypatch):
     """Two steps by two processes and two more by three, against four by one process; parts and groups differ too."""
-    worker = ROOT / "tests" / "agents" / "distributed_worker.py"
-    for folder in ("a", "b"):
-        (tmp_path / folder).mkdir()
-    run(tmp_path, 2, worker, "a", 0, 2)
-    run(tmp_path, 3, worker, "a", 2, 4)
-    run(tmp_path, 1, worker, "b", 0, 4)
-    a, b = (json.loads((tmp_path / folder / "result4.json").read_text()) for folder in ("a", "b"))
+    launch(trained, 3, ("update", "a", 2, 4))
+    (trained / "b").mkdir()
+    for name, value in ALONE.items():
+        monkeypatch.setenv(name, value)
+    try:
+        distributed_worker.update(str(trained / "b"), 0, 4)
+    finally:
+        leave()
+    a, b = (json.loads((trained / folder / "result4.json").read_text()) for folder in ("a", "b"))
     assert 0.2 < a["share"] < 0.5  # of the weights, a process holds a third
     assert b["share"] == 1.0
     assert len(a["rows"]) == len(b["rows"]) == 4
@@ -103,11 +126,12 @@ def test_shards_are_read_by_another_number_of_processes(tmp_path):
         assert a["weights"][name] == pytest.approx(value, rel=1e-3, abs=2e-3), name
 
 
-def test_what_cannot_be_divided_is_said_once(tmp_path):
-    done = train(tmp_path, 2, "--prompts-per-step", "3", "--out", "out", check=False)
-    assert done.returncode != 0
-    assert done.stderr.count("prompts_per_step is 3; it must be a multiple of the 2 processes") == 1
-    assert not (tmp_path / "out").exists()
+def test_what_cannot_be_divided_is_said_once(trained):
+    codes, _, stderrs = said(trained, "uneven")
+    assert codes == (2, 2)
+    assert stderrs[0].count("prompts_per_step is 3; it must be a multiple of the 2 processes") == 1
+    assert stderrs[1] == ""
+    assert not (trained / "uneven").exists()
 
 
 def test_what_several_processes_cannot_do():

@@ -98,7 +98,7 @@ def test_csv_has_the_union_of_columns(tmp_path):
 def test_columns_are_those_that_some_agent_has_a_value_for():
     def printed(found):
         text = io.StringIO()
-        print_table(found, Console(file=text, width=200))
+        print_table(found, Console(file=text, width=200, markup=False))
         return text.getvalue()
 
     found = results()
