@@ -15,13 +15,14 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 import tyro
 from rich.table import Table
 
 from agents.agent import make
+from agents.algorithms.rlsd import RLSD
 from agents.options.learner import LearnerOptions
 from agents.options.types import Names
 from agents.policy.base import Sampling
@@ -62,6 +63,16 @@ class Options:
     """Threads of torch."""
     json: Path | None = None
     """File for the figures."""
+
+
+@dataclass(frozen=True)
+class WholeBatchRLSD(RLSD):
+    """RLSD whose credit is worked out for the whole batch before the loss: what that costs, `--agents
+    rlsd,benchmarks.end_to_end:WholeBatchRLSD`.
+    """
+
+    name: ClassVar[str] = "rlsd-whole-batch"
+    scope: ClassVar[str] = "batch"
 
 
 class Stopwatch:

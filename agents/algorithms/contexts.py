@@ -19,10 +19,11 @@ from rlsd_env.task import Image
 HINTS: dict[str, str] = {
     "answer": "The reference answer is {}.",
     "solution": "The reference solution is: {}",
+    "trace": "The reference solution is: {}",
     "sibling": "An earlier correct response was: {}",
     "feedback": "Feedback on an earlier attempt: {}",
 }
-"""What introduces each kind of privileged text."""
+"""What introduces each kind of privileged text: those of `rlsd_env.hints`, and what comes of the group itself."""
 
 REQUEST = "Now answer the question yourself."
 
@@ -73,10 +74,10 @@ def show_answer(group: EpisodeGroup, i: int) -> Shown:
 
 def show_solution(group: EpisodeGroup, i: int) -> Shown:
     """Show the reasoning trace, else the worked solution, else, where a task has neither, the answer (OPSD)."""
-    text = group.hints.get("trace") or group.hints.get("solution")
-    if text is None:
-        return show_answer(group, i)
-    return with_hint(group.episodes[i], solution=text)
+    for kind in ("trace", "solution"):
+        if group.hints.get(kind):
+            return with_hint(group.episodes[i], **{kind: group.hints[kind]})
+    return show_answer(group, i)
 
 
 def successful_sibling(group: EpisodeGroup, i: int) -> Episode | None:

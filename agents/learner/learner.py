@@ -68,6 +68,7 @@ class Learner:
         self.optimizer = make_optimizer(options.optimizer, self.parameters, options.lr, options.weight_decay)
         self.scorers = Scorers(algorithm.scorers(), policy)
         self.state = dict(algorithm.initial())
+        self.scorers.check(algorithm.contexts(0, self.state))
 
     @functools.cached_property
     def _kinds_V(self) -> Tensor:
@@ -86,6 +87,7 @@ class Learner:
 
         """
         plan = make_plan(batch, self.algorithm, self.state, self.options, self.policy, self.world, sharded=self.sharded)
+        self.scorers.check(plan.contexts)
         none = torch.zeros(0, 0, device=plan.A_N.device)
         base = Signals(none, none, none, none.bool(), batch.step, kinds_V=lambda: self._kinds_V, state=self.state)
         step = Step(

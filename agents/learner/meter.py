@@ -23,12 +23,19 @@ class Meter:
         """Forget what was added, except the tokens that were scored again."""
         self._sums: dict[str, Tensor] = {}
         self._counts: dict[str, int] = {}
+        self._dynamic: dict[str, Tensor] = {}
         self._largest: dict[str, Tensor] = {}
 
     def add(self, name: str, values: Tensor) -> None:
         """Add values to a mean."""
         self.add_sum(name, values.double().sum())
         self._counts[name] = self._counts.get(name, 0) + values.numel()
+
+    def add_where(self, name: str, values: Tensor, counts: Tensor) -> None:
+        """Add those values to a mean that count: both [M], `counts` boolean."""
+        self.add_sum(name, (values & counts).double().sum())
+        count = counts.sum()
+        self._dynamic[name] = self._dynamic[name] + count if name in self._dynamic else count
 
     def add_sum(self, name: str, value: Tensor) -> None:
         """Add to a sum."""
@@ -50,7 +57,7 @@ class Meter:
         """Read the meters of all processes."""
         mine = (
             _read(self._sums),
-            dict(self._counts),
+            self._counts | {name: int(count) for name, count in _read(self._dynamic).items()},
             _read(self._largest),
             (self.tokens_scored, self.tokens_covered),
         )

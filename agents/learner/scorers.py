@@ -7,12 +7,14 @@ from typing import Any, Protocol
 
 import torch
 
+from agents.algorithms import Context
 from agents.algorithms.rules import ELSEWHERE, Rule, parse_rule
 from agents.episodes import Prompt
 from agents.learner.teacher_weights import TeacherWeights
 from agents.policy.base import Policy
 from agents.policy.elsewhere import Elsewhere, open_scorer
 from agents.policy.scores import GivenScores, TokenScores
+from rlsd_env.errors import ConfigurationError, one_of
 
 Scores = TokenScores | GivenScores
 
@@ -40,6 +42,10 @@ class Scorer(Protocol):
         top_k: int,
     ) -> Scores:
         """Score responses as `Policy.score` does, without gradient, and their `top_k` likeliest entries."""
+        ...
+
+    def check(self, name: str, context: Context) -> None:
+        """Refuse a context that asks for what the scorer does not have."""
         ...
 
     def after_update(self) -> None:
@@ -82,6 +88,9 @@ class OwnScorer:
         """Training steps since the weights last changed."""
         return self.weights.age
 
+    def check(self, name: str, context: Context) -> None:
+        """Refuse nothing: the model has all that there is."""
+
     def score(
         self,
         prompts: Sequence[Prompt],
@@ -111,6 +120,27 @@ class ElsewhereScorer:
         self.rule = rule
         self.engine: Elsewhere = open_scorer(rule.kind, rule.place, policy)
         self.score = self.engine.score
+        self._vocabulary_size = policy.vocabulary_size
+
+    def check(self, name: str, context: Context) -> None:
+        """Refuse a context that asks for distributions which the other model cannot give.
+
+        Raises:
+            ConfigurationError: it does.
+
+        """
+        size = self.engine.vocabulary_size
+        if (context.full or context.entropy) and size is None:
+            wanted = "full" if context.full else "entropy"
+            raise ConfigurationError(
+                f"context {name!r} asks scorer {self.rule.text} for {wanted}; a server gives the sampled tokens' and the "
+                "top-k entries' log-probabilities: use top_k, or external(FOLDER)"
+            )
+        if context.full and size != self._vocabulary_size:
+            raise ConfigurationError(
+                f"context {name!r} compares whole distributions: scorer {self.rule.text} has {size} vocabulary entries "
+                f"and the trained model {self._vocabulary_size}; use top_k"
+            )
 
     def after_update(self) -> None:
         """Do nothing: nothing follows."""
@@ -155,6 +185,18 @@ class Scorers(Mapping[str, Scorer]):
 
     def __len__(self) -> int:
         return len(self._rules)
+
+    def check(self, contexts: Mapping[str, Context]) -> None:
+        """Refuse contexts that ask a scorer for what it does not have.
+
+        Raises:
+            ConfigurationError: there is no scorer of that name, or it has no distributions over the same vocabulary.
+
+        """
+        for name, context in contexts.items():
+            if context.scorer not in self:
+                raise ConfigurationError(one_of(f"scorer of context {name!r}", context.scorer, self))
+            self[context.scorer].check(name, context)
 
     def after_update(self) -> None:
         """Tell all of an optimiser step."""

@@ -35,6 +35,26 @@ def _check_shape(hook: str, value: Tensor, allowed: Sequence[torch.Size]) -> Non
         raise ValueError(f"the algorithm's {hook} has shape {list(value.shape)}; it must be {shapes}")
 
 
+class TokenPlaces:
+    """Takes the tokens of rows out of padded values, end to end, by places that the host knows without asking.
+
+    Args:
+        rows: the rows.
+        device: where the values are.
+
+    """
+
+    def __init__(self, rows: Sequence[Row], device: torch.device) -> None:
+        lengths = [len(row.turn.action.token_ids) for row in rows]
+        width = max(lengths)
+        places = [torch.arange(n * width, n * width + length) for n, length in enumerate(lengths)]
+        self._places_M = torch.cat(places).to(device, non_blocking=True)
+
+    def __call__(self, values_NT: Tensor) -> Tensor:
+        """Return the values of the M tokens."""
+        return values_NT.reshape(-1).index_select(0, self._places_M)
+
+
 class Step:
     """One training step: its plan, its metrics, and what its parts have in common.
 
@@ -127,11 +147,12 @@ class Step:
             (student.logp_NT.sum() * 0.0).backward()
             return
         mask_NT, S_NT = student.mask_NT, student.logp_NT.detach()
+        at = TokenPlaces(part.rows, S_NT.device)
         sampled_NT = _sampled(part.rows).to(S_NT)
         first = part.S_old_NT is None  # the weights are those that will have their first update
         if first:
             part.S_old_NT = S_NT
-            meter.add("sampler_difference", (S_NT - sampled_NT).abs()[mask_NT])
+            meter.add("sampler_difference", at((S_NT - sampled_NT).abs()))
         signals = self._signals(part, student, scored)
         S_old_NT = signals.S_old_NT
         loss_NT = torch.zeros_like(S_NT)
@@ -139,15 +160,15 @@ class Step:
         if credit is not None:
             advantages_NT = credit.advantages.expand_as(S_NT)
             loss_NT = clipped_surrogate(student.logp_NT, S_old_NT, advantages_NT, options.clip_low, options.clip_high)
-            loss_NT = loss_NT * self._correction(S_old_NT - sampled_NT, mask_NT)
+            loss_NT = loss_NT * self._correction(S_old_NT - sampled_NT, at)
             ratio_NT = torch.exp(S_NT - S_old_NT)
-            meter.add("clip_low", (ratio_NT < 1 - options.clip_low)[mask_NT])
-            meter.add("clip_high", (ratio_NT > 1 + options.clip_high)[mask_NT])
+            meter.add("clip_low", at(ratio_NT < 1 - options.clip_low))
+            meter.add("clip_high", at(ratio_NT > 1 + options.clip_high))
         if any(self._needs_distributions(name) for name in part.kind):
-            auxiliary_M = self._auxiliary(student, scored, signals)
+            auxiliary_M = self._auxiliary(student, scored, signals, at)
             loss_NT = loss_NT + torch.zeros_like(S_NT).masked_scatter(mask_NT, auxiliary_M)
             meter.add("distillation_loss", auxiliary_M.detach())
-        self._measure_contexts(signals)
+        self._measure_contexts(signals, at)
         episode_N = torch.tensor([row.episode for row in part.rows], device=S_NT.device)
         coefficients_N1 = self.plan.coefficients_N[episode_N][:, None]
         loss = (coefficients_N1 * torch.where(mask_NT, loss_NT, 0.0)).sum()
@@ -158,7 +179,7 @@ class Step:
             tokens = sum(len(row.turn.action.token_ids) for row in part.rows)
             meter.add_share("repeated_share", tokens - len(student.hidden_KH), tokens)
             for name, value_NT in credit.per_token.items() if credit is not None else ():
-                meter.add(name, value_NT[mask_NT])
+                meter.add(name, at(value_NT))
         if first and self._counts:
             self._seen.append(signals)
         if first and self.keep is not None:
@@ -207,35 +228,38 @@ class Step:
         context = self.plan.contexts[name]
         return context.full or context.top_k > 0
 
-    def _measure_contexts(self, signals: Signals) -> None:
+    def _measure_contexts(self, signals: Signals, at: TokenPlaces) -> None:
         """Measure each context's evidence: the first under plain names, others with theirs behind."""
         for name, logp_NT in signals.logp.items():
             behind = "" if name == next(iter(self.plan.contexts)) else f"_{name}"
-            gain_NT, mask_NT = signals.gain(name), signals.mask_NT
-            self.meter.add(f"kl_student_teacher{behind}", k3_kl(signals.S_NT, logp_NT)[mask_NT])
-            self.meter.add(f"information_gain{behind}", gain_NT[mask_NT])
-            self.meter.add(f"wrong_direction_share{behind}", (gain_NT < 0)[mask_NT & (signals.A_N1 > 0)])
+            gain_NT = signals.gain(name)
+            self.meter.add(f"kl_student_teacher{behind}", at(k3_kl(signals.S_NT, logp_NT)))
+            self.meter.add(f"information_gain{behind}", at(gain_NT))
+            right_M = at((signals.A_N1 > 0).expand_as(gain_NT))
+            self.meter.add_where(f"wrong_direction_share{behind}", at(gain_NT) < 0, right_M)
 
-    def _correction(self, difference_NT: Tensor, mask_NT: Tensor) -> Tensor | float:
+    def _correction(self, difference_NT: Tensor, at: TokenPlaces) -> Tensor | float:
         """Weigh tokens by how much likelier the learner finds them than the sampler did."""
         correction = self.options.correction
         if correction == "none":
             return 1.0
         ratio_NT = difference_NT.exp()
         weight_NT = sampler_weight(ratio_NT, correction, self.options.sampler_cap)
-        self.meter.add("sampler_ratio", ratio_NT[mask_NT])
-        self.meter.add_largest("sampler_ratio_largest", ratio_NT[mask_NT])
-        self.meter.add("sampler_corrected_share", (weight_NT != ratio_NT)[mask_NT])
+        self.meter.add("sampler_ratio", at(ratio_NT))
+        self.meter.add_largest("sampler_ratio_largest", at(ratio_NT))
+        self.meter.add("sampler_corrected_share", at(weight_NT != ratio_NT))
         return weight_NT
 
-    def _auxiliary(self, student: TokenScores, scored: Mapping[str, Scores], signals: Signals) -> Tensor:
+    def _auxiliary(
+        self, student: TokenScores, scored: Mapping[str, Scores], signals: Signals, at: TokenPlaces
+    ) -> Tensor:
         """Ask for the further loss of some tokens at a time, each of them a row of its own."""
-        contexts, mask_NT = self.plan.contexts, signals.mask_NT
+        contexts = self.plan.contexts
         full = {name: scores for name, scores in scored.items() if contexts[name].full}
         some = {name: scores.top_k(contexts[name].top_k) for name, scores in scored.items() if contexts[name].top_k}
         fixed = [signals.A_N1, signals.S_NT, signals.S_old_NT, signals.success_N1, signals.turn_NT, signals.ids_NT]
         evidence = [*signals.logp.values(), *signals.entropy.values()]
-        per_token = [value_NT.expand_as(mask_NT)[mask_NT] for value_NT in (*fixed, *evidence)]
+        per_token = [at(value_NT.expand_as(signals.S_NT)) for value_NT in (*fixed, *evidence)]
 
         def loss(student_CV: Tensor, *tensors: Tensor) -> Tensor:
             given = iter(tensors)

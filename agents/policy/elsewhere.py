@@ -21,6 +21,11 @@ from rlsd_env.errors import ConfigurationError
 class Elsewhere(Protocol):
     """Scores with weights that stay."""
 
+    @property
+    def vocabulary_size(self) -> int | None:
+        """Entries of its distributions; None: it does not give whole ones."""
+        ...
+
     def score(
         self,
         prompts: Sequence[Prompt],
@@ -69,6 +74,11 @@ class ExternalScorer:
                 f"scorer external({place}) has {self.policy.vocabulary_size} vocabulary entries and the trained model "
                 f"{policy.vocabulary_size}; some of its tokens would have none"
             )
+
+    @property
+    def vocabulary_size(self) -> int:
+        """Entries of its distributions."""
+        return self.policy.vocabulary_size
 
     def score(
         self,

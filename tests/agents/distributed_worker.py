@@ -50,7 +50,7 @@ def update(folder: str, first: int, last: int) -> None:
     policy = load_policy("tiny", "cpu", TrainedModelOptions())
     policy.shard(world)
     config = LearnerOptions(lr=1e-3, micro_batch_tokens=700)
-    agent = Agent(Actor(policy), make("rlsd", {"teacher": "ema(0.5)"}), config, Sampling(1.0, 40), world)
+    agent = Agent(Actor(policy), make("cepo", {"teacher": "ema(0.5)"}), config, Sampling(1.0, 40), world)
     assert all(isinstance(p, DTensor) for p in agent.learner.parameters)
     held = sum(local(p).numel() for p in agent.learner.parameters)
     total = sum(p.numel() for p in agent.learner.parameters)

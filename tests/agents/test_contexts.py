@@ -341,3 +341,23 @@ def test_a_tokenizer_that_differs_is_refused_and_both_are_named(policy, tmp_path
     (tmp_path / "tokenizer.json").write_text(swapped, "utf-8")
     with pytest.raises(ConfigurationError, match=r"external\(.*another tokenizer .*id \d+ is .* there and .* here"):
         learner(policy, make("opd", {"teacher": f"external({tmp_path})"}))
+
+
+def test_what_a_scorer_cannot_give_is_said_before_anything_is_run(policy, tmp_path):
+    @dataclasses.dataclass(frozen=True)
+    class Misspelt(Algorithm):
+        teacher: str = "live"
+
+        def contexts(self, step, state):
+            return {"answer": Context(show_answer, scorer="teachr")}
+
+    with pytest.raises(ConfigurationError, match="unknown scorer of context 'answer' 'teachr'; did you mean 'teacher'"):
+        learner(policy, Misspelt())
+    other = copy.deepcopy(policy.model)
+    other.resize_token_embeddings(policy.vocabulary_size + 3, mean_resizing=False)
+    type(policy)(other, policy.processor).save(tmp_path)
+    teacher = {"teacher": f"external({tmp_path})"}
+    sizes = f"{policy.vocabulary_size + 3} vocabulary entries and the trained model {policy.vocabulary_size}"
+    with pytest.raises(ConfigurationError, match=sizes):
+        learner(policy, make("opd", teacher | {"form": "full"}))
+    learner(policy, make("opd", teacher | {"form": "top_k"}))  # whose ids are the same

@@ -19,7 +19,7 @@ from tests.agents import distributed_worker
 from tests.agents.commands import call
 from tests.conftest import ROOT
 
-TRAIN = "--agent rlsd --steps 3 --prompts-per-step 4 --group-size 4 --checkpoint-every 2".split()
+TRAIN = "--agent rlsd-gated --steps 3 --prompts-per-step 4 --group-size 4 --checkpoint-every 2".split()
 TRAIN += "--eval-tasks 5 --eval-samples 2".split()
 ALONE = {"RANK": "0", "LOCAL_RANK": "0", "WORLD_SIZE": "1", "MASTER_ADDR": "localhost", "MASTER_PORT": "0"}
 """What torchrun tells the only process that it starts."""

@@ -290,9 +290,13 @@ def test_the_agent_interface(policy, batch):
     observation, _ = env.reset(seed=0)
     (completion,) = agent.act([observation], seeds=[1])
     assert env.step(completion.text)[1] in (0.0, 1.0)
-    assert agent.update(batch)["loss"] is not None
+    before = weights(agent.learner)
+    metrics = agent.update(alternating(batch))
+    assert metrics["grad_norm"] > 0
+    assert not same(before, weights(agent.learner))
     other = agents.make("rlsd", policy=type(policy)(copy.deepcopy(policy.model), policy.processor))
     other.load_state_dict(agent.state_dict())
+    assert same(weights(agent.learner), weights(other.learner))
 
 
 @pytest.mark.parametrize(

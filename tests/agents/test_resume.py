@@ -43,11 +43,11 @@ def at_work(folder):
 def test_killed_in_the_middle_and_resumed_is_as_if_never_stopped(tmp_path):
     """SIGKILL to the parent; the workers follow it; --resume ends with the same bytes."""
     killed = tmp_path / "killed"
-    command = ["agents.compare", "--seeds", "3", "--agents", "opsd,sdpo,rlsd", *SMALL, "--steps", "8"]
+    command = ["agents.compare", "--seeds", "3", "--agents", "sdpo,rlsd-gated,belief", *SMALL, "--steps", "8"]
     env = os.environ | {"PYTHONPATH": str(ROOT)}
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     process = subprocess.Popen([sys.executable, "-m", *command, "--out", str(killed)], cwd=ROOT, env=env, **quiet)
-    # Past one run and within another: a teacher that is synced or averaged has changed by then.
+    # Past one run and within another: weights of scorers and what an algorithm remembers have changed by then.
     wait_until(lambda: len(list(killed.rglob("checkpoint.pt"))) == 3 or process.poll() is not None, 120)
     process.send_signal(signal.SIGKILL)
     assert process.wait() == -signal.SIGKILL

@@ -37,6 +37,9 @@ class VLLMServerScorer:
 
     """
 
+    vocabulary_size = None
+    """It does not give whole distributions."""
+
     def __init__(self, address: str, policy: Policy) -> None:
         self.encoder = policy.encoder
         self.device = next(policy.model.parameters()).device
