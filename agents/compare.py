@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from agents import cli
+from agents import command_line
 from agents.runs.progress import Bar
 from agents.trials.local import LocalPool, Pool
 from agents.trials.trial import train_trial, untrained_trial
@@ -151,7 +151,7 @@ def main(argv: Sequence[str]) -> None:
     """Read the arguments and compare."""
     from agents.options.commands import CompareOptions
 
-    options = cli.parse(CompareOptions, argv, "python -m agents.compare", __doc__ or "")
+    options = command_line.parse(CompareOptions, argv, "python -m agents.compare", __doc__ or "")
     if options.dry_run:
         from agents.estimate.table import print_comparison
 
@@ -166,7 +166,7 @@ def main(argv: Sequence[str]) -> None:
 
 def entry() -> None:
     """Console script."""
-    cli.main(main)
+    command_line.main(main)
 
 
 if __name__ == "__main__":

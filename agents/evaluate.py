@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from agents import cli
+from agents import command_line
 from rlsd_env.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -114,12 +114,12 @@ def main(argv: Sequence[str]) -> None:
     """Read the arguments and evaluate."""
     from agents.options.commands import EvaluateOptions
 
-    run(cli.parse(EvaluateOptions, argv, "python -m agents.evaluate", __doc__ or ""))
+    run(command_line.parse(EvaluateOptions, argv, "python -m agents.evaluate", __doc__ or ""))
 
 
 def entry() -> None:
     """Console script."""
-    cli.main(main)
+    command_line.main(main)
 
 
 if __name__ == "__main__":

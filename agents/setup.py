@@ -15,8 +15,8 @@ from agents.options.commands import EvaluateOptions, TrainingOptions, TrainOptio
 from agents.options.model import check_packages
 from agents.policy.actor import Actor
 from agents.policy.loading import find_policy, load_policy
+from agents.policy.open_sampler import with_sampler
 from agents.policy.replica import with_replica
-from agents.policy.samplers import with_sampler
 from agents.rollouts.environments import folds, make_group_env, require_trainable
 from agents.runs.heap import keep_freed_memory
 from rlsd_env.errors import ConfigurationError

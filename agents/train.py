@@ -9,14 +9,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from agents import cli
+from agents import command_line
 
 
 def main(argv: Sequence[str]) -> None:
     """Read the arguments and train."""
     from agents.options.commands import TrainOptions
 
-    options = cli.parse(TrainOptions, argv, "python -m agents.train", __doc__ or "")
+    options = command_line.parse(TrainOptions, argv, "python -m agents.train", __doc__ or "")
     if options.dry_run:
         from agents.estimate.table import print_estimate
 
@@ -27,12 +27,12 @@ def main(argv: Sequence[str]) -> None:
     from agents.setup import check
 
     check(options, [(options.agent, options.agent_kwargs)])
-    bar = Bar(options.steps, quiet=not cli.prints())
+    bar = Bar(options.steps, quiet=not command_line.prints())
     try:
         result = train(options, bar)
     finally:
         bar.close()
-    if not cli.prints():
+    if not command_line.prints():
         return
     evaluation = result["evaluation"]
     for kind in ("sampled", "greedy"):
@@ -45,7 +45,7 @@ def main(argv: Sequence[str]) -> None:
 
 def entry() -> None:
     """Console script."""
-    cli.main(main)
+    command_line.main(main)
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ import torch
 from PIL import Image
 from transformers import AutoModelForImageTextToText, AutoProcessor, TrainerCallback
 
-from agents.algorithms.contexts import HINTS, REQUEST
+from agents.algorithms.contexts import PHRASES, REQUEST
 from agents.episodes import EpisodeBatch
 from agents.policy.transformers_policy import TransformersPolicy
 
@@ -273,7 +273,7 @@ def sdpo(
                 teacher_model_kind="ema",
                 teacher_update_rate=0.05,
                 reprompt_template="{prompt}{solution}{feedback}",
-                solution_template=f"\n{HINTS['sibling'].format('{successful_previous_attempt}')}\n{REQUEST}",
+                solution_template=f"\n{PHRASES['sibling'].format('{successful_previous_attempt}')}\n{REQUEST}",
             ),
             train_dataset=Dataset.from_list(rows_of(batch)),
             processing_class=AutoProcessor.from_pretrained(checkpoint, truncation_side="left", padding_side="left"),

@@ -13,7 +13,7 @@ from typing import Any
 from gymnasium.error import ResetNeeded
 
 from rlsd_env.actions import count_tokens
-from rlsd_env.core import FEEDBACK, Desk, Observation
+from rlsd_env.desk import FEEDBACK, Desk, Observation
 from rlsd_env.task import Image, Item, without_placeholders
 from verifiers import Status, Verdict
 

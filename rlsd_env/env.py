@@ -9,7 +9,7 @@ from gymnasium import spaces
 from gymnasium.error import ResetNeeded
 
 from rlsd_env.attempt import Attempt
-from rlsd_env.core import Desk, Observation, observation_space, split_options
+from rlsd_env.desk import Desk, Observation, observation_space, split_options
 from rlsd_env.errors import ConfigurationError
 from rlsd_env.sources import TaskSource
 from rlsd_env.spaces import UnicodeText
@@ -30,7 +30,7 @@ class ReasoningEnv(gymnasium.Env[Observation, str]):
     ## Observation Space
     `Dict`: `question` (the prompt, one `<image>` or `<video>` per picture or clip of the task), `images` (a tuple
     of uint8 H x W x 3 arrays), `videos` (a tuple of `Video`), `choices` (a tuple of strings), `feedback` (what
-    was said of the previous action, "" in the first turn), `turn`. See `rlsd_env.core.observation_space`.
+    was said of the previous action, "" in the first turn), `turn`. See `rlsd_env.desk.observation_space`.
 
     ## Rewards
     At the end of the episode the verdict's reward, 1.0 or 0.0 unless the verifier shapes it; 0.0 before.
@@ -48,7 +48,7 @@ class ReasoningEnv(gymnasium.Env[Observation, str]):
     `reward/<part>` per part of the reward; with tools `tool_calls`. Never the reference.
 
     ## Arguments
-    See `rlsd_env.core.EnvConfig`; every further keyword goes to the source.
+    See `rlsd_env.desk.EnvConfig`; every further keyword goes to the source.
 
     ## Version History
     v0: first version.

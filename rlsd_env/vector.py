@@ -14,7 +14,7 @@ from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
 from rlsd_env.attempt import Attempt
-from rlsd_env.core import Desk, Observation, observation_space, split_options
+from rlsd_env.desk import Desk, Observation, observation_space, split_options
 from rlsd_env.early import EarlyGrader
 from rlsd_env.errors import ConfigurationError
 from rlsd_env.sources import TaskSource

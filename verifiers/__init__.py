@@ -24,7 +24,7 @@ from verifiers.composite import (
     WeightedVerifier,
 )
 from verifiers.errors import BadReference
-from verifiers.expressions.policy import EqualityPolicy
+from verifiers.expressions.equality import EqualityPolicy
 from verifiers.extraction import Extraction, ExtractionPolicy
 from verifiers.feedback import FEEDBACK_LEVELS
 from verifiers.kinds import infer_kind

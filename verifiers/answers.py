@@ -12,8 +12,8 @@ from verifiers.comparison import MAX_ANSWER_CHARS, RIGHT, UNPARSABLE, WRONG, Com
 from verifiers.errors import BadReference
 from verifiers.expressions import units
 from verifiers.expressions.approximate import context
+from verifiers.expressions.equality import EqualityPolicy
 from verifiers.expressions.identity import DIGITS
-from verifiers.expressions.policy import EqualityPolicy
 from verifiers.extraction import Extraction, ExtractionPolicy
 from verifiers.feedback import DEFAULT_FEEDBACK_LEVEL, feedback_text
 from verifiers.kinds import infer_kind

@@ -163,7 +163,7 @@ class Algorithm:
         """
         return advantages_N != 0
 
-    def weights(self, advantages_N: Tensor, shown: Mapping[str, Tensor]) -> Tensor:
+    def episode_weights(self, advantages_N: Tensor, shown: Mapping[str, Tensor]) -> Tensor:
         """Weigh the valid episodes in the mean of the loss, [N]; 0 leaves an episode out altogether."""
         return torch.ones_like(advantages_N)
 

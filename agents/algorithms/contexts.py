@@ -16,7 +16,7 @@ from agents.algorithms.base import Show, Shown
 from agents.episodes import Episode, EpisodeGroup, Message, Prompt
 from rlsd_env.task import Image
 
-HINTS: dict[str, str] = {
+PHRASES: dict[str, str] = {
     "answer": "The reference answer is {}.",
     "solution": "The reference solution is: {}",
     "trace": "The reference solution is: {}",
@@ -36,10 +36,10 @@ def hint(**texts: str) -> str:
     Now answer the question yourself.
 
     Raises:
-        KeyError: a kind is not one of `HINTS`.
+        KeyError: a kind is not one of `PHRASES`.
 
     """
-    return "\n".join([*(HINTS[kind].format(text) for kind, text in texts.items()), REQUEST])
+    return "\n".join([*(PHRASES[kind].format(text) for kind, text in texts.items()), REQUEST])
 
 
 def with_hint(episode: Episode, **texts: str) -> Shown:

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 
 from rlsd_env.errors import ConfigurationError
 
-FOLLOWS = ("live", "frozen", "ema", "synced")
-"""Rules of the trained model itself and of copies of its trained weights."""
 ELSEWHERE = ("external", "server")
 """Rules of other models."""
 
@@ -19,7 +17,7 @@ class Rule:
 
     Attributes:
         text: as it was written.
-        kind: one of `FOLLOWS` or `ELSEWHERE`.
+        kind: live, frozen, ema or synced, or one of `ELSEWHERE`.
         number: RATE of ema, EVERY of synced; else 0.
         place: folder, hub id or address of the others; else empty.
 
@@ -29,6 +27,11 @@ class Rule:
     kind: str
     number: float = 0.0
     place: str = ""
+
+    @property
+    def copies(self) -> int:
+        """Copies of the trained weights that a scorer of this rule holds."""
+        return int(self.kind not in ("live", *ELSEWHERE))
 
     @property
     def steady(self) -> bool:

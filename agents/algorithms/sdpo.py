@@ -57,7 +57,7 @@ class SDPO(Algorithm):
         """Show a successful sibling and/or feedback."""
         return {"sibling": Context(partial(show_sibling_or_feedback, feedback=self.feedback), full=True)}
 
-    def weights(self, advantages_N: Tensor, shown: Mapping[str, Tensor]) -> Tensor:
+    def episode_weights(self, advantages_N: Tensor, shown: Mapping[str, Tensor]) -> Tensor:
         """Leave out episodes without a teacher."""
         return shown["sibling"].to(advantages_N.dtype)
 

@@ -9,10 +9,10 @@ from rich.table import Table
 from rich.text import Text
 
 from agents.estimate.activations import text_bytes
-from agents.estimate.assumptions import Assumptions
 from agents.estimate.memory import GIB
 from agents.estimate.plan import Estimate, estimate
 from agents.estimate.timing import operations
+from agents.options.assumptions import Assumptions
 from agents.options.commands import CompareOptions, TrainOptions
 from agents.terminal import terminal
 

@@ -8,8 +8,8 @@ from functools import cached_property
 
 from agents.estimate.activations import Precision, precision_of
 from agents.estimate.architecture import Architecture
-from agents.estimate.assumptions import Assumptions, read_assumptions, resolve
 from agents.estimate.published import find_architecture
+from agents.options.assumptions import Assumptions, read_assumptions, resolve
 from agents.options.commands import TrainOptions
 from rlsd_env.errors import ConfigurationError
 
@@ -222,7 +222,7 @@ def make_workload(options: TrainOptions) -> Workload:
         architecture,
         resolve(given, options.precision, architecture.text.layers, options.max_tokens, vllm),
         scored_by=tuple(behind[context.scorer] for context in most.values() if context.scorer in behind),
-        copies=len({rule.text for rule in rules.values() if rule.kind in ("frozen", "ema", "synced")}),
+        copies=sum({rule.text: rule.copies for rule in rules.values()}.values()),
         steady=all(rule.steady for rule in rules.values()),
         teacher_steps=sum(map(bool, asked)),
         matches=any(context.full or context.top_k for context in most.values()),

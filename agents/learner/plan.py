@@ -94,13 +94,13 @@ def make_plan(
     # Shown are only episodes that could have a gradient if they were.
     all_N = torch.ones_like(valid_N)
     could = (algorithm.active(A_N, dict.fromkeys(contexts, all_N)) & valid_N).tolist()
-    views = {name: _show(context, batch, could) for name, context in contexts.items()}
-    shown = {name: torch.tensor([one is not None for one in found], device=device) for name, found in views.items()}
+    seen = {name: _show(context, batch, could) for name, context in contexts.items()}
+    shown = {name: torch.tensor([one is not None for one in found], device=device) for name, found in seen.items()}
     active_N = algorithm.active(A_N, shown) & valid_N
-    weights_N = algorithm.weights(A_N, shown) * valid_N
+    weights_N = algorithm.episode_weights(A_N, shown) * valid_N
     lengths_N = torch.tensor([episode.length for episode in episodes], device=device)
     coefficients_N = row_coefficients(weights_N, lengths_N, options.aggregation, world.sum)
-    rows = _rows(episodes, views, (active_N & (coefficients_N != 0)).tolist())
+    rows = _rows(episodes, seen, (active_N & (coefficients_N != 0)).tolist())
     parts = list(split(rows, policy, options.micro_batch_tokens))
     if sharded:
         parts = in_step(parts, Row(0, 0, episodes[0].turns[0], {}), world)
@@ -140,12 +140,12 @@ def _show(context: Context, batch: EpisodeBatch, could: Sequence[bool]) -> list[
     return [context.show(group, i) if could[number] else None for number, (group, i, _) in enumerate(batch)]
 
 
-def _rows(episodes: Sequence[Episode], views: Mapping[str, Sequence[Shown | None]], runs: Sequence[bool]) -> list[Row]:
+def _rows(episodes: Sequence[Episode], seen: Mapping[str, Sequence[Shown | None]], runs: Sequence[bool]) -> list[Row]:
     """Make a row of each turn of the episodes that run; equal prompts become one, which is tokenised once."""
     rows = []
     prompts: list[Prompt] = []
     for number, episode in enumerate(episodes):
-        found = {name: shown for name, of_all in views.items() if (shown := of_all[number]) is not None}
+        found = {name: shown for name, of_all in seen.items() if (shown := of_all[number]) is not None}
         for t, turn in enumerate(episode.turns if runs[number] else ()):
             rows.append(Row(number, t, turn, contexts := {name: shown.prompts[t] for name, shown in found.items()}))
             prompts += contexts.values()

@@ -10,9 +10,9 @@ import torch
 from agents.algorithms import Context
 from agents.algorithms.rules import ELSEWHERE, Rule, parse_rule
 from agents.episodes import Prompt
-from agents.learner.teacher_weights import TeacherWeights
+from agents.learner.own_weights import OwnWeights
 from agents.policy.base import Policy
-from agents.policy.elsewhere import Elsewhere, open_scorer
+from agents.policy.other_models import Elsewhere, open_scorer
 from agents.policy.scores import GivenScores, TokenScores
 from rlsd_env.errors import ConfigurationError, one_of
 
@@ -77,7 +77,7 @@ class OwnScorer:
     def __init__(self, rule: Rule, policy: Policy) -> None:
         self.rule = rule
         self.policy = policy
-        self.weights = TeacherWeights(rule, policy.model)
+        self.weights = OwnWeights(rule, policy.model)
         self.after_update = self.weights.after_update
         self.after_step = self.weights.after_step
         self.state_dict = self.weights.state_dict
@@ -133,8 +133,8 @@ class ElsewhereScorer:
         if (context.full or context.entropy) and size is None:
             wanted = "full" if context.full else "entropy"
             raise ConfigurationError(
-                f"context {name!r} asks scorer {self.rule.text} for {wanted}; a server gives the sampled tokens' and the "
-                "top-k entries' log-probabilities: use top_k, or external(FOLDER)"
+                f"context {name!r} asks scorer {self.rule.text} for {wanted}; a server gives the sampled tokens' and "
+                "the top-k entries' log-probabilities: use top_k, or external(FOLDER)"
             )
         if context.full and size != self._vocabulary_size:
             raise ConfigurationError(

@@ -12,7 +12,7 @@ from typing import Any, get_type_hints
 
 import tomli_w
 
-from agents.estimate.assumptions import read_assumptions
+from agents.options.assumptions import read_assumptions
 from agents.options.cluster import ClusterOptions
 from agents.options.learner import LearnerOptions
 from agents.options.model import ModelOptions, SamplerOptions, TrainedModelOptions, TrainingSamplerOptions

@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 
 from agents.episodes import Prompt
-from agents.policy.features import FeatureCache
 from agents.policy.media import MediaProcessor, Processed
+from agents.policy.vision_cache import FeatureCache
 
 VISION_TOKENS = ("image_token_id", "video_token_id", "vision_start_token_id", "vision_end_token_id")
 BLANK = 64

@@ -1,7 +1,7 @@
 """Trials on a Ray cluster: spread over its nodes, and started again where a worker or a node is lost.
 
 Two copies of a trial never write at the same time, though a node that the others take for lost may still run:
-a trial holds the lock of its folder, which must be seen from all nodes (`agents.trials.ray_nodes` finds out), and
+a trial holds the lock of its folder, which must be seen from all nodes (`agents.trials.ray_preflight` finds out), and
 a retry waits for it. Where the file system gives up the lock of a node that it cannot reach (NFS 4 after 90 seconds),
 that node's trial has ended before: it must get an answer after each step, and Ray ends the workers of a node that has
 not reached the head for a minute.
@@ -24,7 +24,7 @@ from agents.options.commands import CompareOptions
 from agents.runs.progress import Bar, Progress
 from agents.runs.storage import LOCK
 from agents.trials.local import POLL_SECONDS, Finished, Tasks, Track, failure
-from agents.trials.ray_nodes import look_around, named_paths, token, versions, worker_environment
+from agents.trials.ray_preflight import look_around, named_paths, token, versions, worker_environment
 from agents.trials.ray_worker import Reports, run_trial
 from rlsd_env.errors import ConfigurationError
 

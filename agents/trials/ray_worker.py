@@ -12,7 +12,7 @@ from agents.runs.progress import Progress
 from agents.runs.storage import InUseError
 from agents.trials import local as pool
 from agents.trials.local import StoppedError
-from agents.trials.ray_nodes import enter, is_held
+from agents.trials.ray_preflight import enter, is_held
 from rlsd_env.errors import ConfigurationError
 
 ANSWER_SECONDS = 60.0

@@ -15,7 +15,7 @@ import gymnasium
 from rlsd_env.cli.common import make_env, reasoning_ids, view_ids
 from rlsd_env.cli.listing import HEAD, Facts, cells, facts, source_class
 from rlsd_env.cli.samples import sample_prompt
-from rlsd_env.core import EnvConfig
+from rlsd_env.desk import EnvConfig
 from rlsd_env.errors import ConfigurationError
 from rlsd_env.plugins import resolve
 from rlsd_env.procedural.base import ProceduralSource

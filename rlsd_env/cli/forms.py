@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rlsd_env.core import Desk
+from rlsd_env.desk import Desk
 from rlsd_env.errors import ConfigurationError
 
 PLACE = "{gold}"

@@ -11,7 +11,7 @@ from typing import Any
 import gymnasium
 
 from rlsd_env.cli.common import columns, reasoning_ids, view_ids
-from rlsd_env.core import split_options
+from rlsd_env.desk import split_options
 from rlsd_env.errors import ConfigurationError
 from rlsd_env.plugins import resolve
 from rlsd_env.procedural.base import ProceduralSource

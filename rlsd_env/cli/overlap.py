@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from rlsd_env.cli.common import add_pairs, at_least, find
-from rlsd_env.core import split_options
+from rlsd_env.desk import split_options
 from rlsd_env.sources import TaskSource, load_source
 
 SUMMARY = "find the tasks of a test set that stand in a training set, by picture or question"

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from rlsd_env.cli.common import add_pairs, at_least, check_reserved, columns, make_env
-from rlsd_env.core import Desk
+from rlsd_env.desk import Desk
 from rlsd_env.errors import ConfigurationError, DataError
 from rlsd_env.fingerprints import Recorded
 from rlsd_env.sources import TaskSource

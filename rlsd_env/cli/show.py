@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from rlsd_env.cli.common import add_environment, at_least, facts_text, make_env
-from rlsd_env.core import Desk
+from rlsd_env.desk import Desk
 from rlsd_env.errors import ConfigurationError
 from rlsd_env.prompts import choice_letter
 from rlsd_env.task import Image, Item, Task

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from rlsd_env.cli.common import add_environment, at_least, check_reserved, facts_text, make_env
 from rlsd_env.cli.forms import PLACE, forms_of, written
-from rlsd_env.core import Desk, split_options
+from rlsd_env.desk import Desk, split_options
 from rlsd_env.env import ReasoningEnv
 from rlsd_env.errors import ConfigurationError
 from rlsd_env.plugins import resolve

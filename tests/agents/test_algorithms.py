@@ -299,8 +299,8 @@ def test_who_is_trained_on():
         shown = {CONTEXT.get(name, "answer"): has}
         assert make(name, MUST.get(name)).active(A_N, shown).tolist() == active, name
     assert make("grpo+opsd", {"coefficient": 0.0}).active(A_N, {}).tolist() == [True, False, True]
-    assert make("sdpo").weights(A_N, {"sibling": has}).tolist() == [1, 1, 0]  # out of the denominator as well
-    assert make("grpo").weights(A_N, {}).tolist() == [1, 1, 1]
+    assert make("sdpo").episode_weights(A_N, {"sibling": has}).tolist() == [1, 1, 0]  # out of the denominator as well
+    assert make("grpo").episode_weights(A_N, {}).tolist() == [1, 1, 1]
 
 
 @pytest.mark.parametrize(

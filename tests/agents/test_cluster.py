@@ -20,7 +20,7 @@ from agents.options.commands import CompareOptions, resolved
 from agents.runs.progress import Bar
 from agents.runs.storage import InUseError, locked
 from agents.trials.local import LocalPool, StoppedError
-from agents.trials.ray_nodes import code, is_held, look_around, named_paths, token, versions
+from agents.trials.ray_preflight import code, is_held, look_around, named_paths, token, versions
 from rlsd_env import ConfigurationError
 from tests.agents.commands import SMALL, call, outcome
 from tests.conftest import ROOT
@@ -323,7 +323,7 @@ DRIVER = """
 import pathlib, sys
 sys.path.insert(0, sys.argv[1])
 import rlsd_env, verifiers, own_tasks
-from agents import cli
+from agents import command_line
 from agents.trials.ray import connected
 from agents.options.commands import CompareOptions
 from agents.runs.progress import Bar
@@ -336,7 +336,7 @@ def command(argv):
         with locked(out / "out" / ".lock"):
             pool.run_all({name: (own_tasks.step_on, (name, out / name, 5000)) for name in "ab"}, Bar(1))
 
-cli.main(command)
+command_line.main(command)
 """
 
 

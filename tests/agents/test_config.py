@@ -4,7 +4,7 @@ import tomllib
 
 import pytest
 
-from agents.cli import parse
+from agents.command_line import parse
 from agents.options.commands import CompareOptions, EvaluateOptions, TrainOptions, resolved, to_toml
 from rlsd_env import ConfigurationError
 

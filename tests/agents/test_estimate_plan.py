@@ -10,12 +10,12 @@ import pytest
 from rich.console import Console
 
 from agents import compare, train
-from agents.estimate.assumptions import Assumptions, read_assumptions, resolve
 from agents.estimate.memory import GIB, VLLM_SHARE
 from agents.estimate.plan import estimate
 from agents.estimate.published import find_architecture
 from agents.estimate.table import print_estimate
 from agents.estimate.timing import operations
+from agents.options.assumptions import Assumptions, read_assumptions, resolve
 from agents.options.commands import CompareOptions, EvaluateOptions, TrainOptions, from_toml, resolved
 from rlsd_env import ConfigurationError
 from tests.conftest import ROOT

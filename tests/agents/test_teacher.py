@@ -21,7 +21,7 @@ from agents.algorithms.contexts import (
 )
 from agents.algorithms.rules import parse_rule
 from agents.episodes import Completion, Episode, EpisodeGroup, Prompt, StopReason, Turn
-from agents.learner.teacher_weights import TeacherWeights
+from agents.learner.own_weights import OwnWeights
 from agents.messages import user_message
 from rlsd_env import ConfigurationError, Item, Privileged, Task
 from verifiers import Reference, Status, Verdict
@@ -159,7 +159,7 @@ def linear(value):
 
 def followed(rule, updates):
     student = linear(0.0)
-    weights = TeacherWeights(parse_rule(rule), student)
+    weights = OwnWeights(parse_rule(rule), student)
     seen = []
     for value in updates:
         with torch.no_grad():
@@ -196,11 +196,11 @@ def test_rules_are_read(rule, kind, number, place):
 
 def test_a_resumed_teacher_goes_on_where_it_was():
     student = linear(0.0)
-    first = TeacherWeights(parse_rule("synced(3)"), student)
+    first = OwnWeights(parse_rule("synced(3)"), student)
     with torch.no_grad():
         student.weight.fill_(5.0)
     first.after_step()
-    again = TeacherWeights(parse_rule("synced(3)"), student)  # a new process would copy the student as it is now
+    again = OwnWeights(parse_rule("synced(3)"), student)  # a new process would copy the student as it is now
     again.load_state_dict(first.state_dict())
     assert float(again.weights["weight"]) == 0.0
     for _ in range(2):
@@ -210,7 +210,7 @@ def test_a_resumed_teacher_goes_on_where_it_was():
 
 def test_a_synced_teacher_counts_training_steps_and_ema_counts_updates():
     student = linear(0.0)
-    synced, ema = (TeacherWeights(parse_rule(rule), student) for rule in ("synced(2)", "ema(0.5)"))
+    synced, ema = (OwnWeights(parse_rule(rule), student) for rule in ("synced(2)", "ema(0.5)"))
     with torch.no_grad():
         student.weight.fill_(4.0)
     for weights in (synced, ema):

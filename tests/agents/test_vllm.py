@@ -23,7 +23,7 @@ from agents.policy.actor import Actor
 from agents.policy.base import Request, Sampling
 from agents.policy.loading import TINY
 from agents.policy.vllm.sampler import VLLMSampler
-from agents.policy.vllm.server import VLLMServerSampler, serve_command
+from agents.policy.vllm.server_sampler import VLLMServerSampler, serve_command
 from agents.rollouts.collect import collect, completion_seeds, prompts_of
 from agents.rollouts.environments import make_group_env
 from rlsd_env.errors import ConfigurationError

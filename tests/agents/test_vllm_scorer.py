@@ -12,7 +12,7 @@ from torch.testing import assert_close
 from agents.algorithms import make
 from agents.learner.learner import Learner
 from agents.options.learner import LearnerOptions
-from agents.policy.elsewhere import open_scorer
+from agents.policy.other_models import open_scorer
 from rlsd_env.errors import ConfigurationError
 from tests.agents.larger import make_larger
 from tests.agents.test_contexts import mixed

@@ -19,9 +19,9 @@ from safetensors.torch import load_file
 from agents.episodes import StopReason
 from agents.options.commands import EvaluateOptions, TrainOptions
 from agents.policy.base import Request, Sampling
-from agents.policy.samplers import with_sampler
+from agents.policy.open_sampler import with_sampler
 from agents.policy.vllm.inputs import check_length, completion
-from agents.policy.vllm.server import VLLMServerSampler, serve_command
+from agents.policy.vllm.server_sampler import VLLMServerSampler, serve_command
 from agents.policy.vllm.weights import tied_weights, untied, weights_folder, write_weights
 from agents.rollouts.collect import prompts_of
 from agents.rollouts.environments import make_group_env

@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 
-from agents.policy.vllm.server import serve_command
+from agents.policy.vllm.server_sampler import serve_command
 
 
 @contextlib.contextmanager

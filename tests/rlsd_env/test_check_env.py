@@ -9,7 +9,7 @@ import gymnasium
 import pytest
 from gymnasium.utils.env_checker import check_env
 
-from rlsd_env.core import EnvConfig
+from rlsd_env.desk import EnvConfig
 from rlsd_env.registration import IDS
 from rlsd_env.sources.base import parameters
 from rlsd_env.views.ids import VIEWS

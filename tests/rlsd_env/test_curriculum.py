@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import rlsd_env
-from rlsd_env.core import ConfigurationError
 from rlsd_env.curriculum import Curriculum, DifficultyRule, DifficultyState, GroupCurriculum
+from rlsd_env.desk import ConfigurationError
 from verifiers import Status, Verdict, Verifier
 
 RULE = DifficultyRule(levels=5, window=10, raise_above=0.7, lower_below=0.3, hysteresis=0.1)

@@ -170,7 +170,7 @@ MAY_READ_PRIVILEGED_PARTS = {
     "agents/tiny/data.py",
     "rlsd_env/__init__.py",  # exports the type
     "rlsd_env/attempt.py",  # has answers graded
-    "rlsd_env/core.py",
+    "rlsd_env/desk.py",
     "rlsd_env/env.py",
     "rlsd_env/hints.py",
     "rlsd_env/task.py",

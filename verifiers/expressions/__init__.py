@@ -4,10 +4,10 @@ Nothing is ever evaluated as code: text goes through a tokenizer and a recursive
 tree, and every value is bounded in size before it is computed.
 """
 
+from verifiers.expressions.equality import EqualityPolicy
 from verifiers.expressions.equivalence import Equivalence
 from verifiers.expressions.errors import NoValueError, ParseError, TooLargeError, UndecidedError
 from verifiers.expressions.parser import parse
-from verifiers.expressions.policy import EqualityPolicy
 from verifiers.expressions.tree import Node, Op
 
 __all__ = [

@@ -10,12 +10,12 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 
 from verifiers.expressions import matrices, relations, units
+from verifiers.expressions.equality import EqualityPolicy
 from verifiers.expressions.errors import NoValueError, TooLargeError, UndecidedError
 from verifiers.expressions.exact import exact
 from verifiers.expressions.measures import hundredth, measured, radians, split_unit
 from verifiers.expressions.normal import normalised, renamed_bound
 from verifiers.expressions.numbers import literal, same_number
-from verifiers.expressions.policy import EqualityPolicy
 from verifiers.expressions.realsets import RealSet, from_condition, from_set
 from verifiers.expressions.tree import (
     BINDING,

@@ -5,10 +5,10 @@ from __future__ import annotations
 from fractions import Fraction
 
 from verifiers.expressions.approximate import Approximation, is_real
+from verifiers.expressions.equality import EqualityPolicy
 from verifiers.expressions.errors import NoValueError, TooLargeError, UndecidedError
 from verifiers.expressions.exact import exact
 from verifiers.expressions.identity import DIGITS, same_value
-from verifiers.expressions.policy import EqualityPolicy
 from verifiers.expressions.tree import Node, Op, free_symbols
 from verifiers.numeric import MAX_EXPONENT, Form, Number
 

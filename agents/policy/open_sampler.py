@@ -11,7 +11,7 @@ from agents.policy.base import Engine
 from agents.policy.loading import find_policy
 from agents.policy.transformers_policy import TransformersPolicy
 from agents.policy.vllm.sampler import VLLMSampler
-from agents.policy.vllm.server import VLLMServerSampler
+from agents.policy.vllm.server_sampler import VLLMServerSampler
 
 
 def with_sampler(policy: TransformersPolicy, options: TrainingOptions | EvaluateOptions) -> Actor:

@@ -48,7 +48,7 @@ def open_scorer(kind: str, place: str, policy: Policy) -> Elsewhere:
     """
     if kind == "external":
         return ExternalScorer(place, policy)
-    from agents.policy.vllm.scorer import VLLMServerScorer
+    from agents.policy.vllm.server_scorer import VLLMServerScorer
 
     return VLLMServerScorer(place, policy)
 

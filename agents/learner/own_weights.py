@@ -13,7 +13,7 @@ from agents.algorithms.rules import Rule
 from agents.policy.tensors import is_sharded, local
 
 
-class TeacherWeights:
+class OwnWeights:
     """Whose weights the teacher has: those of the student as it is, or a copy that follows them by a rule.
 
     Only weights that are trained are copied, so that a teacher of a model with adapters costs no second model; to
@@ -34,7 +34,7 @@ class TeacherWeights:
         self._model = student
         self._student = {name: p for name, p in student.named_parameters() if p.requires_grad}
         self._copy: dict[str, Tensor] | None = None
-        if self.kind != "live":
+        if rule.copies:
             self._copy = {name: p.detach().clone() for name, p in self._student.items()}
 
     @property
