@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 from torch.distributed.tensor import DTensor
 
+from agents import distributed
 from agents.agent import Agent
 from agents.algorithms import make
 from agents.distributed import join, leave
@@ -25,6 +26,7 @@ from agents.runs import checkpoint
 from tests.agents.commands import call
 
 TASKS = [3, 1, 4, 15, 9, 2]
+distributed.BUCKET_NUMBERS = 200_000  # so that the gradients of the bundled model take several
 
 
 def batches(world, steps):

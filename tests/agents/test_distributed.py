@@ -11,6 +11,7 @@ import sys
 import pytest
 import torch
 
+from agents import distributed
 from agents.distributed import World, leave
 from agents.losses import row_coefficients
 from agents.options.commands import TrainOptions
@@ -124,6 +125,16 @@ def test_shards_are_read_by_another_number_of_processes(trained, monkeypatch):
             assert mine[key] == pytest.approx(theirs[key], rel=1e-4), key
     for name, value in b["weights"].items():
         assert a["weights"][name] == pytest.approx(value, rel=1e-3, abs=2e-3), name
+
+
+def test_gradients_are_sent_in_buckets_of_one_precision(monkeypatch):
+    monkeypatch.setattr(distributed, "BUCKET_NUMBERS", 10)
+    sizes = [4, 5, 3, 20, 1, 1]
+    parameters = [torch.nn.Parameter(torch.zeros(size)) for size in sizes]
+    parameters[-1] = torch.nn.Parameter(torch.zeros(1, dtype=torch.bfloat16))
+    # 4 + 5; 3 alone, since 20 more would be too many; 20 by itself; 1; another precision
+    assert [[p.numel() for p in bucket] for bucket in distributed._buckets(parameters)] == [[4, 5], [3], [20], [1], [1]]
+    assert list(distributed._buckets([])) == []
 
 
 def test_what_cannot_be_divided_is_said_once(trained):
