@@ -99,8 +99,7 @@ class Step:
         whole = WholeBatch(self.plan)
         student, logp, entropy = [], [], []
         for part in self.plan.parts:
-            scored = {name: self._score_again(part, name) for name in part.kind}
-            part.scored.update({name: self._light(name, scores) for name, scores in scored.items()})
+            part.scored |= (scored := {name: self._score_again(part, name) for name in part.kind})
             S_M = self._before_update(part)
             if part.rows[0].counts:
                 student.append(S_M)
@@ -337,7 +336,7 @@ class Step:
             tokens = sum(len(row.turn.action.token_ids) for row in part.rows)
             self.meter.tokens_scored += tokens
             self.meter.tokens_covered += tokens if name == part.kind[0] else 0
-        return scores
+        return self._light(name, scores)
 
     def _score(self, prompts: Sequence[Prompt], rows: Sequence[Row], score: Callable[..., Any]) -> Any:
         """Score the rows' actions, each distinct prompt once."""
