@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import functools
 import sys
 
 import pytest
 import torch
+from torch._dynamo.testing import CompileCounterWithBackend
 from torch.testing import assert_close
 
 import agents
@@ -203,11 +205,14 @@ def test_with_adapters_bfloat16_narrows_what_is_frozen(fresh, batch):
     assert not any(p.requires_grad for p in evaluated.model.parameters())
 
 
-def test_compiled_layers_give_the_same_update(processor, batch):
+def test_compiled_layers_give_the_same_update(processor, monkeypatch):
+    """By the backend that makes no machine code, which takes a minute: what is compiled, and how often, is ours."""
+    counter = CompileCounterWithBackend("aot_eager")
+    monkeypatch.setattr(torch, "compile", functools.partial(torch.compile, backend=counter))
     model, own = build("qwen3", processor)
     prompts = [Prompt((user_message("two plus three"),)), Prompt((user_message("red"),))]
     responses, owners = [[20, 21, 22], [23, 24], [25, 30, 31, 32]], [0, 1, 0]
-    losses = []
+    losses, frames = [], []
     del model.model.layers[1:]
     for compiled in (False, True):
         policy = TransformersPolicy(copy.deepcopy(model), own, TrainedModelOptions(compile=compiled))
@@ -215,8 +220,11 @@ def test_compiled_layers_give_the_same_update(processor, batch):
             policy.model.zero_grad()
             scores = policy.score(prompts, owners, [ids[:length] for ids in responses])
             scores.logp_NT.sum().backward()
+            frames.append(counter.frame_count)
         losses.append((scores.logp_NT.detach(), policy.model.model.layers[0].mlp.up_proj.weight.grad))
     assert_close(losses[1], losses[0], atol=1e-5, rtol=1e-4)
+    assert frames[:2] == [0, 0]
+    assert frames[2] == frames[3] > 0  # another length is not compiled again
 
 
 def test_bitsandbytes_that_is_not_installed_is_refused(monkeypatch):
