@@ -211,12 +211,12 @@ def test_compiled_layers_give_the_same_update(processor, monkeypatch):
     monkeypatch.setattr(torch, "compile", functools.partial(torch.compile, backend=counter))
     model, own = build("qwen3", processor)
     prompts = [Prompt((user_message("two plus three"),)), Prompt((user_message("red"),))]
-    responses, owners = [[20, 21, 22], [23, 24], [25, 30, 31, 32]], [0, 1, 0]
+    responses, owners = [list(range(start, start + 7)) for start in (20, 23, 31)], [0, 1, 0]
     losses, frames = [], []
     del model.model.layers[1:]
     for compiled in (False, True):
         policy = TransformersPolicy(copy.deepcopy(model), own, TrainedModelOptions(compile=compiled))
-        for length in (2, 3):
+        for length in (6, 7):  # sizes of nothing else: equal ones would be taken for one
             policy.model.zero_grad()
             scores = policy.score(prompts, owners, [ids[:length] for ids in responses])
             scores.logp_NT.sum().backward()
