@@ -23,6 +23,7 @@ _HOMES = {
     "Episode": "agents.episodes",
     "EpisodeBatch": "agents.episodes",
     "EpisodeGroup": "agents.episodes",
+    "EvidenceSink": "agents.evidence",
     "Learner": "agents.learner.learner",
     "LearnerOptions": "agents.options.learner",
     "Policy": "agents.policy.base",

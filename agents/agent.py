@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -9,8 +10,8 @@ from agents.algorithms import Algorithm
 from agents.algorithms import make as make_algorithm
 from agents.distributed import World
 from agents.episodes import Completion, EpisodeBatch, Prompt
+from agents.evidence import EvidenceSink
 from agents.learner.learner import Learner
-from agents.learner.step import Keep
 from agents.messages import first_prompt
 from agents.options.learner import LearnerOptions
 from agents.policy.actor import Actor
@@ -40,7 +41,14 @@ class Agent:
         self.actor = actor
         self.algorithm = algorithm
         self.sampling = sampling
-        self.learner = Learner(actor.policy, algorithm, options, temperature=sampling.temperature, world=world)
+        self.learner = Learner(
+            actor.policy,
+            algorithm,
+            options,
+            temperature=sampling.temperature,
+            world=world,
+            samples_itself=actor.engine is None,
+        )
 
     def act(self, observations: Sequence[Mapping[str, Any] | Prompt], seeds: Sequence[int]) -> list[Completion]:
         """Sample one completion for each observation, each from its own seed.
@@ -55,7 +63,7 @@ class Agent:
         prompts = [seen if isinstance(seen, Prompt) else first_prompt(seen) for seen in observations]
         return [completion for (completion,) in self.actor.generate(Request(prompts, 1, self.sampling, seeds))]
 
-    def update(self, batch: EpisodeBatch, keep: Keep | None = None) -> dict[str, float]:
+    def update(self, batch: EpisodeBatch, keep: EvidenceSink | None = None) -> dict[str, float]:
         """Learn from a batch of episodes and return metrics; see `Learner.update`."""
         return self.learner.update(batch, keep)
 
@@ -95,5 +103,7 @@ def make(
         ConfigurationError: the algorithm or an option is unknown.
 
     """
-    actor = Actor(policy, engine)
-    return Agent(actor, make_algorithm(name, options), learner or LearnerOptions(), sampling or Sampling())
+    learner = learner or LearnerOptions()
+    if engine is not None and learner.sampler_correction == "auto":
+        learner = dataclasses.replace(learner, sampler_correction="truncate")
+    return Agent(Actor(policy, engine), make_algorithm(name, options), learner, sampling or Sampling())

@@ -6,7 +6,7 @@ One parquet file per training step that was kept, a row per turn of an episode; 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +22,7 @@ class TokenEvidence:
     Attributes:
         step: training step.
         task_id: the task.
+        group: number of the group in the process's batch: a task may be there twice.
         member: number of the episode in its group.
         turn: number of the turn in the episode.
         reward: of the episode.
@@ -36,6 +37,7 @@ class TokenEvidence:
 
     step: int
     task_id: str
+    group: int
     member: int
     turn: int
     reward: float
@@ -50,20 +52,54 @@ class TokenEvidence:
         return tuple(q - s for q, s in zip(self.values[f"logp_{context}"], self.values["student"]))
 
 
-def write_evidence(folder: Path, step: int, kept: Sequence[TokenEvidence], rank: int = 0) -> Path:
+class EvidenceSink:
+    """Takes what tokens earned while an update has it; pass one to `Agent.update`.
+
+    Args:
+        tasks: ids of the tasks that are kept; None: all.
+
+    Attributes:
+        kept: what has been taken, in the order of the parts that were run.
+
+    """
+
+    def __init__(self, tasks: Collection[str] | None = None) -> None:
+        self._tasks = tasks
+        self.kept: list[TokenEvidence] = []
+
+    def wants(self, task_id: str) -> bool:
+        """Tell whether a task is kept; what is not is not even copied from the device."""
+        return self._tasks is None or task_id in self._tasks
+
+    def add(self, evidence: TokenEvidence) -> None:
+        """Take what the tokens of a response earned."""
+        self.kept.append(evidence)
+
+
+def write_evidence(
+    folder: Path, step: int, kept: Sequence[TokenEvidence], rank: int = 0, processes: int = 1
+) -> Path | None:
     """Write what was kept of a step into a run's folder, in place of what is there.
 
     Args:
         folder: the run's.
         step: training step.
-        kept: in any order.
+        kept: in any order; of nothing there is no file.
         rank: number of the process; each writes a file of its own.
+        processes: how many there are; the first one removes files of more, which a run before a resume had.
 
     """
+    if rank == 0:
+        for path in (folder / FOLDER).glob(f"step-{step:06d}-*.parquet"):
+            if int(path.stem.rpartition("-")[2]) >= processes:
+                path.unlink()
+    if not kept:
+        return None
+
     import pyarrow as pa
     from pyarrow import parquet
 
-    kept = sorted(kept, key=lambda one: (one.task_id, one.member, one.turn))
+    kept = sorted(kept, key=_place)
     names = sorted({name for one in kept for name in one.values})
     fields = [field.name for field in dataclasses.fields(TokenEvidence) if field.name != "values"]
     columns = {name: [getattr(one, name) for one in kept] for name in fields}
@@ -109,4 +145,8 @@ def read_evidence(folder: Path, step: int | None = None) -> list[TokenEvidence]:
             row = {name: value for name, value in row.items() if not name.startswith(VALUE)}
             row |= {"token_ids": tuple(row["token_ids"]), "tokens": tuple(row["tokens"])}
             kept.append(TokenEvidence(**row, values=values))
-    return sorted(kept, key=lambda one: (one.step, one.task_id, one.member, one.turn))
+    return sorted(kept, key=_place)
+
+
+def _place(one: TokenEvidence) -> tuple[int, str, int, int, int]:
+    return one.step, one.task_id, one.group, one.member, one.turn

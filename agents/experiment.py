@@ -19,7 +19,7 @@ from agents.algorithms import Algorithm
 from agents.baselines import Baseline
 from agents.distributed import World, join
 from agents.episodes import EpisodeBatch
-from agents.evidence import TokenEvidence, write_evidence
+from agents.evidence import EvidenceSink, write_evidence
 from agents.methods import hyperparameters, make_method
 from agents.options.commands import TrainingOptions, TrainOptions
 from agents.policy.actor import Actor
@@ -122,9 +122,10 @@ def _train_actor(
             began = time.perf_counter()
             batch = rollouts.batch(step)
             rolled = time.perf_counter()
-            kept = EvidenceOfStep(options, batch)
-            row = {"step": step, **batch_metrics(batch, world), **agent.update(batch, kept.keep)}
-            kept.write(out, world.rank)
+            sink = _sink(options, batch)
+            row = {"step": step, **batch_metrics(batch, world), **agent.update(batch, sink)}
+            if sink is not None:
+                write_evidence(out, step, sink.kept, world.rank, world.size)
             if options.curriculum:
                 row["difficulty"] = difficulty(batch)
             log.append(row)
@@ -149,30 +150,11 @@ def _train_actor(
     return outcome
 
 
-class EvidenceOfStep:
-    """What the tokens of some tasks of a step earned, where the options have it kept.
-
-    Args:
-        options: the run's.
-        batch: the step's.
-
-    """
-
-    def __init__(self, options: TrainOptions, batch: EpisodeBatch) -> None:
-        self._kept: list[TokenEvidence] = []
-        self._step = batch.step
-        self._tasks = {group.item.task.id for group in batch.groups[: options.evidence_tasks]}
-        wanted = options.evidence_every and batch.step % options.evidence_every == 0
-        self.keep = self._add if wanted else None
-
-    def _add(self, evidence: TokenEvidence) -> None:
-        if evidence.task_id in self._tasks:
-            self._kept.append(evidence)
-
-    def write(self, out: Path, rank: int) -> None:
-        """Write what was kept into the run's folder."""
-        if self._kept:
-            write_evidence(out, self._step, self._kept, rank)
+def _sink(options: TrainOptions, batch: EpisodeBatch) -> EvidenceSink | None:
+    """Return what takes the evidence of a step, where the options have it kept."""
+    if not options.evidence_every or batch.step % options.evidence_every:
+        return None
+    return EvidenceSink({group.item.task.id for group in batch.groups[: options.evidence_tasks]})
 
 
 def _pictures(policy: Policy) -> dict[str, int]:

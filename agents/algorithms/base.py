@@ -21,7 +21,9 @@ from agents.algorithms.rules import parse_rule
 from agents.credit import information_gain
 from agents.episodes import EpisodeGroup, Prompt
 from agents.losses import group_advantages
+from rlsd_env.errors import ConfigurationError, one_of
 
+SCOPES = ("part", "batch")
 State = Mapping[str, float]
 """What an algorithm remembers from step to step; stored with checkpoints."""
 
@@ -56,6 +58,12 @@ class Context:
     top_k: int = 0
     entropy: bool = False
 
+    def __post_init__(self) -> None:
+        if self.top_k < 0 or (self.full and self.top_k):
+            raise ConfigurationError(
+                f"a context with full={self.full} and top_k={self.top_k}: whole distributions or some entries, not both"
+            )
+
 
 @dataclass(frozen=True)
 class Signals:
@@ -64,7 +72,7 @@ class Signals:
     Attributes:
         A_N1: advantage of each row's episode, [N, 1].
         S_NT: student log-probabilities of the sampled tokens.
-        S_old_NT: those under the weights that sampled; the same numbers in a batch's first update.
+        S_old_NT: those before the step's first update, where they are the same numbers.
         mask_NT: true on response tokens; M of them.
         step: training step, from 0.
         logp: log-probabilities of the same tokens by context, [N, T]; one that these rows are not shown is absent.
@@ -125,9 +133,12 @@ class Algorithm:
     """What the method is called in results; the registry's key."""
     scope: ClassVar[str] = "part"
     """part: `credit` is asked for some rows at a time, while they are run. batch: once per step, before the loss, for
-    all episodes at once, whose student log-probabilities are then those before the step's first update."""
+    all of this process's episodes at once, whose student log-probabilities are then those before the step's first
+    update, as they were recorded where the policy sampled itself."""
 
     def __post_init__(self) -> None:
+        if self.scope not in SCOPES:
+            raise ConfigurationError(one_of(f"scope of {self.name}", self.scope, SCOPES))
         for rule in self.scorers().values():
             parse_rule(rule)
 
@@ -142,6 +153,8 @@ class Algorithm:
 
     def contexts(self, step: int, state: State) -> Mapping[str, Context]:
         """Return the contexts that are asked for at a step, by name; with none no token is scored again.
+
+        An episode that could have no gradient is shown nothing.
 
         The first one is what metrics such as `information_gain` are of.
         """
@@ -176,8 +189,8 @@ class Algorithm:
     def auxiliary(self, student_MV: Tensor, others: Mapping[str, Any], signals: Signals) -> Tensor:
         """Return a further loss per token, [M].
 
-        Called for rows with a context that needs distributions, for some of their tokens at a time. A token's value
-        may depend on that token's row of the arguments alone.
+        Called for rows with a context that needs distributions, for some of their tokens at a time, and again in the
+        backward pass. A token's value may depend on that token's row of the arguments alone, and on no chance.
 
         Args:
             student_MV: student log-probabilities over the vocabulary, with gradient.
@@ -199,11 +212,16 @@ class Algorithm:
     def statistics(self, signals: Signals) -> Mapping[str, Tensor]:
         """Return sums over the episodes of a step, by name, each of no dimension.
 
+        Not called where this process runs none of its episodes. The sums of all processes are added up.
+
         Called after the step's first update with a row per episode that was run. The student's log-probabilities are
         those before that update, so the sums do not depend on the micro-batches.
         """
         return {}
 
     def observe(self, state: State, statistics: Mapping[str, float]) -> State:
-        """Return the state after a step from the one before and the sums of all processes."""
+        """Return the state after a step from the one before and the sums of all processes; numbers by name.
+
+        Where `statistics` counts, a step in which no process ran an episode is not observed.
+        """
         return state

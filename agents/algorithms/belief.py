@@ -66,10 +66,10 @@ class Belief(GRPO):
         if self.unit == "token":
             z_NT = standardised(moved_NT, mask_NT)
         else:
-            turns = torch.arange(int(turn_NT.max()) + 1 if turn_NT.numel() else 1, device=turn_NT.device)
-            of_turn_NTK = (turn_NT[..., None] == turns) & mask_NT[..., None]
-            moved_NK = (moved_NT[..., None] * of_turn_NTK).sum(1)
-            z_NT = standardised(moved_NK, of_turn_NTK.any(1)).gather(1, turn_NT)
+            nothing_NK = moved_NT.new_zeros(len(moved_NT), int(turn_NT.max()) + 1)
+            moved_NK = nothing_NK.scatter_add(1, turn_NT, torch.where(mask_NT, moved_NT, 0.0))
+            there_NK = nothing_NK.scatter_add(1, turn_NT, mask_NT.to(moved_NT)) > 0
+            z_NT = standardised(moved_NK, there_NK).gather(1, turn_NT)
         multiplier_NT = self._multiplier(signals.A_N1, z_NT)
         advantages_NT = signals.A_N1 * ((1 - self.lam) + self.lam * multiplier_NT)
         return Credit(advantages_NT, {"belief_step": moved_NT, "weight": multiplier_NT})

@@ -151,7 +151,10 @@ def show_degraded(degrade: Callable[[Image], Image]) -> Show:
 
     @functools.lru_cache(maxsize=1024)  # members of a group have the very same prompt, and get the very same one
     def degraded(prompt: Prompt) -> Prompt:
-        return Prompt(prompt.messages, tuple(degrade(image) for image in prompt.images), prompt.videos)
+        images = tuple(degrade(image) for image in prompt.images)
+        for image in images:
+            image.setflags(write=False)  # what is made of a picture that cannot change is kept
+        return Prompt(prompt.messages, images, prompt.videos)
 
     def show(group: EpisodeGroup, i: int) -> Shown | None:
         prompts = [turn.prompt for turn in group.episodes[i].turns]
@@ -171,4 +174,4 @@ def blurred(image: Image, factor: int = 8) -> Image:
     """Return a picture that was reduced by a factor and enlarged again."""
     height, width = image.shape[:2]
     small = Pillow.fromarray(image).resize((max(1, width // factor), max(1, height // factor)), Pillow.Resampling.BOX)
-    return np.asarray(small.resize((width, height), Pillow.Resampling.BILINEAR))
+    return np.array(small.resize((width, height), Pillow.Resampling.BILINEAR))

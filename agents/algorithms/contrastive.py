@@ -9,35 +9,39 @@
    kept. Its loss mixes selected and unselected tokens by two means; here all tokens are in one.
 3. Every context keeps the pictures and the chat template; CEPO's release blanks the pictures of the contrast teacher
    and shows RLSD's teacher an empty answer, so its table compares other things.
-4. Where a group has no wrong hint, `fallback` says what happens; the releases leave it open.
+4. Where a group has no wrong hint, `fallback` says what happens; CEPO's code then leaves A as it is, its README
+   speaks of RLSD. An episode without a right hint (RLCSD: a group's only success) keeps A.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
+from torch import Tensor
 
-from agents.algorithms.base import Context, Credit, Signals, State
+from agents.algorithms.base import Context, Credit, Show, Signals, State
 from agents.algorithms.contexts import show_answer, show_sibling, show_wrong_answer
-from agents.algorithms.rlsd import RLSD
-from agents.credit import additive_contrast, contrast, weighed_credit
+from agents.algorithms.grpo import GRPO
+from agents.credit import additive_contrast, check_share, contrast, linear_decay, weighed_credit
 from rlsd_env.errors import ConfigurationError, one_of
 
 FALLBACKS = ("rlsd", "grpo")
 
 
 @dataclass(frozen=True)
-class CEPO(RLSD):
-    """`Ahat_t = A ((1 - lam) + lam clip(exp(sign(A) D_c), 1 - e, 1 + e))`."""
+class Contrastive(GRPO):
+    """What CEPO and RLCSD share: a right hint, K wrong ones, and a share lam of the contrast."""
 
-    name: ClassVar[str] = "cepo"
+    name: ClassVar[str] = "contrastive"
 
     teacher: str = "live"
+    lam: float = 0.5
+    """Share of the contrast at step 0."""
     decay_steps: int = 25
-    epsilon: float = 0.5
+    """Steps over which the share falls linearly to 0."""
     wrong: int = 1
     """Wrong hints, K."""
     fallback: str = "rlsd"
@@ -45,18 +49,26 @@ class CEPO(RLSD):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        check_share(self.name, self.lam, 0.0, self.decay_steps)
         if self.wrong < 1:
             raise ConfigurationError(f"wrong of {self.name} is {self.wrong}; it must be at least 1")
         if self.fallback not in FALLBACKS:
             raise ConfigurationError(one_of(f"fallback of {self.name}", self.fallback, FALLBACKS))
 
+    def share(self, step: int) -> float:
+        """Return lam at a step."""
+        return linear_decay(self.lam, step, self.decay_steps)
+
+    def hints(self) -> tuple[Show, Callable[[int], Show]]:
+        """Return what is shown as right, and as the k-th wrong."""
+        raise NotImplementedError
+
     def contexts(self, step: int, state: State) -> Mapping[str, Context]:
         """Show the right hint and, one at a time, wrong ones."""
-        if not self.share(step, state):
+        if not self.share(step):
             return {}
-        return {"right": Context(show_answer)} | {
-            f"wrong_{k}": Context(show_wrong_answer(k)) for k in range(self.wrong)
-        }
+        right, wrong = self.hints()
+        return {"right": Context(right)} | {f"wrong_{k}": Context(wrong(k)) for k in range(self.wrong)}
 
     def credit(self, signals: Signals) -> Credit:
         """Weigh or add the contrast."""
@@ -64,17 +76,37 @@ class CEPO(RLSD):
         if "right" not in signals.logp or (not wrong and self.fallback == "grpo"):
             return Credit(signals.A_N1)
         against = torch.stack(wrong) if wrong else signals.S_NT[None]
-        evidence_NT = contrast(signals.logp["right"], against)
-        lam = self.share(signals.step, signals.state)
-        return self.weigh(signals, evidence_NT, lam)
+        return self.weigh(signals.A_N1, contrast(signals.logp["right"], against), self.share(signals.step))
 
-    def weigh(self, signals: Signals, evidence: torch.Tensor, lam: float) -> Credit:
+    def weigh(self, A_N1: Tensor, contrast_NT: Tensor, lam: float) -> Credit:
         """Turn the contrast into advantages."""
-        return Credit(*weighed_credit(signals.A_N1, evidence, lam, self.epsilon))
+        raise NotImplementedError
 
 
 @dataclass(frozen=True)
-class RLCSD(CEPO):
+class CEPO(Contrastive):
+    """`Ahat_t = A ((1 - lam) + lam clip(exp(sign(A) D_c), 1 - e, 1 + e))`."""
+
+    name: ClassVar[str] = "cepo"
+
+    epsilon: float = 0.5
+    """Bound of the weight around 1."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_share(self.name, self.lam, self.epsilon, self.decay_steps)
+
+    def hints(self) -> tuple[Show, Callable[[int], Show]]:
+        """Show the reference answer, and wrong answers of the group."""
+        return show_answer, show_wrong_answer
+
+    def weigh(self, A_N1: Tensor, contrast_NT: Tensor, lam: float) -> Credit:
+        """Multiply."""
+        return Credit(*weighed_credit(A_N1, contrast_NT, lam, self.epsilon))
+
+
+@dataclass(frozen=True)
+class RLCSD(Contrastive):
     """`Ahat_t = A + res`, `res = clip(scale lam tanh(D_c / tau), -2, 2)` where |res| > floor, the sign of A kept."""
 
     name: ClassVar[str] = "rlcsd"
@@ -93,20 +125,19 @@ class RLCSD(CEPO):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not self.tau > 0:
-            raise ConfigurationError(f"tau of rlcsd is {self.tau}; it must be above 0")
+        if not (self.tau > 0 and self.scale >= 0 and self.floor >= 0):
+            raise ConfigurationError(
+                f"tau {self.tau}, scale {self.scale} and floor {self.floor} of rlcsd: tau must be above 0, the others "
+                "at least 0"
+            )
 
-    def contexts(self, step: int, state: State) -> Mapping[str, Context]:
-        """Show another right response of the group and, one at a time, wrong ones."""
-        if not self.share(step, state):
-            return {}
-        return {"right": Context(show_sibling(0, correct=True))} | {
-            f"wrong_{k}": Context(show_sibling(k, correct=False)) for k in range(self.wrong)
-        }
+    def hints(self) -> tuple[Show, Callable[[int], Show]]:
+        """Show other responses of the group."""
+        return show_sibling(0, correct=True), lambda k: show_sibling(k, correct=False)
 
-    def weigh(self, signals: Signals, evidence: torch.Tensor, lam: float) -> Credit:
+    def weigh(self, A_N1: Tensor, contrast_NT: Tensor, lam: float) -> Credit:
         """Add the residue."""
         advantages_NT = additive_contrast(
-            signals.A_N1, evidence, tau=self.tau, scale=self.scale * lam, floor=self.floor, cap=2.0
+            A_N1, contrast_NT, tau=self.tau, scale=self.scale * lam, floor=self.floor, cap=2.0
         )
-        return Credit(advantages_NT, {"contrast": evidence, "residue": advantages_NT - signals.A_N1})
+        return Credit(advantages_NT, {"contrast": contrast_NT, "residue": advantages_NT - A_N1})

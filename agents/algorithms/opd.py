@@ -1,12 +1,14 @@
 """OPD: on-policy distillation from another model with the same tokenizer, a larger one as a rule.
 
-"sampled": the policy gradient with `Ahat_t = log P_T - log P_S` at the sampled token, the reverse KL (Thinking Machines
-2025; MiniLLM, arXiv 2306.08543). "top_k", "full": GKD's divergence (arXiv 2306.13649) over the teacher's likeliest
-entries and one bucket for the rest, or over the whole vocabulary.
+"sampled": the policy gradient with `Ahat_t = log P_T - log P_S` at the sampled token (Thinking Machines 2025).
+"top_k", "full": GKD's divergence (arXiv 2306.13649) over the teacher's likeliest entries and one bucket for the rest,
+or over the whole vocabulary.
 
-1. The teacher sees what the student saw; there is no privileged text.
-2. `reward` adds the verifier: `Ahat_t = D_t + reward A` (MiMo-V2-Flash's MOPD, arXiv 2601.02780); 0: unused.
-3. A server or an external model is enough for "sampled" and "top_k"; "full" needs a folder or hub id with the same
+1. "sampled" is the gradient of each token's own reverse KL; MiniLLM's (arXiv 2306.08543) is the whole sequence's, which
+   adds what later tokens earn.
+2. The teacher sees what the student saw; there is no privileged text.
+3. `reward` adds the verifier: `Ahat_t = D_t + reward A` (MiMo-V2-Flash's MOPD, arXiv 2601.02780); 0: unused.
+4. A server or an external model is enough for "sampled" and "top_k"; "full" needs a folder or hub id with the same
    number of vocabulary entries.
 """
 
@@ -39,7 +41,7 @@ class OPD(Algorithm):
     """Which model: external(FOLDER or hub id) or server(URL); must be given."""
     form: str = "sampled"
     """sampled, top_k or full."""
-    top_k: int = 20
+    top_k: int = 16
     """The teacher's entries that are compared, of form top_k only."""
     beta: float = 0.0
     """0: forward KL(T || S). 1: reverse KL(S || T). Between: JSD. Of forms top_k and full."""

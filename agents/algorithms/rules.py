@@ -60,7 +60,7 @@ def parse_rule(text: str) -> Rule:
             number = float(inside)
         except ValueError:
             number = -1.0
-        if 0 < number <= 1 if kind == "ema" else number >= 1 and number == int(number):
+        if 0 < number <= 1 if kind == "ema" else number >= 1 and number.is_integer():
             return Rule(text, kind, number)
     if kind == "external" and inside and inside.strip():
         return Rule(text, kind, place=inside.strip())

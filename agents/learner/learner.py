@@ -16,6 +16,7 @@ With several processes each has its own groups; denominators, gradients and metr
 from __future__ import annotations
 
 import functools
+import json
 import math
 from collections.abc import Mapping
 from typing import Any
@@ -26,10 +27,11 @@ from torch import Tensor
 from agents.algorithms import Algorithm, Signals
 from agents.distributed import World
 from agents.episodes import EpisodeBatch
+from agents.evidence import EvidenceSink
 from agents.learner.optimizers import clip_gradients, load_sharded_moments, make_optimizer, sharded_moments
 from agents.learner.plan import make_plan
 from agents.learner.scorers import Scorers
-from agents.learner.step import Keep, Step
+from agents.learner.step import Step
 from agents.options.learner import LearnerOptions
 from agents.policy.base import Policy
 from agents.policy.tensors import is_sharded
@@ -45,6 +47,7 @@ class Learner:
         options: the optimiser's side.
         temperature: what the episodes were sampled with; scoring uses the same.
         world: the processes that train together; None: this one alone.
+        samples_itself: whether the log-probabilities that were recorded while sampling are the policy's own.
 
     """
 
@@ -55,7 +58,10 @@ class Learner:
         options: LearnerOptions,
         temperature: float = 1.0,
         world: World | None = None,
+        *,
+        samples_itself: bool = True,
     ) -> None:
+        self.samples_itself = samples_itself
         self.policy = policy
         self.algorithm = algorithm
         self.options = options
@@ -67,15 +73,15 @@ class Learner:
         self.sharded = any(is_sharded(p) for p in self.parameters)
         self.optimizer = make_optimizer(options.optimizer, self.parameters, options.lr, options.weight_decay)
         self.scorers = Scorers(algorithm.scorers(), policy)
-        self.state = dict(algorithm.initial())
-        self.scorers.check(algorithm.contexts(0, self.state))
+        self.state = {name: float(value) for name, value in algorithm.initial().items()}
+        self.scorers.check(algorithm.contexts(0, self.state), temperature)
 
     @functools.cached_property
     def _kinds_V(self) -> Tensor:
         kinds_V = token_kinds(self.policy.tokenizer, self.policy.vocabulary_size)
         return kinds_V.to(self.parameters[0].device)
 
-    def update(self, batch: EpisodeBatch, keep: Keep | None = None) -> dict[str, float]:
+    def update(self, batch: EpisodeBatch, keep: EvidenceSink | None = None) -> dict[str, float]:
         """Take `updates_per_batch` optimiser steps on a batch and return the metrics of `docs/metrics.md`.
 
         Args:
@@ -87,7 +93,7 @@ class Learner:
 
         """
         plan = make_plan(batch, self.algorithm, self.state, self.options, self.policy, self.world, sharded=self.sharded)
-        self.scorers.check(plan.contexts)
+        self.scorers.check(plan.contexts, self.temperature)
         none = torch.zeros(0, 0, device=plan.A_N.device)
         base = Signals(none, none, none, none.bool(), batch.step, kinds_V=lambda: self._kinds_V, state=self.state)
         step = Step(
@@ -98,6 +104,7 @@ class Learner:
             plan,
             base,
             temperature=self.temperature,
+            recorded_is_own=self.samples_itself and self.options.correction == "none",
             # Sharded gradients come as the mean over the processes; what is wanted is their sum.
             gradient_scale=self.world.size if self.sharded else 1,
             keep=keep,
@@ -108,7 +115,10 @@ class Learner:
         for number in range(self.options.updates_per_batch if anything else 0):
             grad_norm = self._update_once(step, first=number == 0)
         self.scorers.after_step()
-        self.state = dict(self.algorithm.observe(self.state, self._of_all(step.statistics)))
+        statistics = self._of_all(step.statistics)
+        if statistics or not step.counts:
+            observed = self.algorithm.observe(self.state, statistics)
+            self.state = {name: float(value) for name, value in observed.items()}
         readings = step.meter.over(self.world)
         zero, active, tokens = self.world.sum(plan.counts()).tolist()
         return readings.means() | {
@@ -119,7 +129,7 @@ class Learner:
             "teacher_tokens_scored": float(readings.tokens_scored),
             "teacher_tokens_skipped": float(max(0, tokens - readings.tokens_covered)),
             **ages,
-            **{f"state_{name}": float(value) for name, value in self.state.items()},
+            **{f"state_{name}": value for name, value in self.state.items()},
         }
 
     def _update_once(self, step: Step, *, first: bool) -> float:
@@ -132,6 +142,7 @@ class Learner:
             step.backward(part)
         if first:
             step.count()
+            step.forget()
         if not self.sharded:
             self.world.add_gradients(self.parameters)
         grad_norm = clip_gradients(self.parameters, self.options.max_grad_norm)
@@ -159,7 +170,7 @@ class Learner:
             "model": {name: p.detach() for name, p in self._trained()},
             "optimizer": self._optimizer_state(),
             "scorers": self.scorers.state_dict(),
-            "algorithm": dict(self.state),
+            "algorithm": json.dumps(self.state),  # one string, which shards restore whole
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -175,7 +186,13 @@ class Learner:
         else:
             self.optimizer.load_state_dict(state["optimizer"])
         self.scorers.load_state_dict(state["scorers"])
-        self.state = dict(state["algorithm"])
+        stored = json.loads(state["algorithm"])
+        if missing := self.algorithm.initial().keys() - stored.keys():
+            raise ValueError(
+                f"the stored state of {self.algorithm.name} has {', '.join(sorted(stored)) or 'nothing'} and lacks "
+                f"{', '.join(sorted(missing))}; the algorithm has changed, start the run over"
+            )
+        self.state = stored
         self.policy.weights_changed()
 
     def _optimizer_state(self) -> dict[str, Any]:

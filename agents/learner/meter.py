@@ -12,22 +12,27 @@ from agents.distributed import World
 
 
 class Meter:
-    """Sums, counts and largest values by metric name; scored tokens are counted over all updates of a step."""
+    """Sums, counts and largest values by metric name, of an update; scored tokens are counted over all of a step."""
 
     def __init__(self) -> None:
         self.tokens_scored = 0
         self.tokens_covered = 0
+        self._sums: dict[str, Tensor] = {}
+        self._counts: dict[str, int] = {}
+        self._of_step: set[str] = set()
         self.start_update()
 
     def start_update(self) -> None:
-        """Forget what was added, except the tokens that were scored again."""
-        self._sums: dict[str, Tensor] = {}
-        self._counts: dict[str, int] = {}
+        """Forget what was added, except what is of the whole step."""
+        self._sums = {name: value for name, value in self._sums.items() if name in self._of_step}
+        self._counts = {name: count for name, count in self._counts.items() if name in self._of_step}
         self._dynamic: dict[str, Tensor] = {}
         self._largest: dict[str, Tensor] = {}
 
-    def add(self, name: str, values: Tensor) -> None:
-        """Add values to a mean."""
+    def add(self, name: str, values: Tensor, *, of_step: bool = False) -> None:
+        """Add values to a mean: of the latest update, or of all in the step."""
+        if of_step:
+            self._of_step.add(name)
         self.add_sum(name, values.double().sum())
         self._counts[name] = self._counts.get(name, 0) + values.numel()
 

@@ -70,36 +70,70 @@ def split(rows: Sequence[Row], policy: Policy, budget: int) -> Iterator[Part]:
 
     A packed part costs the tokens of its distinct prompts and of its distinct responses, a plain one as many rows as
     distinct responses, each as long as the longest. Equal responses to a prompt are in one part, where they are run
-    once. Counted is the longest of a row's prompts.
+    once.
     """
     for kind in sorted({row.kind for row in rows}, key=_most_first):
         alike: dict[tuple[Hashable, ...], list[Row]] = {}
-        longest: dict[Hashable, int] = {}
         for row in rows:
             if row.kind == kind:
-                prompt = _longest(row, policy)
-                longest[prompt.key] = policy.count_tokens(prompt)
-                alike.setdefault((prompt.key, *row.turn.action.token_ids), []).append(row)
+                alike.setdefault((_longest(row, policy).key, *row.turn.action.token_ids), []).append(row)
         part: list[Row] = []
-        prompts: set[Hashable] = set()
-        count, longest_prompt, longest_response, packed = 0, 0, 0, 0
-        for (key, *ids), same in alike.items():
-            tokens, length = longest[key], len(ids)
-            if policy.packs:
-                cost = packed + length + (0 if key in prompts else tokens)
-            else:
-                cost = (max(longest_prompt, tokens) + max(longest_response, length)) * (count + 1)
-            if part and cost > budget:
+        cost = Cost(policy)
+        for same in alike.values():
+            if part and cost.with_row(same[0]) > budget:
                 yield Part(tuple(part))
-                part, prompts = [], set()
-                count, longest_prompt, longest_response, packed = 0, 0, 0, 0
+                part, cost = [], Cost(policy)
             part += same
-            count += 1
-            longest_prompt, longest_response = max(longest_prompt, tokens), max(longest_response, length)
-            packed += length + (0 if key in prompts else tokens)
-            prompts.add(key)
+            cost.add(same[0])
         if part:
             yield Part(tuple(part))
+
+
+class Cost:
+    """Tokens that a part is run as, under the prompts of its turns or of one of its contexts, whichever are more.
+
+    Args:
+        policy: what runs it.
+
+    """
+
+    def __init__(self, policy: Policy) -> None:
+        self.policy = policy
+        self._rows = 0
+        self._responses = 0
+        self._longest_response = 0
+        self._prompts: dict[str, set[Hashable]] = {}
+        self._tokens: dict[str, int] = {}
+        self._longest: dict[str, int] = {}
+
+    def with_row(self, row: Row) -> int:
+        """Return what the part would cost with a row more."""
+        return max(self._of(name, prompt, len(row.turn.action.token_ids)) for name, prompt in _prompts(row).items())
+
+    def _of(self, name: str, prompt: Prompt, length: int) -> int:
+        tokens = self.policy.count_tokens(prompt)
+        if self.policy.packs:
+            more = 0 if prompt.key in self._prompts.get(name, ()) else tokens
+            return self._tokens.get(name, 0) + more + self._responses + length
+        longest = max(tokens, self._longest.get(name, 0)) + max(self._longest_response, length)
+        return longest * (self._rows + 1)
+
+    def add(self, row: Row) -> None:
+        """Take a row into the part."""
+        length = len(row.turn.action.token_ids)
+        self._rows += 1
+        self._responses += length
+        self._longest_response = max(self._longest_response, length)
+        for name, prompt in _prompts(row).items():
+            known, tokens = self._prompts.setdefault(name, set()), self.policy.count_tokens(prompt)
+            if prompt.key not in known:
+                known.add(prompt.key)
+                self._tokens[name] = self._tokens.get(name, 0) + tokens
+                self._longest[name] = max(self._longest.get(name, 0), tokens)
+
+
+def _prompts(row: Row) -> dict[str, Prompt]:
+    return {"": row.turn.prompt, **row.contexts}  # no context is called so
 
 
 def _most_first(kind: Kind) -> tuple[int, Kind]:

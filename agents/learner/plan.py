@@ -30,7 +30,7 @@ class Plan:
         contexts: those that are asked for at this step.
         A_N: advantages.
         success_N: share of correct answers among the valid episodes of each one's group.
-        active_N: episodes that can have a gradient.
+        runs_N: episodes that are run: those that can have a gradient and have a weight.
         coefficients_N: what each episode's summed token loss is multiplied by.
         lengths_N: response tokens.
         zero: valid episodes of this process whose advantage is 0.
@@ -44,7 +44,7 @@ class Plan:
     contexts: Mapping[str, Context]
     A_N: Tensor
     success_N: Tensor
-    active_N: Tensor
+    runs_N: Tensor
     coefficients_N: Tensor
     lengths_N: Tensor
     zero: Tensor
@@ -52,8 +52,8 @@ class Plan:
     parts: Sequence[Part]
 
     def counts(self) -> Tensor:
-        """Return episodes without advantage, active ones, and response tokens of this process."""
-        return torch.stack([self.zero, self.active_N.sum(), self.lengths_N.sum()])
+        """Return episodes without advantage, those that are run, and response tokens of this process."""
+        return torch.stack([self.zero, self.runs_N.sum(), self.lengths_N.sum()])
 
 
 def make_plan(
@@ -89,18 +89,19 @@ def make_plan(
     rewards_N = torch.tensor([float(episode.reward) for episode in episodes], device=device)
     correct_N = torch.tensor([episode.valid and episode.verdict.correct for episode in episodes], device=device)
     shape = (len(batch.groups), -1)
-    A_N = algorithm.group_advantages(rewards_N.view(shape), valid_N.view(shape)).flatten()
+    A_N = _advantages(algorithm, rewards_N.view(shape), valid_N.view(shape), world)
     contexts = algorithm.contexts(batch.step, state)
     # Shown are only episodes that could have a gradient if they were.
     all_N = torch.ones_like(valid_N)
     could = (algorithm.active(A_N, dict.fromkeys(contexts, all_N)) & valid_N).tolist()
-    seen = {name: _show(context, batch, could) for name, context in contexts.items()}
+    seen = {name: _show(name, context, batch, could) for name, context in contexts.items()}
     shown = {name: torch.tensor([one is not None for one in found], device=device) for name, found in seen.items()}
     active_N = algorithm.active(A_N, shown) & valid_N
     weights_N = algorithm.episode_weights(A_N, shown) * valid_N
     lengths_N = torch.tensor([episode.length for episode in episodes], device=device)
     coefficients_N = row_coefficients(weights_N, lengths_N, options.aggregation, world.sum)
-    rows = _rows(episodes, seen, (active_N & (coefficients_N != 0)).tolist())
+    runs_N = active_N & (coefficients_N != 0)
+    rows = _rows(episodes, seen, runs_N.tolist())
     parts = list(split(rows, policy, options.micro_batch_tokens))
     if sharded:
         parts = in_step(parts, Row(0, 0, episodes[0].turns[0], {}), world)
@@ -110,7 +111,7 @@ def make_plan(
         contexts,
         A_N,
         _success(correct_N.view(shape), valid_N.view(shape)),
-        active_N,
+        runs_N,
         coefficients_N,
         lengths_N,
         ((A_N == 0) & valid_N).sum(),
@@ -130,14 +131,31 @@ def _check_rewards(batch: EpisodeBatch, episodes: Sequence[Episode], valid: int)
             raise RuntimeError(f"the verifier's reward is {episode.reward} at step {batch.step}; it must be finite")
 
 
+def _advantages(algorithm: Algorithm, rewards_BG: Tensor, valid_BG: Tensor, world: World) -> Tensor:
+    """Return this process's advantages, [N], from the rewards of the groups of all processes."""
+    if world.size == 1:
+        return algorithm.group_advantages(rewards_BG, valid_BG).flatten()
+    everyone = world.gather((rewards_BG.cpu(), valid_BG.cpu()))
+    rewards, valid = (torch.cat([one[k] for one in everyone]).to(rewards_BG.device) for k in (0, 1))
+    first = sum(len(one[0]) for one in everyone[: world.rank])
+    return algorithm.group_advantages(rewards, valid)[first : first + len(rewards_BG)].flatten()
+
+
 def _success(correct_BG: Tensor, valid_BG: Tensor) -> Tensor:
     """Return each episode's group's share of correct answers, [N]; 0 where no episode is valid."""
     share_B1 = correct_BG.sum(1, keepdim=True) / valid_BG.sum(1, keepdim=True).clamp(min=1)
     return share_B1.expand_as(correct_BG).flatten()
 
 
-def _show(context: Context, batch: EpisodeBatch, could: Sequence[bool]) -> list[Shown | None]:
-    return [context.show(group, i) if could[number] else None for number, (group, i, _) in enumerate(batch)]
+def _show(name: str, context: Context, batch: EpisodeBatch, could: Sequence[bool]) -> list[Shown | None]:
+    seen = [context.show(group, i) if could[number] else None for number, (group, i, _) in enumerate(batch)]
+    for shown, (group, _, episode) in zip(seen, batch):
+        if shown is not None and len(shown.prompts) != len(episode.turns):
+            raise ValueError(
+                f"context {name!r} shows {len(shown.prompts)} prompts for an episode of {len(episode.turns)} turns of "
+                f"task {group.item.task.id!r}; it must be one per turn"
+            )
+    return seen
 
 
 def _rows(episodes: Sequence[Episode], seen: Mapping[str, Sequence[Shown | None]], runs: Sequence[bool]) -> list[Row]:

@@ -44,7 +44,7 @@ class Scorer(Protocol):
         """Score responses as `Policy.score` does, without gradient, and their `top_k` likeliest entries."""
         ...
 
-    def check(self, name: str, context: Context) -> None:
+    def check(self, name: str, context: Context, temperature: float) -> None:
         """Refuse a context that asks for what the scorer does not have."""
         ...
 
@@ -88,8 +88,9 @@ class OwnScorer:
         """Training steps since the weights last changed."""
         return self.weights.age
 
-    def check(self, name: str, context: Context) -> None:
-        """Refuse nothing: the model has all that there is."""
+    def check(self, name: str, context: Context, temperature: float) -> None:
+        """Refuse more entries than there are."""
+        _check_top_k(name, context, self.policy)
 
     def score(
         self,
@@ -120,15 +121,17 @@ class ElsewhereScorer:
         self.rule = rule
         self.engine: Elsewhere = open_scorer(rule.kind, rule.place, policy)
         self.score = self.engine.score
-        self._vocabulary_size = policy.vocabulary_size
+        self._policy = policy
 
-    def check(self, name: str, context: Context) -> None:
+    def check(self, name: str, context: Context, temperature: float) -> None:
         """Refuse a context that asks for distributions which the other model cannot give.
 
         Raises:
             ConfigurationError: it does.
 
         """
+        _check_top_k(name, context, self._policy)
+        self.engine.check(temperature, context.top_k)
         size = self.engine.vocabulary_size
         if (context.full or context.entropy) and size is None:
             wanted = "full" if context.full else "entropy"
@@ -136,10 +139,10 @@ class ElsewhereScorer:
                 f"context {name!r} asks scorer {self.rule.text} for {wanted}; a server gives the sampled tokens' and "
                 "the top-k entries' log-probabilities: use top_k, or external(FOLDER)"
             )
-        if context.full and size != self._vocabulary_size:
+        if context.full and size != self._policy.vocabulary_size:
             raise ConfigurationError(
                 f"context {name!r} compares whole distributions: scorer {self.rule.text} has {size} vocabulary entries "
-                f"and the trained model {self._vocabulary_size}; use top_k"
+                f"and the trained model {self._policy.vocabulary_size}; use top_k"
             )
 
     def after_update(self) -> None:
@@ -154,6 +157,12 @@ class ElsewhereScorer:
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Restore nothing."""
+
+
+def _check_top_k(name: str, context: Context, policy: Policy) -> None:
+    most = policy.vocabulary_size - len(policy.encoder.vision_ids)
+    if context.top_k > most:
+        raise ConfigurationError(f"context {name!r} asks for top_k {context.top_k}; the model can say {most} tokens")
 
 
 class Scorers(Mapping[str, Scorer]):
@@ -186,8 +195,12 @@ class Scorers(Mapping[str, Scorer]):
     def __len__(self) -> int:
         return len(self._rules)
 
-    def check(self, contexts: Mapping[str, Context]) -> None:
+    def check(self, contexts: Mapping[str, Context], temperature: float) -> None:
         """Refuse contexts that ask a scorer for what it does not have.
+
+        Args:
+            contexts: by name.
+            temperature: what logits are divided by.
 
         Raises:
             ConfigurationError: there is no scorer of that name, or it has no distributions over the same vocabulary.
@@ -196,7 +209,7 @@ class Scorers(Mapping[str, Scorer]):
         for name, context in contexts.items():
             if context.scorer not in self:
                 raise ConfigurationError(one_of(f"scorer of context {name!r}", context.scorer, self))
-            self[context.scorer].check(name, context)
+            self[context.scorer].check(name, context, temperature)
 
     def after_update(self) -> None:
         """Tell all of an optimiser step."""

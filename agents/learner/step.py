@@ -12,11 +12,11 @@ from torch import Tensor
 
 from agents.algorithms import Algorithm, Credit, Signals
 from agents.episodes import Prompt
-from agents.evidence import TokenEvidence
+from agents.evidence import EvidenceSink, TokenEvidence
 from agents.learner.meter import Meter
 from agents.learner.micro_batches import Part, Row
 from agents.learner.plan import Plan
-from agents.learner.scorers import Scorers, Scores
+from agents.learner.scorers import Scorer, Scorers, Scores
 from agents.learner.whole_batch import WholeBatch
 from agents.losses import clipped_surrogate, k3_kl, sampler_weight
 from agents.options.learner import LearnerOptions
@@ -24,8 +24,12 @@ from agents.policy.base import Policy
 from agents.policy.scores import GivenScores, TokenScores, TopK
 from agents.policy.scoring import distinct_by
 
-Keep = Callable[[TokenEvidence], None]
-"""Is given what each token of a response earned."""
+RESERVED = (
+    "student", "credit", "loss", "entropy", "clip_low", "clip_high", "distillation_loss", "kl_student_teacher",
+    "information_gain", "wrong_direction_share", "repeated_share", "sampler_difference", "sampler_ratio",
+    "sampler_ratio_largest", "sampler_corrected_share", "step",
+)  # fmt: skip
+"""Names of metrics and of evidence that an algorithm's quantities cannot have."""
 
 
 def _check_shape(hook: str, value: Tensor, allowed: Sequence[torch.Size]) -> None:
@@ -67,7 +71,8 @@ class Step:
         base: signals without rows that have the step and the algorithm's state.
         temperature: divides the logits.
         gradient_scale: factor of the loss's gradient.
-        keep: is given what each token earned.
+        recorded_is_own: whether log-probabilities that were recorded while sampling are the policy's own.
+        keep: is given what tokens earned.
 
     """
 
@@ -82,14 +87,16 @@ class Step:
         *,
         temperature: float,
         gradient_scale: float,
-        keep: Keep | None,
+        recorded_is_own: bool,
+        keep: EvidenceSink | None,
     ) -> None:
         self.policy, self.algorithm, self.scorers = policy, algorithm, scorers
         self.options, self.plan, self.base, self.keep = options, plan, base, keep
         self.temperature, self.gradient_scale = temperature, gradient_scale
+        self.recorded_is_own = recorded_is_own
         self.meter = Meter()
         self.statistics: Mapping[str, Tensor] = {}
-        self._counts = type(algorithm).statistics is not Algorithm.statistics
+        self.counts = type(algorithm).statistics is not Algorithm.statistics
         self._seen: list[Signals] = []  # of the parts that count, in the first update, where someone wants them later
 
     # -- of the whole batch --------------------------------------------------------------------------------
@@ -105,6 +112,8 @@ class Step:
                 student.append(S_M)
                 logp.append({name: scores.logp_NT[scores.mask_NT] for name, scores in scored.items()})
                 entropy.append(self._entropies(scored))
+        if not whole.parts:
+            return
         signals = whole.signals(student, logp, entropy, self.base)
         credit = self.algorithm.credit(signals)
         if credit is not None:
@@ -113,7 +122,7 @@ class Step:
 
     def count(self) -> None:
         """Have the algorithm count over the episodes of the step, if it does."""
-        if not self._counts:
+        if not self.counts or not self._seen:
             return
         whole = WholeBatch(self.plan)
         masks = [signals.mask_NT for signals in self._seen]
@@ -126,9 +135,15 @@ class Step:
         self.statistics = self.algorithm.statistics(signals)
         self._seen = []
 
+    def forget(self) -> None:
+        """Keep nothing for further updates of what scorers would not say again."""
+        for part in self.plan.parts:
+            steady = (name for name in part.scored if self._scorer(name).rule.steady)
+            part.scored = {name: part.scored[name] for name in steady}
+
     def _before_update(self, part: Part) -> Tensor:
         """Return student log-probabilities before the first update, [M]: the recorded ones where they are its own."""
-        if self.options.correction == "none":
+        if self.recorded_is_own:
             recorded = [logp for row in part.rows for logp in row.turn.action.logprobs]
             return torch.tensor(recorded, dtype=self.plan.A_N.dtype, device=self.plan.A_N.device)
         with torch.no_grad():
@@ -151,7 +166,7 @@ class Step:
         first = part.S_old_NT is None  # the weights are those that will have their first update
         if first:
             part.S_old_NT = S_NT
-            meter.add("sampler_difference", at((S_NT - sampled_NT).abs()))
+            meter.add("sampler_difference", at((S_NT - sampled_NT).abs()), of_step=True)
         signals = self._signals(part, student, scored)
         S_old_NT = signals.S_old_NT
         loss_NT = torch.zeros_like(S_NT)
@@ -167,6 +182,8 @@ class Step:
             auxiliary_M = self._auxiliary(student, scored, signals, at)
             loss_NT = loss_NT + torch.zeros_like(S_NT).masked_scatter(mask_NT, auxiliary_M)
             meter.add("distillation_loss", auxiliary_M.detach())
+        elif credit is None:  # nothing is learned from these rows, which other processes may be in step with
+            loss_NT = student.logp_NT * 0.0
         self._measure_contexts(signals, at)
         episode_N = torch.tensor([row.episode for row in part.rows], device=S_NT.device)
         coefficients_N1 = self.plan.coefficients_N[episode_N][:, None]
@@ -179,7 +196,7 @@ class Step:
             meter.add_share("repeated_share", tokens - len(student.hidden_KH), tokens)
             for name, value_NT in credit.per_token.items() if credit is not None else ():
                 meter.add(name, at(value_NT))
-        if first and self._counts:
+        if first and self.counts:
             self._seen.append(signals)
         if first and self.keep is not None:
             self._keep(part, signals, credit)
@@ -289,26 +306,30 @@ class Step:
     def _keep(self, part: Part, signals: Signals, credit: Credit | None) -> None:
         """Hand out what each token of the part's responses earned."""
         assert self.keep is not None
+        places = [(g, group, i) for g, group in enumerate(self.plan.batch.groups) for i in range(len(group.episodes))]
+        wanted = [n for n, row in enumerate(part.rows) if self.keep.wants(places[row.episode][1].item.task.id)]
+        if not wanted:
+            return
         columns = {"student": signals.S_NT}
         columns |= {f"logp_{name}": logp_NT for name, logp_NT in signals.logp.items()}
         columns |= {f"entropy_{name}": entropy_NT for name, entropy_NT in signals.entropy.items()}
         if credit is not None:
             columns |= {"credit": credit.advantages.expand_as(signals.S_NT), **credit.per_token}
         host = {name: values_NT.cpu() for name, values_NT in columns.items()}
-        places = [(group, i) for group, i, _ in self.plan.batch]
-        advantages = self.plan.A_N.tolist()
-        for n, row in enumerate(part.rows):
-            (group, member), action = places[row.episode], row.turn.action
+        for n in wanted:
+            row = part.rows[n]
+            (number, group, member), action = places[row.episode], row.turn.action
             length = len(action.token_ids)
-            self.keep(
+            self.keep.add(
                 TokenEvidence(
                     step=self.plan.batch.step,
                     task_id=group.item.task.id,
+                    group=number,
                     member=member,
                     turn=row.number,
                     reward=float(group.episodes[member].reward),
                     correct=bool(group.episodes[member].verdict.correct),
-                    advantage=advantages[row.episode],
+                    advantage=float(self.plan.A_N[row.episode]),
                     token_ids=action.token_ids,
                     tokens=tuple(self.policy.tokenizer.batch_decode([[id] for id in action.token_ids])),
                     values={name: tuple(values_NT[n, :length].tolist()) for name, values_NT in host.items()},
@@ -322,20 +343,21 @@ class Step:
         if name in part.scored:
             return part.scored[name]
         scores = self._score_again(part, name)
-        again = self.options.updates_per_batch > 1
-        if again and self.scorers[self.plan.contexts[name].scorer].rule.steady:
+        if self.options.updates_per_batch > 1 and self._scorer(name).rule.steady:
             part.scored[name] = scores
         return scores
 
+    def _scorer(self, name: str) -> Scorer:
+        return self.scorers[self.plan.contexts[name].scorer]
+
     def _score_again(self, part: Part, name: str) -> Scores:
-        context = self.plan.contexts[name]
-        scorer = self.scorers[context.scorer]
-        score = functools.partial(scorer.score, top_k=context.top_k)
+        score = functools.partial(self._scorer(name).score, top_k=self.plan.contexts[name].top_k)
         scores = self._score([row.contexts[name] for row in part.rows], part.rows, score)
         if part.rows[0].counts:
             tokens = sum(len(row.turn.action.token_ids) for row in part.rows)
             self.meter.tokens_scored += tokens
-            self.meter.tokens_covered += tokens if name == part.kind[0] else 0
+            if name == part.kind[0] and part.S_old_NT is None:
+                self.meter.tokens_covered += tokens
         return self._light(name, scores)
 
     def _score(self, prompts: Sequence[Prompt], rows: Sequence[Row], score: Callable[..., Any]) -> Any:
@@ -348,6 +370,10 @@ class Step:
 def _check_credit(credit: Credit, signals: Signals) -> None:
     _check_shape("credit", credit.advantages, (signals.S_NT.shape, signals.A_N1.shape))
     for name, value_NT in credit.per_token.items():
+        if name in RESERVED or name.startswith(("logp_", "entropy_", "state_")):
+            raise ValueError(
+                f"the algorithm's credit has a quantity called {name!r}, a name of the learner's; use another"
+            )
         _check_shape(f"credit's {name!r}", value_NT, (signals.S_NT.shape,))
 
 

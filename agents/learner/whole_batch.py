@@ -75,7 +75,7 @@ class WholeBatch:
 
         """
         plan, device = self.plan, self.plan.A_N.device
-        names = [name for name in plan.contexts if any(name in part.kind for part in self.parts)]
+        names = list(plan.contexts)
         number_E = torch.tensor(self.numbers, dtype=torch.long, device=device)
         S_EL = self.gather(student)
         kind_of = {row.episode: part.kind for part in self.parts for row in part.rows}

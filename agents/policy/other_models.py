@@ -5,6 +5,7 @@ Responses are token ids and stay so, so the other model must read them as the tr
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from typing import Any, Protocol
 
@@ -24,6 +25,15 @@ class Elsewhere(Protocol):
     @property
     def vocabulary_size(self) -> int | None:
         """Entries of its distributions; None: it does not give whole ones."""
+        ...
+
+    def check(self, temperature: float, top_k: int) -> None:
+        """Refuse what cannot be had.
+
+        Raises:
+            ConfigurationError: logits divided by that temperature, or so many entries, are not to be had.
+
+        """
         ...
 
     def score(
@@ -75,6 +85,9 @@ class ExternalScorer:
                 f"{policy.vocabulary_size}; some of its tokens would have none"
             )
 
+        never = torch.tensor(policy.encoder.vision_ids, dtype=torch.long, device=device)
+        self._sayable = (never, min(policy.vocabulary_size, self.policy.vocabulary_size))
+
     @property
     def vocabulary_size(self) -> int:
         """Entries of its distributions."""
@@ -91,7 +104,11 @@ class ExternalScorer:
     ) -> TokenScores:
         """Score with the other model; see `Elsewhere.score`."""
         with torch.no_grad():
-            return self.policy.score(prompts, owners, responses, temperature=temperature)
+            scores = self.policy.score(prompts, owners, responses, temperature=temperature)
+        return dataclasses.replace(scores, sayable=self._sayable)
+
+    def check(self, temperature: float, top_k: int) -> None:
+        """Refuse nothing."""
 
 
 def check_tokenizer(name: str, theirs: Any, ours: Any) -> None:

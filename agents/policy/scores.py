@@ -109,6 +109,8 @@ class TokenScores:
         state_M: number of each token's state; None: each has its own, in order.
         whole_KV: all log-probabilities, where they are small enough to be held at once; else None.
         chunked_entropy_K: entropy of each state's distribution, where they are not.
+        sayable: of scores by another model: ids that the model whose responses these are never says, and its number of
+            ids; None: its own.
 
     """
 
@@ -119,6 +121,7 @@ class TokenScores:
     state_M: Tensor | None
     whole_KV: Tensor | None
     chunked_entropy_K: Tensor | None
+    sayable: tuple[Tensor, int] | None = None
 
     def _of_tokens(self, values_K: Tensor) -> Tensor:
         return values_K if self.state_M is None else values_K.index_select(0, self.state_M)
@@ -146,11 +149,18 @@ class TokenScores:
         """All log-probabilities over the vocabulary at once, however large."""
         return self._of_tokens(self.head(self.hidden_KH) if self.whole_KV is None else self.whole_KV)
 
+    def _sayable(self, logp_CV: Tensor) -> Tensor:
+        """Leave out entries that the model whose responses these are cannot say."""
+        if self.sayable is None:
+            return logp_CV
+        never, size = self.sayable
+        return logp_CV[:, :size].index_fill(-1, never, NEVER)
+
     @torch.no_grad()
     def top_k(self, k: int) -> TopK:
         """Return the k likeliest entries of each token's distribution."""
         chunks = self.hidden_MH.split(max(1, CHUNK_NUMBERS // self.vocabulary_size))
-        found = [self.head(hidden_CH).topk(k, dim=-1) for hidden_CH in chunks]
+        found = [self._sayable(self.head(hidden_CH)).topk(k, dim=-1) for hidden_CH in chunks]
         return TopK(torch.cat([one.indices for one in found]), torch.cat([one.values for one in found]))
 
     def reduce(

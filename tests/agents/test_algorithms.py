@@ -41,7 +41,6 @@ DEFAULTS = {
         "divide_by_std": True,
         "lam": 0.5,
         "decay_steps": 10**9,
-        "epsilon": 0.5,
         "wrong": 4,
         "fallback": "grpo",
         "tau": 0.02,
@@ -56,7 +55,7 @@ DEFAULTS = {
         "unit": "token",
         "least": 0.05,
     },
-    "opd": {"teacher": "external(tiny)", "form": "sampled", "top_k": 20, "beta": 0.0, "reward": 0.0},
+    "opd": {"teacher": "external(tiny)", "form": "sampled", "top_k": 16, "beta": 0.0, "reward": 0.0},
 }
 MUST = {"opd": {"teacher": "external(tiny)"}}
 """Options without a default."""

@@ -11,6 +11,7 @@ import urllib.error
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+from urllib.parse import urlsplit
 
 import torch
 
@@ -42,8 +43,9 @@ class VLLMServerScorer:
 
     def __init__(self, address: str, policy: Policy) -> None:
         self.encoder = policy.encoder
+        self.size = policy.vocabulary_size
         self.device = next(policy.model.parameters()).device
-        command = f"vllm serve MODEL --port {address.rpartition(':')[2]} --enable-scale-out"
+        command = f"vllm serve MODEL --port {urlsplit(address).port or 8000} --enable-scale-out --max-logprobs 64"
         self.connection = Connection(address, command, TIMEOUT)
         self.connection.wait(WAIT)
         self.model = self._check(command)
@@ -68,6 +70,14 @@ class VLLMServerScorer:
                 )
         return served
 
+    def check(self, temperature: float, top_k: int) -> None:
+        """Refuse what a server does not score; see `agents.policy.other_models.Elsewhere.check`."""
+        if temperature != 1:
+            raise ConfigurationError(
+                f"temperature is {temperature}; scorer server({self.connection.address}) scores at 1, so train at 1 or "
+                "use external(FOLDER)"
+            )
+
     def score(
         self,
         prompts: Sequence[Prompt],
@@ -84,11 +94,7 @@ class VLLMServerScorer:
             RuntimeError: the server fails, or ran other token ids than the learner's.
 
         """
-        if temperature != 1:
-            raise ConfigurationError(
-                f"temperature is {temperature}; scorer server({self.connection.address}) scores at 1, so train at 1 or "
-                "use external(FOLDER)"
-            )
+        self.check(temperature, top_k)
         bodies = [self._body(prompts[owner], ids, top_k) for owner, ids in zip(owners, responses)]
         with ThreadPoolExecutor(max(1, min(AT_ONCE, len(bodies)))) as pool:
             answers = list(pool.map(lambda body: self.connection.post("/inference/v1/generate", body), bodies))
@@ -110,7 +116,7 @@ class VLLMServerScorer:
         return GivenScores(mask_NT.to(self.device), padded.to(self.device), likeliest)
 
     def _body(self, prompt: Prompt, response: Sequence[int], top_k: int) -> dict[str, Any]:
-        parameters = {"max_tokens": 1, "temperature": 0.0, "prompt_logprobs": top_k, "detokenize": False}
+        parameters = {"max_tokens": 1, "temperature": 0.0, "prompt_logprobs": self._asked(top_k), "detokenize": False}
         return {"model": self.model, **server_inputs(self.encoder, prompt, response), "sampling_params": parameters}
 
     def _read(
@@ -124,5 +130,13 @@ class VLLMServerScorer:
             )
         places = answer["prompt_logprobs"][len(prompt_ids) :]
         chosen = [max(NEVER, place[str(id)]["logprob"]) for id, place in zip(response, places)]
-        ranked = [sorted(place.items(), key=lambda entry: -entry[1]["logprob"])[:top_k] for place in places]
-        return chosen, [[(int(id), found["logprob"]) for id, found in entry] for entry in ranked]
+        return chosen, [self._likeliest(place, top_k) for place in places]
+
+    def _asked(self, top_k: int) -> int:
+        """Return how many entries are asked for, so that enough are left without those the learner never says."""
+        return top_k + len(self.encoder.vision_ids) if top_k else 0
+
+    def _likeliest(self, place: Mapping[str, Any], top_k: int) -> list[tuple[int, float]]:
+        found = [(int(id), entry["logprob"]) for id, entry in place.items()]
+        sayable = [(id, value) for id, value in found if id < self.size and id not in self.encoder.vision_ids]
+        return sorted(sayable, key=lambda entry: -entry[1])[:top_k]
