@@ -364,15 +364,15 @@ OWN = """
 from dataclasses import dataclass
 from typing import ClassVar
 
-from agents import Algorithm
+from agents import Algorithm, Credit
 
 
 @dataclass(frozen=True)
 class Mine(Algorithm):
     name: ClassVar[str] = "mine"
 
-    def advantages(self, signals):
-        return signals.A_N1
+    def credit(self, signals):
+        return Credit(signals.A_N1)
 """
 
 

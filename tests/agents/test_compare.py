@@ -98,7 +98,7 @@ from agents import Algorithm
 class Failing(Algorithm):
     name: ClassVar[str] = "failing"
 
-    def advantages(self, signals):
+    def credit(self, signals):
         if signals.step == 1:
             raise ZeroDivisionError("on purpose")
         return signals.A_N1
