@@ -21,7 +21,7 @@ from tests.conftest import ROOT
 SMALL = "--steps 4 --prompts-per-step 3 --group-size 4 --eval-tasks 6 --eval-samples 2 --checkpoint-every 1".split()
 
 
-def run(module, *argv, cwd=ROOT, check=True, timeout=300):
+def run(module, *argv, cwd=ROOT, check=True, timeout=900):
     """Run a command as a user does; Python, torch and transformers are started for it: seconds."""
     env = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
     command = [sys.executable, "-m", module, *map(str, argv)]

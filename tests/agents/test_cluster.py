@@ -347,7 +347,7 @@ def test_an_interrupted_or_killed_command_ends_its_trials(nodes, tasks, tmp_path
     process = subprocess.Popen(command, env=env, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
     wait_until(lambda: (tmp_path / "a").exists() and (tmp_path / "b").exists())
     process.send_signal(kind)
-    _, stderr = process.communicate(timeout=30)
+    _, stderr = process.communicate(timeout=300)
     assert process.returncode == returned, stderr
     assert "Traceback" not in stderr
 
@@ -356,7 +356,7 @@ def test_an_interrupted_or_killed_command_ends_its_trials(nodes, tasks, tmp_path
         time.sleep(1)
         return sizes == [(tmp_path / name).stat().st_size for name in "ab"]
 
-    wait_until(quiet, 20)
+    wait_until(quiet, 300)
     assert (tmp_path / "a").stat().st_size < 5000
 
 
@@ -404,11 +404,11 @@ def test_a_node_is_killed_and_every_trial_is_there_once(nodes, tmp_path):
     try:
         doomed = nodes.list_all_nodes()[1]
         raylet = doomed.all_processes["raylet"][0].process.pid
-        folder = wait_until(lambda: trial_of(raylet) or process.poll() is not None, 250)
+        folder = wait_until(lambda: trial_of(raylet) or process.poll() is not None, 900)
         assert isinstance(folder, Path), process.stderr.read()
         nodes.remove_node(doomed, allow_graceful=False)  # SIGKILL
         timing = (folder / "timing.csv").read_text()
-        stdout, stderr = process.communicate(timeout=300)
+        stdout, stderr = process.communicate(timeout=900)
     finally:
         process.kill()
     assert process.returncode == 0, stderr

@@ -48,10 +48,10 @@ def test_killed_in_the_middle_and_resumed_is_as_if_never_stopped(tmp_path):
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     process = subprocess.Popen([sys.executable, "-m", *command, "--out", str(killed)], cwd=ROOT, env=env, **quiet)
     # Past one run and within another: weights of scorers and what an algorithm remembers have changed by then.
-    wait_until(lambda: len(list(killed.rglob("checkpoint.pt"))) == 3 or process.poll() is not None, 120)
+    wait_until(lambda: len(list(killed.rglob("checkpoint.pt"))) == 3 or process.poll() is not None, 900)
     process.send_signal(signal.SIGKILL)
     assert process.wait() == -signal.SIGKILL
-    wait_until(lambda: not at_work(killed), 60)  # every worker held its run's lock
+    wait_until(lambda: not at_work(killed), 300)  # every worker held its run's lock
     assert len(list(killed.rglob("checkpoint.pt"))) == 3
     assert not (killed / "results.json").exists()
     call(*command, "--out", killed, "--resume")
