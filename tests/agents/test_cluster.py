@@ -165,13 +165,11 @@ def test_a_worker_that_is_always_killed_is_an_error_that_names_its_task(tasks, b
     ],
 )
 def test_unusable_options_are_refused(options, message):
-    pytest.importorskip("ray")
     with pytest.raises(ConfigurationError, match=message):
         CompareOptions(**options)
 
 
 def test_where_trials_run_is_no_part_of_what_they_find():
-    pytest.importorskip("ray")
     assert resolved(CompareOptions(cluster="head:6379", trial_cpus=2, retries=5)) == resolved(CompareOptions())
 
 
@@ -215,7 +213,6 @@ def test_code_is_this_project_and_own_modules_and_nothing_that_is_installed(task
 @pytest.fixture(scope="module")
 def nodes():
     """Two nodes with one processor each, one with what it takes for a GPU; their files are in a folder of their own."""
-    pytest.importorskip("ray")
     from ray.cluster_utils import Cluster
 
     folder = tempfile.mkdtemp(prefix="ray", dir="/tmp")  # sockets want a short path

@@ -78,7 +78,6 @@ def test_policies_without_a_known_shape_are_refused(tmp_path):
 
 
 def test_adapters_are_those_of_peft():
-    pytest.importorskip("peft", reason="peft is not installed")
     for targets in (ALL, ("q_proj", "down_proj")):
         adapted = load_policy("tiny", "cpu", TrainedModelOptions(lora_rank=4, lora_targets=targets))
         trained = sum(p.numel() for p in adapted.model.parameters() if p.requires_grad)
@@ -165,7 +164,6 @@ def test_activations_with_checkpointing(policy):
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_activations_with_adapters(precision):
-    pytest.importorskip("peft", reason="peft is not installed")
     options = TrainedModelOptions(precision=precision, lora_rank=2)
     policy = load_policy("tiny", "cpu", options)
     text, tokens = find_architecture("tiny").text, 1024

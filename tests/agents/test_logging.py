@@ -86,7 +86,6 @@ def test_tensorboard_that_is_not_installed_is_refused(monkeypatch):
 
 
 def test_tensorboard_gets_every_metric_once_after_a_resume(tmp_path):
-    pytest.importorskip("tensorboard", reason="tensorboard is not installed")
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
     folder = logged(tmp_path / "run", ("csv", "tensorboard"), ROWS[:2])

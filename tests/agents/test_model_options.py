@@ -237,7 +237,6 @@ def test_bitsandbytes_that_is_not_installed_is_refused(monkeypatch):
 
 
 def test_moments_in_8_bits(fresh, batch):
-    pytest.importorskip("bitsandbytes", reason="bitsandbytes is not installed")
     agent = make(fresh(TrainedModelOptions()), optimizer="adamw8bit")
     before = agent.actor.policy.score(*case(batch)).logp_NT.detach()
     agent.update(alternating(batch))

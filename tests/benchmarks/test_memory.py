@@ -34,7 +34,7 @@ def test_an_update_is_measured_in_a_process_of_its_own():
 
 
 @linux
-@pytest.mark.skipif(not trl_peer.available(), reason="TRL is not installed; `make bench-peers` installs it")
+@pytest.mark.skipif(not trl_peer.available(), reason="TRL is not installed; make test-peers installs it")
 def test_trl_is_measured_as_well():
     options = Options(vocabulary=2000, groups=1, group_size=4, response_tokens=6)
     assert measure_apart(Setting("trl", True, 2), options)["peak_mib"] > 0

@@ -7,7 +7,7 @@ from benchmarks.trl_peer import Measured
 from benchmarks.update_vs_trl import Options, agreement, measure, measure_methods, rate
 from benchmarks.workloads import Workload, random_checkpoint
 
-needs_trl = pytest.mark.skipif(not trl_peer.available(), reason="TRL is not installed; `make bench-peers` installs it")
+needs_trl = pytest.mark.skipif(not trl_peer.available(), reason="TRL is not installed; make test-peers installs it")
 SMALL = Workload(groups=2, group_size=4, image_tokens=16, response_tokens=8)
 
 
