@@ -6,9 +6,6 @@ import csv
 import importlib.util
 import json
 import os
-import shlex
-import signal
-import socket
 import subprocess
 import sys
 
@@ -23,10 +20,11 @@ from agents.policy.actor import Actor
 from agents.policy.base import Request, Sampling
 from agents.policy.loading import TINY
 from agents.policy.vllm.sampler import VLLMSampler
-from agents.policy.vllm.server_sampler import VLLMServerSampler, serve_command
+from agents.policy.vllm.server_sampler import VLLMServerSampler
 from agents.rollouts.collect import collect, completion_seeds, prompts_of
 from agents.rollouts.environments import make_group_env
 from rlsd_env.errors import ConfigurationError
+from tests.agents.vllm_serving import serving
 
 pytestmark = pytest.mark.skipif(
     importlib.util.find_spec("vllm") is None, reason="vLLM is not installed; make test-vllm installs it"
@@ -263,26 +261,9 @@ def test_training_on_the_command_line(tmp_path):
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        address = f"http://127.0.0.1:{free.getsockname()[1]}"
-    command = serve_command(address, str(TINY), "cpu", "float32") + " --kv-cache-memory-bytes 268435456"
-    variables, _, rest = command.partition(" ")
-    program = [sys.executable, *shlex.split(rest)[1:]]
-    name, _, value = variables.partition("=")
-    environment = {
-        **os.environ, name: value, "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1", "TORCH_COMPILE_DISABLE": "1",
-        "VLLM_CPU_OMP_THREADS_BIND": "nobind", "VLLM_NO_USAGE_STATS": "1",
-    }  # fmt: skip
     log = tmp_path_factory.mktemp("server") / "log"
-    with log.open("w") as file:
-        process = subprocess.Popen(program, env=environment, stdout=file, stderr=file, start_new_session=True)
-    yield address, log, process
-    os.killpg(process.pid, signal.SIGTERM)
-    try:
-        process.wait(20)
-    except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)
+    with serving(TINY, log) as (address, process):
+        yield address, log, process
 
 
 def test_a_server_samples_and_follows(policy, server):

@@ -20,6 +20,7 @@ from agents.episodes import StopReason
 from agents.options.commands import EvaluateOptions, TrainOptions
 from agents.policy.base import Request, Sampling
 from agents.policy.open_sampler import with_sampler
+from agents.policy.other_models import open_scorer
 from agents.policy.vllm.inputs import check_length, completion
 from agents.policy.vllm.server_sampler import VLLMServerSampler, serve_command
 from agents.policy.vllm.weights import tied_weights, untied, weights_folder, write_weights
@@ -31,7 +32,7 @@ MODELS = {"data": [{"id": "served", "max_model_len": 512}]}
 
 
 class Stub(BaseHTTPRequestHandler):
-    """Answers as the test's table says; a list of answers is gone through."""
+    """Answers as the test's table says; a list of answers is gone through, a function is asked with the body."""
 
     def do_GET(self):
         self._answer()
@@ -39,12 +40,14 @@ class Stub(BaseHTTPRequestHandler):
     def do_POST(self):
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         self.server.seen.append((self.path, body))
-        self._answer()
+        self._answer(body)
 
-    def _answer(self):
+    def _answer(self, body=None):
         answer = self.server.answers.get(self.path.partition("?")[0], 404)
         if isinstance(answer, list):
             answer = answer.pop(0) if len(answer) > 1 else answer[0]
+        if callable(answer):
+            answer = answer(body)
         status, said = (answer, {}) if isinstance(answer, int) else (200, answer)
         self.send_response(status)
         self.end_headers()
@@ -253,3 +256,55 @@ def alive(pid):
         return "State:\tZ" not in Path(f"/proc/{pid}/status").read_text()
     except FileNotFoundError:
         return False
+
+
+def score(policy, stub, prompts, owners, responses, top_k=0):
+    """Score by a stub that says -.1 times the place of a token in the response, and gives some entries beside it."""
+    (whole,) = (policy.encoder.token_ids(prompt) for prompt in prompts)  # with 16 tokens of one picture
+    never = policy.encoder.vision_ids[0]
+
+    def said(body):
+        response = body["token_ids"][len(whole) - 15 :]
+        places = [None, *({str(id): {"logprob": -9.0}} for id in whole[1:])]
+        for t, id in enumerate(response):
+            entries = {str(id): -0.1 * (t + 1), str(never): -0.01, "40": -2.0, "41": -1.0, "100000": -0.02}
+            places.append({key: {"logprob": value} for key, value in entries.items()})
+        return {"prompt_token_ids": [*whole, *response], "prompt_logprobs": places}
+
+    stub.answers["/detokenize"] = lambda body: {"prompt": policy.tokenizer.decode(body["tokens"])}
+    stub.answers["/inference/v1/generate"] = said
+    scorer = open_scorer("server", stub.address, policy)
+    stub.seen.clear()
+    return scorer.score(prompts, owners, responses, temperature=1.0, top_k=top_k)
+
+
+def test_a_server_scores_each_token_of_a_response_in_its_place(stub, policy):
+    prompt = one_prompt()
+    scores = score(policy, stub, [prompt], [0, 0], [[20, 21, 2], [22, 2]], top_k=2)
+    torch.testing.assert_close(scores.logp_NT, torch.tensor([[-0.1, -0.2, -0.3], [-0.1, -0.2, 0.0]]))
+    assert scores.mask_NT.tolist() == [[True] * 3, [True, True, False]]
+    # the likeliest of those that the learner can say: neither its picture's token nor an id that it has not
+    assert scores.top_k(2).ids_MK.tolist() == [[20, 41], [21, 41], [2, 41], [22, 41], [2, 41]]
+    torch.testing.assert_close(scores.top_k(2).logp_MK[2], torch.tensor([-0.3, -1.0]))
+    parameters = stub.seen[0][1]["sampling_params"]
+    assert parameters["max_tokens"] == 1
+    assert parameters["prompt_logprobs"] == 2 + len(policy.encoder.vision_ids)
+
+
+def test_a_server_that_reads_otherwise_is_refused_and_both_texts_are_named(stub, policy):
+    stub.answers["/detokenize"] = lambda body: {"prompt": "other"}
+    with pytest.raises(ConfigurationError, match=r"id 0 of 'served' is 'other' there and .* here"):
+        open_scorer("server", stub.address, policy)
+    stub.answers["/detokenize"] = 404
+    with pytest.raises(ConfigurationError, match=r"lacks .*/detokenize.*--enable-scale-out --max-logprobs 64"):
+        open_scorer("server", stub.address, policy)
+
+
+def test_other_token_ids_than_the_learners_stop_the_scoring(stub, policy):
+    stub.answers["/detokenize"] = lambda body: {"prompt": policy.tokenizer.decode(body["tokens"])}
+    scorer = open_scorer("server", stub.address, policy)
+    stub.answers["/inference/v1/generate"] = {"prompt_token_ids": [1, 2, 3], "prompt_logprobs": [None, {}, {}]}
+    with pytest.raises(RuntimeError, match="ran other token ids than the learner's"):
+        scorer.score([one_prompt()], [0], [[20, 2]], temperature=1.0, top_k=0)
+    with pytest.raises(ConfigurationError, match="scores at 1"):
+        scorer.check(0.7, 0)

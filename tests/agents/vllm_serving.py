@@ -19,7 +19,9 @@ def serving(path, log):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         address = f"http://127.0.0.1:{free.getsockname()[1]}"
-    command = serve_command(address, str(path), "cpu", "float32") + " --kv-cache-memory-bytes 268435456"
+    command = (
+        serve_command(address, str(path), "cpu", "float32") + " --kv-cache-memory-bytes 268435456 --max-logprobs 64"
+    )
     variables, _, rest = command.partition(" ")
     program = [sys.executable, *shlex.split(rest)[1:]]
     name, _, value = variables.partition("=")

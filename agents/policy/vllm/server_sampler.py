@@ -167,7 +167,7 @@ def serve_command(address: str, path: str, device: str, precision: str) -> str:
     start = f"python -m vllm.entrypoints.openai.api_server --model {path}" if device == "cpu" else f"vllm serve {path}"
     command = (
         f"VLLM_SERVER_DEV_MODE=1 {start} --port {port} --dtype {precision} "
-        "--logprobs-mode processed_logprobs --generation-config vllm --enable-scale-out --max-logprobs 64"
+        "--logprobs-mode processed_logprobs --generation-config vllm --enable-scale-out"
     )
     return command + (" --enforce-eager --block-size 32" if device == "cpu" else "")
 
