@@ -16,6 +16,7 @@ import agents
 from agents.episodes import Prompt
 from agents.learner.optimizers import make_optimizer
 from agents.messages import user_message
+from agents.options.commands import TrainOptions
 from agents.options.learner import LearnerOptions
 from agents.options.model import ModelOptions, TrainedModelOptions, TrainingSamplerOptions, check_packages
 from agents.policy.base import Request, Sampling
@@ -70,7 +71,8 @@ def test_adapters_start_as_nothing_and_alone_are_trained(fresh, batch):
             assert torch.equal(p, frozen[name])
     assert all((p != 0).any() for n, p in policy.model.named_parameters() if ".lora_B." in n)
     state = agent.state_dict()
-    assert state["model"].keys() == state["teacher"]["weights"].keys() == trained.keys()
+    (teacher,) = state["scorers"].values()
+    assert state["model"].keys() == teacher["weights"].keys() == trained.keys()
 
 
 def test_a_frozen_teacher_of_adapters_is_the_model_without_them(fresh, batch):
@@ -170,10 +172,10 @@ def test_a_frozen_tower_runs_once_per_picture(fresh, batch):
 
 
 def test_what_is_kept_of_pictures_has_a_bound(fresh, batch, monkeypatch):
-    from agents.policy import features
+    from agents.policy import vision_cache
 
     policy = fresh(TrainedModelOptions(freeze_vision=True))
-    monkeypatch.setattr(features, "MOST_BYTES", 1)
+    monkeypatch.setattr(vision_cache, "MOST_BYTES", 1)
     prompts = [group.episodes[0].turns[0].prompt for group in batch.groups]
     responses = [[20, 21]] * len(prompts)
     first = policy.score(prompts, range(4), responses).logp_NT
@@ -233,7 +235,7 @@ def test_bitsandbytes_that_is_not_installed_is_refused(monkeypatch):
     with pytest.raises(ConfigurationError, match=message):
         make_optimizer("adamw8bit", [torch.nn.Parameter(torch.zeros(2))], 1e-3, 0.0)
     with pytest.raises(ConfigurationError, match=message):
-        check_packages(TrainedModelOptions(optimizer="adamw8bit"))
+        check_packages(LearnerOptions(optimizer="adamw8bit"))
 
 
 def test_moments_in_8_bits(fresh, batch):
@@ -250,7 +252,6 @@ def test_moments_in_8_bits(fresh, batch):
         ({"scoring": "fast"}, "scoring 'fast'.*auto, packed, plain"),
         ({"lora_rank": -1}, "lora_rank is -1"),
         ({"lora_rank": 1, "lora_targets": ()}, "lora_targets is empty"),
-        ({"optimizer": "sgd"}, "optimizer 'sgd'"),
     ],
 )
 def test_unusable_options(options, message):
@@ -262,14 +263,28 @@ def test_unusable_samplers():
     for options, message in (
         ({"sampler": "tgi"}, "vLLM server"),
         ({"sampler_kwargs": {"a": 1}}, "takes none"),
-        ({"sampler_correction": "clip"}, "sampler_correction 'clip'"),
-        ({"sampler_cap": 1.0}, "above 1"),
     ):
         with pytest.raises(ConfigurationError, match=message):
             TrainingSamplerOptions(**options).check_sampler()
-    assert TrainingSamplerOptions().correction == "none"
-    assert TrainingSamplerOptions(rollouts_ahead=True).correction == "truncate"
-    assert TrainingSamplerOptions(rollouts_ahead=True, sampler_correction="mask").correction == "mask"
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"optimizer": "sgd"}, "optimizer 'sgd'"),
+        ({"sampler_correction": "clip"}, "sampler_correction 'clip'"),
+        ({"sampler_cap": 1.0}, "above 1"),
+    ],
+)
+def test_unusable_options_of_the_learner(options, message):
+    with pytest.raises(ConfigurationError, match=message):
+        LearnerOptions(**options)
+
+
+def test_which_correction_is_meant():
+    assert LearnerOptions().correction == TrainOptions().correction == "none"
+    assert TrainOptions(rollouts_ahead=True).correction == "truncate"
+    assert TrainOptions(rollouts_ahead=True, sampler_correction="mask").correction == "mask"
 
 
 def test_the_correction_weighs_tokens_by_what_the_sampler_recorded(fresh, batch):
