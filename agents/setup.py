@@ -17,6 +17,7 @@ from agents.policy.actor import Actor
 from agents.policy.loading import find_policy, load_policy
 from agents.policy.open_sampler import with_sampler
 from agents.policy.replica import with_replica
+from agents.policy.vllm.server_scorer import answering
 from agents.rollouts.environments import folds, make_group_env, require_trainable
 from agents.runs.heap import keep_freed_memory
 from rlsd_env.errors import ConfigurationError
@@ -67,6 +68,8 @@ def check(options: TrainingOptions, agents: Sequence[tuple[str, dict[str, Any]]]
             for rule in map(parse_rule, method.scorers().values()):
                 if rule.kind == "external":
                     find_policy(rule.place, options.device)
+                elif rule.kind == "server":
+                    answering(rule.place)
 
 
 def check_world(options: TrainOptions, method: Method, world: World) -> None:

@@ -52,7 +52,7 @@ class OPD(Algorithm):
         if not self.teacher or parse_rule(self.teacher).kind not in ELSEWHERE:
             raise ConfigurationError(
                 f"teacher of opd is {self.teacher!r}; give another model: external(FOLDER or hub id) or server(URL), "
-                "e.g. --agent-kwargs 'opd.teacher=external(Qwen/Qwen3-VL-8B-Instruct)'"
+                "e.g. --agent-kwargs 'teacher=external(Qwen/Qwen3-VL-8B-Instruct)' (agents.compare: opd.teacher=..)"
             )
         if self.form not in FORMS:
             raise ConfigurationError(one_of("form of opd", self.form, FORMS))

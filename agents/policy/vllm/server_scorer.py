@@ -26,6 +26,19 @@ WAIT, TIMEOUT = 30.0, 600.0
 """Seconds to wait for an answer at the start, and for one response's scores."""
 
 
+def answering(address: str) -> Connection:
+    """Return a connection to a server that is there.
+
+    Raises:
+        ConfigurationError: none answers.
+
+    """
+    command = f"vllm serve MODEL --port {urlsplit(address).port or 8000} --enable-scale-out --max-logprobs 64"
+    connection = Connection(address, command, TIMEOUT)
+    connection.wait(WAIT)
+    return connection
+
+
 class VLLMServerScorer:
     """Scores with a `vllm serve` of another model of the same tokenizer.
 
@@ -45,10 +58,8 @@ class VLLMServerScorer:
         self.encoder = policy.encoder
         self.size = policy.vocabulary_size
         self.device = next(policy.model.parameters()).device
-        command = f"vllm serve MODEL --port {urlsplit(address).port or 8000} --enable-scale-out --max-logprobs 64"
-        self.connection = Connection(address, command, TIMEOUT)
-        self.connection.wait(WAIT)
-        self.model = self._check(command)
+        self.connection = answering(address)
+        self.model = self._check(self.connection.command)
 
     def _check(self, command: str) -> str:
         """Return the served model's name, after a look at whether it reads text as the trained one does."""
