@@ -121,6 +121,7 @@ def join(device: str) -> World:
 
 
 def leave() -> None:
-    """Leave the other processes."""
+    """Leave the other processes, once all are ready to: one that goes while others still send to it is aborted."""
     if torch.distributed.is_available() and torch.distributed.is_initialized():
+        torch.distributed.barrier()
         torch.distributed.destroy_process_group()

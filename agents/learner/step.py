@@ -368,6 +368,8 @@ class Step:
 
 
 def _check_credit(credit: Credit, signals: Signals) -> None:
+    if not isinstance(credit, Credit):
+        raise TypeError(f"the algorithm's credit is a {type(credit).__name__}; return Credit(advantages) or None")
     _check_shape("credit", credit.advantages, (signals.S_NT.shape, signals.A_N1.shape))
     for name, value_NT in credit.per_token.items():
         if name in RESERVED or name.startswith(("logp_", "entropy_", "state_")):

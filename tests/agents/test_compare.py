@@ -91,7 +91,7 @@ FAILING = """
 from dataclasses import dataclass
 from typing import ClassVar
 
-from agents import Algorithm
+from agents import Algorithm, Credit
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ class Failing(Algorithm):
     def credit(self, signals):
         if signals.step == 1:
             raise ZeroDivisionError("on purpose")
-        return signals.A_N1
+        return Credit(signals.A_N1)
 """
 
 

@@ -513,6 +513,16 @@ def test_quantities_of_credit_cannot_take_the_learners_names(policy, batch):
         learner(policy, Greedy()).update(mixed(batch))
 
 
+def test_credit_that_is_a_bare_tensor_is_refused(policy, batch):
+    @dataclasses.dataclass(frozen=True)
+    class Bare(Algorithm):
+        def credit(self, signals):
+            return signals.A_N1
+
+    with pytest.raises(TypeError, match=r"credit is a Tensor; return Credit\(advantages\) or None"):
+        learner(policy, Bare()).update(mixed(batch))
+
+
 def test_a_context_shows_a_prompt_per_turn(policy, batch):
     @dataclasses.dataclass(frozen=True)
     class Short(Algorithm):

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rlsd_env import Action, ConfigurationError, core
+from rlsd_env import Action, ConfigurationError, desk
 from verifiers import BadReference, Status, Verdict, Verifier
 
 ID = "rlsd/ShapeCount-v0"
@@ -182,7 +182,7 @@ def test_grading_is_early_where_it_pays(monkeypatch):
     for seconds, early in ((0.001, False), (0.01, True)):  # each time that the clock is read, for the 6 answers
         ticks = itertools.count()
         clock = types.SimpleNamespace(perf_counter=lambda ticks=ticks, seconds=seconds: 6 * seconds * next(ticks))
-        monkeypatch.setattr(core, "time", clock)
+        monkeypatch.setattr(desk, "time", clock)
         env = made(verifier=Watched())
         env.step(["a", "b", "c"] * 2)
         assert env.unwrapped.desk.grades_early is early
