@@ -54,6 +54,7 @@ class OPD(Algorithm):
                 f"teacher of opd is {self.teacher!r}; give another model: external(FOLDER or hub id) or server(URL), "
                 "e.g. --agent-kwargs 'teacher=external(Qwen/Qwen3-VL-8B-Instruct)' (agents.compare: opd.teacher=..)"
             )
+        super().__post_init__()
         if self.form not in FORMS:
             raise ConfigurationError(one_of("form of opd", self.form, FORMS))
         if not 0 <= self.beta <= 1 or self.top_k < 1:

@@ -12,14 +12,14 @@ from agents.algorithms.rules import ELSEWHERE, Rule, parse_rule
 from agents.episodes import Prompt
 from agents.learner.own_weights import OwnWeights
 from agents.policy.base import Policy
-from agents.policy.other_models import Elsewhere, open_scorer
+from agents.policy.other_models import Elsewhere, Scoring, open_scorer
 from agents.policy.scores import GivenScores, TokenScores
 from rlsd_env.errors import ConfigurationError, one_of
 
 Scores = TokenScores | GivenScores
 
 
-class Scorer(Protocol):
+class Scorer(Scoring, Protocol):
     """Whose weights score."""
 
     @property
@@ -30,18 +30,6 @@ class Scorer(Protocol):
     @property
     def age(self) -> int:
         """Training steps since the weights last changed."""
-        ...
-
-    def score(
-        self,
-        prompts: Sequence[Prompt],
-        owners: Sequence[int],
-        responses: Sequence[Sequence[int]],
-        *,
-        temperature: float,
-        top_k: int,
-    ) -> Scores:
-        """Score responses as `Policy.score` does, without gradient, and their `top_k` likeliest entries."""
         ...
 
     def check(self, name: str, context: Context, temperature: float) -> None:
@@ -101,7 +89,7 @@ class OwnScorer:
         temperature: float,
         top_k: int,
     ) -> TokenScores:
-        """Score with the weights; see `Scorer.score`."""
+        """Score with the weights; see `agents.policy.other_models.Scoring.score`."""
         with torch.no_grad(), self.weights.applied():
             return self.policy.score(prompts, owners, responses, temperature=temperature)
 

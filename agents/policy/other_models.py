@@ -19,7 +19,23 @@ from agents.policy.scores import GivenScores, TokenScores
 from rlsd_env.errors import ConfigurationError
 
 
-class Elsewhere(Protocol):
+class Scoring(Protocol):
+    """Scores given responses, whatever its weights."""
+
+    def score(
+        self,
+        prompts: Sequence[Prompt],
+        owners: Sequence[int],
+        responses: Sequence[Sequence[int]],
+        *,
+        temperature: float,
+        top_k: int,
+    ) -> TokenScores | GivenScores:
+        """Score responses as `Policy.score` does, without gradient, and their `top_k` likeliest entries."""
+        ...
+
+
+class Elsewhere(Scoring, Protocol):
     """Scores with weights that stay."""
 
     @property
@@ -34,18 +50,6 @@ class Elsewhere(Protocol):
             ConfigurationError: logits divided by that temperature, or so many entries, are not to be had.
 
         """
-        ...
-
-    def score(
-        self,
-        prompts: Sequence[Prompt],
-        owners: Sequence[int],
-        responses: Sequence[Sequence[int]],
-        *,
-        temperature: float,
-        top_k: int,
-    ) -> TokenScores | GivenScores:
-        """Score responses as `Policy.score` does, without gradient, and their `top_k` likeliest entries."""
         ...
 
 
@@ -102,7 +106,7 @@ class ExternalScorer:
         temperature: float,
         top_k: int,
     ) -> TokenScores:
-        """Score with the other model; see `Elsewhere.score`."""
+        """Score with the other model; see `Scoring.score`."""
         with torch.no_grad():
             scores = self.policy.score(prompts, owners, responses, temperature=temperature)
         return dataclasses.replace(scores, sayable=self._sayable)

@@ -98,7 +98,7 @@ class VLLMServerScorer:
         temperature: float,
         top_k: int,
     ) -> GivenScores:
-        """Score responses; see `agents.policy.other_models.Elsewhere.score`.
+        """Score responses; see `agents.policy.other_models.Scoring.score`.
 
         Raises:
             ConfigurationError: the temperature is not 1, or a prompt has a video.
