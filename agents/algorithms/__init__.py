@@ -1,6 +1,6 @@
 """The methods, one short file each, behind one interface."""
 
-from agents.algorithms.base import Algorithm, Context, Credit, Show, Shown, Signals
+from agents.algorithms.base import Algorithm, Context, Credit, Show, ShowAcross, Shown, Signals
 from agents.algorithms.registry import find, hyperparameters, make, names, register
 
 __all__ = [
@@ -8,6 +8,7 @@ __all__ = [
     "Context",
     "Credit",
     "Show",
+    "ShowAcross",
     "Shown",
     "Signals",
     "find",

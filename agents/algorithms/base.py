@@ -10,7 +10,7 @@ Shape suffixes: `_N` rows, each a turn of an episode (with `scope = "batch"`: a 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -19,8 +19,9 @@ from torch import Tensor
 
 from agents.algorithms.rules import parse_rule
 from agents.credit import information_gain
-from agents.episodes import EpisodeGroup, Prompt
+from agents.episodes import EpisodeBatch, EpisodeGroup, Prompt
 from agents.losses import group_advantages
+from agents.policy.thoughts import thought_tokens
 from rlsd_env.errors import ConfigurationError, one_of
 
 SCOPES = ("part", "batch")
@@ -37,6 +38,9 @@ class Shown:
 
 Show = Callable[[EpisodeGroup, int], Shown | None]
 """From a group and the number of an episode in it to what a scorer is shown; None: nothing, for this episode. Pure."""
+ShowAcross = Callable[[EpisodeBatch, int, int], Shown | None]
+"""The same from a batch, the number of a group in it and that of an episode in the group. Of several processes each has
+a batch of its own groups."""
 
 
 @dataclass(frozen=True)
@@ -49,14 +53,16 @@ class Context:
         full: whether whole distributions over the vocabulary are needed, and not only the sampled tokens' probability.
         top_k: how many of the scorer's likeliest entries are needed, where those are enough; 0: none.
         entropy: whether the entropy of its distributions is needed.
+        across: whether `show` looks at the whole batch, and not only at the episode's group.
 
     """
 
-    show: Show
+    show: Show | ShowAcross
     scorer: str = "teacher"
     full: bool = False
     top_k: int = 0
     entropy: bool = False
+    across: bool = False
 
     def __post_init__(self) -> None:
         if self.top_k < 0 or (self.full and self.top_k):
@@ -83,6 +89,7 @@ class Signals:
         turn_NT: number of the turn that each token belongs to, from 0.
         ids_NT: the tokens.
         kinds_V: kind of each token of the vocabulary, see `agents.policy.token_kinds`.
+        texts_V: text of each token of the vocabulary.
         state: the algorithm's state.
 
     """
@@ -99,6 +106,7 @@ class Signals:
     turn_NT: Tensor = field(default_factory=lambda: torch.zeros(1, 1, dtype=torch.long))
     ids_NT: Tensor = field(default_factory=lambda: torch.zeros(1, 1, dtype=torch.long))
     kinds_V: Callable[[], Tensor] = field(default=lambda: torch.zeros(1, dtype=torch.long))
+    texts_V: Callable[[], Sequence[str]] = field(default=tuple)
     state: State = field(default_factory=dict)
 
     def gain(self, name: str) -> Tensor:
@@ -110,19 +118,35 @@ class Signals:
         """Kind of each token: a number of `agents.policy.token_kinds.TokenKind`."""
         return self.kinds_V()[self.ids_NT]
 
+    @property
+    def thought_NT(self) -> Tensor:
+        """True on the tokens of thoughts, see `agents.policy.thoughts`; to be asked for by `credit`, in whole rows."""
+        texts, found = self.texts_V(), torch.zeros_like(self.mask_NT)
+        for n, (ids, turns, lengths) in enumerate(
+            zip(self.ids_NT.tolist(), self.turn_NT.tolist(), self.mask_NT.sum(1).tolist())
+        ):
+            inside: list[bool] = []
+            for turn in sorted(set(turns[:lengths])):
+                inside += thought_tokens([id for id, of in zip(ids[:lengths], turns) if of == turn], texts)
+            found[n, : len(inside)] = torch.tensor(inside, device=found.device)
+        return found
+
 
 @dataclass(frozen=True)
 class Credit:
     """Token advantages, and what they were made from.
 
     Attributes:
-        advantages: [N, T] or [N, 1].
+        advantages: [N, T] or [N, 1], within PPO's clipped surrogate.
+        unclipped: token advantages u of a term beside the surrogate, [N, T]: `-u_t S_t` is added to the loss; None:
+            there is no such term.
         per_token: quantities by metric name, [N, T] each; their token means are logged, and they are kept as evidence.
 
     """
 
     advantages: Tensor
     per_token: Mapping[str, Tensor] = field(default_factory=dict)
+    unclipped: Tensor | None = None
 
 
 @dataclass(frozen=True)

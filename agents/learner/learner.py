@@ -35,7 +35,7 @@ from agents.learner.step import Step
 from agents.options.learner import LearnerOptions
 from agents.policy.base import Policy
 from agents.policy.tensors import is_sharded
-from agents.policy.token_kinds import token_kinds
+from agents.policy.token_kinds import token_kinds, token_texts
 
 
 class Learner:
@@ -81,6 +81,10 @@ class Learner:
         kinds_V = token_kinds(self.policy.tokenizer, self.policy.vocabulary_size)
         return kinds_V.to(self.parameters[0].device)
 
+    @functools.cached_property
+    def _texts_V(self) -> tuple[str, ...]:
+        return token_texts(self.policy.tokenizer, self.policy.vocabulary_size)
+
     def update(self, batch: EpisodeBatch, keep: EvidenceSink | None = None) -> dict[str, float]:
         """Take `updates_per_batch` optimiser steps on a batch and return the metrics of `docs/metrics.md`.
 
@@ -95,7 +99,16 @@ class Learner:
         plan = make_plan(batch, self.algorithm, self.state, self.options, self.policy, self.world, sharded=self.sharded)
         self.scorers.check(plan.contexts, self.temperature)
         none = torch.zeros(0, 0, device=plan.A_N.device)
-        base = Signals(none, none, none, none.bool(), batch.step, kinds_V=lambda: self._kinds_V, state=self.state)
+        base = Signals(
+            none,
+            none,
+            none,
+            none.bool(),
+            batch.step,
+            kinds_V=lambda: self._kinds_V,
+            texts_V=lambda: self._texts_V,
+            state=self.state,
+        )
         step = Step(
             self.policy,
             self.algorithm,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -148,7 +149,15 @@ def _success(correct_BG: Tensor, valid_BG: Tensor) -> Tensor:
 
 
 def _show(name: str, context: Context, batch: EpisodeBatch, could: Sequence[bool]) -> list[Shown | None]:
-    seen = [context.show(group, i) if could[number] else None for number, (group, i, _) in enumerate(batch)]
+    show: Any = context.show
+    seen: list[Shown | None] = []
+    for number, (group, i, _) in enumerate(batch):
+        if not could[number]:
+            seen.append(None)
+        elif context.across:
+            seen.append(show(batch, number // len(group.episodes), i))
+        else:
+            seen.append(show(group, i))
     for shown, (group, _, episode) in zip(seen, batch):
         if shown is not None and len(shown.prompts) != len(episode.turns):
             raise ValueError(

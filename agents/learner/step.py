@@ -174,6 +174,8 @@ class Step:
         if credit is not None:
             advantages_NT = credit.advantages.expand_as(S_NT)
             loss_NT = clipped_surrogate(student.logp_NT, S_old_NT, advantages_NT, options.clip_low, options.clip_high)
+            if credit.unclipped is not None:
+                loss_NT = loss_NT - credit.unclipped * student.logp_NT
             loss_NT = loss_NT * self._correction(S_old_NT - sampled_NT, at)
             ratio_NT = torch.exp(S_NT - S_old_NT)
             meter.add("clip_low", at(ratio_NT < 1 - options.clip_low))
@@ -314,7 +316,8 @@ class Step:
         columns |= {f"logp_{name}": logp_NT for name, logp_NT in signals.logp.items()}
         columns |= {f"entropy_{name}": entropy_NT for name, entropy_NT in signals.entropy.items()}
         if credit is not None:
-            columns |= {"credit": credit.advantages.expand_as(signals.S_NT), **credit.per_token}
+            beside = 0.0 if credit.unclipped is None else credit.unclipped
+            columns |= {"credit": credit.advantages.expand_as(signals.S_NT) + beside, **credit.per_token}
         host = {name: values_NT.cpu() for name, values_NT in columns.items()}
         for n in wanted:
             row = part.rows[n]
@@ -371,6 +374,8 @@ def _check_credit(credit: Credit, signals: Signals) -> None:
     if not isinstance(credit, Credit):
         raise TypeError(f"the algorithm's credit is a {type(credit).__name__}; return Credit(advantages) or None")
     _check_shape("credit", credit.advantages, (signals.S_NT.shape, signals.A_N1.shape))
+    if credit.unclipped is not None:
+        _check_shape("credit's unclipped", credit.unclipped, (signals.S_NT.shape,))
     for name, value_NT in credit.per_token.items():
         if name in RESERVED or name.startswith(("logp_", "entropy_", "state_")):
             raise ValueError(

@@ -123,4 +123,5 @@ class WholeBatch:
                 return torch.nn.utils.rnn.pad_sequence(list(pieces), batch_first=True)
 
             per_token = {name: rows(values_EL.expand(self.shape)) for name, values_EL in credit.per_token.items()}
-            part.credit = Credit(rows(advantages_EL), per_token)
+            unclipped = None if credit.unclipped is None else rows(credit.unclipped)
+            part.credit = Credit(rows(advantages_EL), per_token, unclipped)

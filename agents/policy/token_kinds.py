@@ -56,10 +56,11 @@ def kind_of(text: str) -> TokenKind:
 def token_kinds(tokenizer: Any, vocabulary_size: int) -> Tensor:
     """Return the kind of each id, [V]; ids that the tokenizer does not know are special."""
     special = set(tokenizer.all_special_ids)
+    texts = token_texts(tokenizer, vocabulary_size)
+    return torch.tensor([TokenKind.SPECIAL if id in special else kind_of(text) for id, text in enumerate(texts)])
+
+
+def token_texts(tokenizer: Any, vocabulary_size: int) -> tuple[str, ...]:
+    """Return the text of each id; that of ids which the tokenizer does not know is empty."""
     known = min(vocabulary_size, len(tokenizer))
-    texts = tokenizer.batch_decode([[id] for id in range(known)])
-    kinds = torch.full((vocabulary_size,), int(TokenKind.SPECIAL))
-    kinds[:known] = torch.tensor(
-        [TokenKind.SPECIAL if id in special else kind_of(text) for id, text in enumerate(texts)]
-    )
-    return kinds
+    return (*tokenizer.batch_decode([[id] for id in range(known)]), *("" for _ in range(known, vocabulary_size)))

@@ -13,7 +13,7 @@ from torch.testing import assert_close
 
 import agents
 from agents.algorithms import Algorithm, Context, Credit, Shown, make
-from agents.algorithms.contexts import show_answer
+from agents.algorithms.contexts import show_answer, with_hint
 from agents.episodes import EpisodeBatch
 from agents.evidence import EvidenceSink
 from rlsd_env import ConfigurationError
@@ -214,3 +214,102 @@ def test_an_engines_log_probabilities_are_not_taken_for_the_policys(policy):
     assert agent.learner.options.correction == "truncate"
     assert not agent.learner.samples_itself
     assert agents.make("belief", policy).learner.samples_itself
+
+
+@dataclasses.dataclass(frozen=True)
+class Beside(Algorithm):
+    """Pays the same for a token within the surrogate or beside it."""
+
+    inside: float = 0.0
+    beside: float = 0.0
+
+    def credit(self, signals):
+        pay = signals.A_N1 * (1 + signals.turn_NT)
+        return Credit(self.inside * pay, unclipped=self.beside * pay)
+
+
+@dataclasses.dataclass(frozen=True)
+class BesideAtOnce(Beside):
+    scope: ClassVar[str] = "batch"
+
+
+@pytest.mark.parametrize("kind", [Beside, BesideAtOnce])
+def test_a_term_beside_the_surrogate_is_a_plain_policy_gradient(policy, batch, kind):
+    found = []
+    for algorithm in (kind(inside=0.7), kind(beside=0.7), kind(inside=0.4, beside=0.3)):
+        one = learner(policy, algorithm, micro_batch_tokens=300)
+        one.update(unequal(batch))
+        found.append([p.grad.clone() for p in one.policy.model.parameters() if p.grad is not None])
+    for other in found[1:]:
+        for a, b in zip(found[0], other, strict=True):
+            assert_close(a, b, atol=1e-6, rtol=1e-4)
+
+
+def test_a_term_beside_the_surrogate_is_not_clipped(policy, batch):
+    """In a second update the surrogate's gradient stops where the ratio has left its bounds; this one's does not."""
+    norms = []
+    for algorithm in (Beside(inside=1.0), Beside(beside=1.0)):
+        one = learner(policy, algorithm, updates_per_batch=2, clip_low=0.0, clip_high=0.0, max_grad_norm=1e9)
+        norms.append(one.update(unequal(batch))["grad_norm"])
+    assert norms[1] > 1.2 * norms[0]
+
+
+def test_what_is_beside_the_surrogate_counts_as_credit_in_the_evidence(policy, batch):
+    sink = EvidenceSink()
+    learner(policy, Beside(inside=0.4, beside=0.3)).update(unequal(batch), sink)
+    for one in sink.kept:
+        assert one.values["credit"] == pytest.approx([0.7 * one.advantage * (1 + one.turn)] * len(one.token_ids))
+
+
+@dataclasses.dataclass(frozen=True)
+class Thoughtful(Algorithm):
+    seen: list = dataclasses.field(default_factory=list)
+
+    def credit(self, signals):
+        self.seen.append(signals)
+        return Credit(signals.A_N1 * signals.thought_NT, {"thought": signals.thought_NT.float()})
+
+
+@dataclasses.dataclass(frozen=True)
+class ThoughtfulAtOnce(Thoughtful):
+    scope: ClassVar[str] = "batch"
+
+
+@pytest.mark.parametrize("kind", [Thoughtful, ThoughtfulAtOnce])
+def test_the_tokens_of_thoughts_are_known_in_every_turn(policy, batch, kind):
+    sink = EvidenceSink()
+    learner(policy, kind()).update(unequal(batch), sink)
+    assert {one.turn for one in sink.kept} == {0, 1}
+    for one in sink.kept:
+        text = "".join(token for token, inside in zip(one.tokens, one.values["thought"]) if inside)
+        whole = "".join(one.tokens)
+        assert whole.startswith("<think>")
+        assert text.strip() == whole.partition("<think>")[2].partition("</think>")[0].strip()
+        assert text
+
+
+def test_a_context_may_show_what_belongs_to_another_group(policy, batch):
+    shown = []
+
+    @dataclasses.dataclass(frozen=True)
+    class Across(Algorithm):
+        teacher: str = "live"
+
+        def contexts(self, step, state):
+            return {"other": Context(self.show, across=True)}
+
+        def show(self, batch, g, i):
+            shown.append((g, i))
+            other = batch.groups[(g + 1) % len(batch.groups)]
+            return with_hint(batch.groups[g].episodes[i], answer=other.hints["answer"])
+
+    sink = EvidenceSink()
+    learner(policy, Across()).update(mixed(batch), sink)
+    assert shown == [(g, i) for g in range(4) for i in range(4)]
+    two = mixed(batch)
+    for one in sink.kept:
+        group, other = two.groups[one.group], two.groups[(one.group + 1) % 4]
+        turn = group.episodes[one.member].turns[0]
+        prompt = with_hint(group.episodes[one.member], answer=other.hints["answer"]).prompts[0]
+        plain = policy.score([prompt], [0], [turn.action.token_ids]).logp_NT[0]
+        assert_close(torch.tensor(one.values["logp_other"]), plain.detach(), atol=1e-4, rtol=1e-4)
