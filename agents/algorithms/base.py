@@ -17,6 +17,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
+from agents.algorithms.hooks import check_hooks
 from agents.algorithms.rules import parse_rule
 from agents.credit import information_gain
 from agents.episodes import EpisodeBatch, EpisodeGroup, Prompt
@@ -159,6 +160,10 @@ class Algorithm:
     """part: `credit` is asked for some rows at a time, while they are run. batch: once per step, before the loss, for
     all of this process's episodes at once, whose student log-probabilities are then those before the step's first
     update, as they were recorded where the policy sampled itself."""
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        check_hooks(cls, Algorithm)
 
     def __post_init__(self) -> None:
         if self.scope not in SCOPES:

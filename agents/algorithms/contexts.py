@@ -14,6 +14,7 @@ from PIL import Image as Pillow
 
 from agents.algorithms.base import Show, Shown
 from agents.episodes import Episode, EpisodeGroup, Message, Prompt
+from rlsd_env.errors import ConfigurationError
 from rlsd_env.task import Image
 
 PHRASES: dict[str, str] = {
@@ -37,8 +38,15 @@ def hint(**texts: str) -> str:
 
     Raises:
         KeyError: a kind is not one of `PHRASES`.
+        ConfigurationError: a text is empty.
 
     """
+    for kind, text in texts.items():
+        if not text.strip():
+            raise ConfigurationError(
+                f"the {kind} that a teacher is to be shown is empty; give tasks one, or make the environment with "
+                "hints=blank as the control"
+            )
     return "\n".join([*(PHRASES[kind].format(text) for kind, text in texts.items()), REQUEST])
 
 

@@ -75,6 +75,7 @@ class Learner:
         self.scorers = Scorers(algorithm.scorers(), policy)
         self.state = {name: float(value) for name, value in algorithm.initial().items()}
         self.scorers.check(algorithm.contexts(0, self.state), temperature)
+        self._checked: set[str] = set()
 
     @functools.cached_property
     def _kinds_V(self) -> Tensor:
@@ -121,6 +122,7 @@ class Learner:
             # Sharded gradients come as the mean over the processes; what is wanted is their sum.
             gradient_scale=self.world.size if self.sharded else 1,
             keep=keep,
+            checked=self._checked,
         )
         grad_norm = 0.0
         ages = self.scorers.ages()

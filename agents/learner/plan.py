@@ -14,6 +14,7 @@ from agents.algorithms import Algorithm, Context, Shown
 from agents.algorithms.base import State
 from agents.distributed import World
 from agents.episodes import Episode, EpisodeBatch, Prompt
+from agents.learner.checks import check_shown
 from agents.learner.micro_batches import Part, Row, in_step, split
 from agents.losses import row_coefficients
 from agents.options.learner import LearnerOptions
@@ -159,11 +160,8 @@ def _show(name: str, context: Context, batch: EpisodeBatch, could: Sequence[bool
         else:
             seen.append(show(group, i))
     for shown, (group, _, episode) in zip(seen, batch):
-        if shown is not None and len(shown.prompts) != len(episode.turns):
-            raise ValueError(
-                f"context {name!r} shows {len(shown.prompts)} prompts for an episode of {len(episode.turns)} turns of "
-                f"task {group.item.task.id!r}; it must be one per turn"
-            )
+        if shown is not None:
+            check_shown(name, shown, episode, group.item.task.id)
     return seen
 
 

@@ -13,6 +13,7 @@ from torch import Tensor
 from agents.algorithms import Algorithm, Credit, Signals
 from agents.episodes import Prompt
 from agents.evidence import EvidenceSink, TokenEvidence
+from agents.learner.checks import TOKENS, check_depends, check_rendered
 from agents.learner.meter import Meter
 from agents.learner.micro_batches import Part, Row
 from agents.learner.plan import Plan
@@ -30,6 +31,8 @@ RESERVED = (
     "sampler_ratio_largest", "sampler_corrected_share", "step",
 )  # fmt: skip
 """Names of metrics and of evidence that an algorithm's quantities cannot have."""
+AUXILIARY = "auxiliary()"
+"""What the guard rail of an algorithm's further loss is called among those that have been passed; no context's name."""
 
 
 def _check_shape(hook: str, value: Tensor, allowed: Sequence[torch.Size]) -> None:
@@ -73,6 +76,7 @@ class Step:
         gradient_scale: factor of the loss's gradient.
         recorded_is_own: whether log-probabilities that were recorded while sampling are the policy's own.
         keep: is given what tokens earned.
+        checked: what guard rails have been passed by, in this step or an earlier one; it is added to.
 
     """
 
@@ -89,11 +93,13 @@ class Step:
         gradient_scale: float,
         recorded_is_own: bool,
         keep: EvidenceSink | None,
+        checked: set[str],
     ) -> None:
         self.policy, self.algorithm, self.scorers = policy, algorithm, scorers
         self.options, self.plan, self.base, self.keep = options, plan, base, keep
         self.temperature, self.gradient_scale = temperature, gradient_scale
         self.recorded_is_own = recorded_is_own
+        self.checked = checked
         self.meter = Meter()
         self.statistics: Mapping[str, Tensor] = {}
         self.counts = type(algorithm).statistics is not Algorithm.statistics
@@ -279,7 +285,7 @@ class Step:
         evidence = [*signals.logp.values(), *signals.entropy.values()]
         per_token = [at(value_NT.expand_as(signals.S_NT)) for value_NT in (*fixed, *evidence)]
 
-        def loss(student_CV: Tensor, *tensors: Tensor) -> Tensor:
+        def unpack(tensors: Sequence[Tensor]) -> tuple[dict[str, Tensor | TopK], Signals]:
             given = iter(tensors)
             others: dict[str, Tensor | TopK] = {name: next(given) for name in full}
             A_C1, S_C1, S_old_C1, success_C1, turn_C1, ids_C1 = (next(given)[:, None] for _ in fixed)
@@ -297,13 +303,25 @@ class Step:
                 ids_NT=ids_C1,
             )
             others |= {name: TopK(next(given), next(given)) for name in some}
+            return others, rows
+
+        def auxiliary(student_CV: Tensor, others: Mapping[str, Tensor | TopK], rows: Signals) -> Tensor:
             loss_C = self.algorithm.auxiliary(student_CV, others, rows)
             _check_shape("auxiliary", loss_C, (student_CV.shape[:1],))
             return loss_C
 
-        likeliest = [tensor for one in some.values() for tensor in one]
+        def loss(student_CV: Tensor, *tensors: Tensor) -> Tensor:
+            return auxiliary(student_CV, *unpack(tensors))
+
+        per_token += [tensor for one in some.values() for tensor in one]
         distributions = [scores for scores in full.values() if isinstance(scores, TokenScores)]
-        return student.reduce(loss, *distributions, per_token=(*per_token, *likeliest))
+        if AUXILIARY not in self.checked:
+            with torch.no_grad():
+                few = [one.head(one.hidden_MH[:TOKENS]) for one in (student, *distributions)]
+            others, rows = unpack([*few[1:], *(values[:TOKENS] for values in per_token)])
+            if check_depends(self.algorithm.name, functools.partial(auxiliary, rows=rows), few[0], others):
+                self.checked.add(AUXILIARY)
+        return student.reduce(loss, *distributions, per_token=tuple(per_token))
 
     def _keep(self, part: Part, signals: Signals, credit: Credit | None) -> None:
         """Hand out what each token of the part's responses earned."""
@@ -354,6 +372,9 @@ class Step:
         return self.scorers[self.plan.contexts[name].scorer]
 
     def _score_again(self, part: Part, name: str) -> Scores:
+        if name not in self.checked and part.rows[0].counts:
+            check_rendered(name, part.rows[0].contexts[name], self.policy.encoder)
+            self.checked.add(name)
         score = functools.partial(self._scorer(name).score, top_k=self.plan.contexts[name].top_k)
         scores = self._score([row.contexts[name] for row in part.rows], part.rows, score)
         if part.rows[0].counts:

@@ -121,6 +121,10 @@ class PromptEncoder:
             self._ids[prompt] = self._tokenise(prompt)
         return self._ids[prompt]
 
+    def text_ids(self, text: str) -> list[int]:
+        """Return the token ids that a text of a message is written as, by itself."""
+        return self._tokens(self._defuse(text))
+
     def _tokenise(self, prompt: Prompt) -> list[int]:
         sampled: list[Sequence[int]] = []
         messages = []

@@ -1,0 +1,122 @@
+"""Guard rails: what is checked of contexts and of distillation losses on the data that they are used on.
+
+Published code has had each of these faults: a teacher that sees no picture, a template that drops the hint, a
+distillation loss whose gradient does not depend on the teacher.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from agents.algorithms import Shown
+from agents.episodes import Episode, Prompt
+from agents.policy.inputs import PromptEncoder
+from agents.policy.scores import TopK
+
+TOKENS = 8
+"""Tokens that a loss's gradient is compared on."""
+
+
+def check_shown(name: str, shown: Shown, episode: Episode, task_id: str) -> None:
+    """Refuse a context that is not a way of reading this very episode.
+
+    Args:
+        name: the context's.
+        shown: what it shows.
+        episode: the episode.
+        task_id: its task's.
+
+    Raises:
+        ValueError: there is not one prompt per turn, a turn's pictures are missing, or its earlier answers are others.
+
+    """
+    if len(shown.prompts) != len(episode.turns):
+        raise ValueError(
+            f"context {name!r} shows {len(shown.prompts)} prompts for an episode of {len(episode.turns)} turns of "
+            f"task {task_id!r}; it must be one per turn"
+        )
+    for number, (prompt, turn) in enumerate(zip(shown.prompts, episode.turns)):
+        for kind in ("images", "videos"):
+            if getattr(turn.prompt, kind) and not getattr(prompt, kind):
+                raise ValueError(
+                    f"context {name!r} shows no {kind} in turn {number} of task {task_id!r}, whose student sees some; "
+                    "a scorer must see what the response is about: keep them, or show degraded ones of the same size"
+                )
+        if _answers(prompt) != _answers(turn.prompt):
+            raise ValueError(
+                f"context {name!r} has other earlier answers in turn {number} of task {task_id!r} than the student "
+                "gave; keep its assistant messages as they are"
+            )
+
+
+def _answers(prompt: Prompt) -> list[object]:
+    said = (message for message in prompt.messages if message["role"] == "assistant")
+    return [message.get("token_ids", message["content"]) for message in said]
+
+
+def check_rendered(name: str, prompt: Prompt, encoder: PromptEncoder) -> None:
+    """Refuse a chat template that does not write all that a context's messages say.
+
+    Raises:
+        ValueError: a text of the messages is not in the tokens that the model reads.
+
+    """
+    read = "".join(encoder.tokenizer.decode(encoder.token_ids(prompt)).split())
+    for message in prompt.messages:
+        content = message["content"]
+        if message.get("token_ids") is not None:
+            continue
+        for text in [content] if isinstance(content, str) else [p["text"] for p in content if p["type"] == "text"]:
+            if "".join(encoder.tokenizer.decode(encoder.text_ids(text)).split()) not in read:
+                raise ValueError(
+                    f"the chat template leaves out what context {name!r} shows ({message['role']}: {text[:80]!r} ..); "
+                    "use a template that writes every message whole"
+                )
+
+
+def check_depends(
+    algorithm: str, auxiliary: Callable[..., Tensor], student_MV: Tensor, others: Mapping[str, Any]
+) -> bool:
+    """Refuse a distillation loss whose gradient is the same whatever the scorers say.
+
+    Args:
+        algorithm: its name.
+        auxiliary: from student log-probabilities and `others` to a loss per token.
+        student_MV: student log-probabilities, some tokens are enough.
+        others: what scorers say of the same tokens, by context.
+
+    Returns:
+        Whether these tokens could tell: false where the loss has no gradient on any of them.
+
+    Raises:
+        ValueError: there is a gradient and it does not depend on any scorer.
+
+    """
+    here = _gradient(auxiliary, student_MV, others)
+    if not here.abs().max() > 0:
+        return False
+    shifted = {name: _shifted(scores) for name, scores in others.items()}
+    if torch.equal(here, _gradient(auxiliary, student_MV, shifted)):
+        raise ValueError(
+            f"the gradient of {algorithm}'s auxiliary loss does not depend on what its scorers say; a mean of "
+            "`Q - S` with Q detached is such a loss: use a divergence, or `credit` with D as the token advantage"
+        )
+    return True
+
+
+def _shifted(scores: Any) -> Any:
+    """Give each entry the next one's probability, or of some entries each the next one's id."""
+    if isinstance(scores, TopK):
+        return TopK(scores.ids_MK, scores.logp_MK - 1.0)
+    return scores.roll(1, dims=-1)
+
+
+def _gradient(auxiliary: Callable[..., Tensor], student_MV: Tensor, others: Mapping[str, Any]) -> Tensor:
+    with torch.enable_grad():
+        leaf_MV = student_MV.detach().clone().requires_grad_()
+        loss = auxiliary(leaf_MV, others).sum()
+        return torch.autograd.grad(loss, leaf_MV)[0] if loss.requires_grad else torch.zeros_like(leaf_MV)
