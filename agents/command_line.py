@@ -9,7 +9,7 @@ import os
 import re
 import sys
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -19,8 +19,21 @@ from rlsd_env.errors import ConfigurationError, one_of
 Options = TypeVar("Options")
 
 
-def parse(cls: type[Options], argv: Sequence[str], prog: str, description: str) -> Options:
+def parse(
+    cls: type[Options],
+    argv: Sequence[str],
+    prog: str,
+    description: str,
+    of_agent: Callable[[str], Mapping[str, Any]] | None = None,
+) -> Options:
     """Read the options of a command from a TOML file (--config) and its arguments, which override the file.
+
+    Args:
+        cls: the options.
+        argv: the arguments.
+        prog: the command.
+        description: what it does.
+        of_agent: from the value of --agent to options that hold unless the file or an argument says otherwise.
 
     Raises:
         ConfigurationError: an option is unknown or has an unusable value.
@@ -33,14 +46,20 @@ def parse(cls: type[Options], argv: Sequence[str], prog: str, description: str) 
 
     flags = {"--" + f.name.replace("_", "-") for f in dataclasses.fields(cls)}  # type: ignore[arg-type]
     defaults: dict[str, Any] = {}
+    agent = ""
     for position, word in enumerate(argv):
         if word.startswith("--"):
             flag = word.partition("=")[0].replace("_", "-")
             if flag not in flags | {"--help"}:
                 raise ConfigurationError(one_of("option", flag, flags))
+            value = word.partition("=")[2] or (argv[position + 1] if position + 1 < len(argv) else "")
             if flag == "--config":
-                value = word.partition("=")[2] or (argv[position + 1] if position + 1 < len(argv) else "")
                 defaults = from_toml(cls, Path(value))
+            elif flag == "--agent":
+                agent = value
+    agent = agent or defaults.get("agent", "")
+    if of_agent is not None and agent:
+        defaults = {**of_agent(agent), **defaults}
     captured = io.StringIO()
     try:
         with contextlib.redirect_stderr(captured):

@@ -104,13 +104,13 @@ def _resolve(options: CompareOptions) -> tuple[CompareOptions, list[Entrant]]:
 
     """
     from agents.baselines import Baseline
-    from agents.methods import hyperparameters, make_method
+    from agents.methods import hyperparameters, make_method, method_name
 
     entrants: dict[str, Entrant] = {}
     kwargs: dict[str, Any] = {}
     for label, spec in options.specs():
         method = make_method(spec, options.kwargs_of(label))
-        name = method.name if label == spec else label
+        name = method_name(spec, method) if label == spec else label
         if not re.fullmatch(r"\w[\w+.-]*", name) or name == "untrained":
             raise ConfigurationError(f"agent name {name!r}: letters, digits, _ + . - only, and not 'untrained'")
         if name in entrants:

@@ -20,7 +20,7 @@ from agents.baselines import Baseline
 from agents.distributed import World, join
 from agents.episodes import EpisodeBatch
 from agents.evidence import EvidenceSink, write_evidence
-from agents.methods import hyperparameters, make_method
+from agents.methods import hyperparameters, make_method, method_name
 from agents.options.commands import TrainingOptions, TrainOptions
 from agents.policy.actor import Actor
 from agents.policy.base import Policy, Sampler, Sampling
@@ -55,7 +55,7 @@ def train(options: TrainOptions, report: Report) -> dict[str, Any]:
     method = make_method(options.agent, options.agent_kwargs)
     options = dataclasses.replace(
         options,
-        label=options.label or method.name,
+        label=options.label or method_name(options.agent, method),
         agent_kwargs=hyperparameters(method),
         device=find_policy(options.policy, options.device)[1],
     )

@@ -7,6 +7,7 @@ from typing import Any
 
 from agents import algorithms, baselines
 from agents.algorithms import Algorithm
+from agents.algorithms.presets import PRESETS
 from agents.baselines import Baseline
 from rlsd_env.errors import ConfigurationError, one_of
 
@@ -20,9 +21,19 @@ def make_method(spec: str, options: Mapping[str, Any] | None = None) -> Method:
         ConfigurationError: there is none of that name, or an option does not fit it.
 
     """
-    if ":" not in spec and spec not in (known := (*algorithms.names(), *baselines.names())):
+    known = (*algorithms.names(), *baselines.names())
+    if not {":", "/"} & set(spec) and spec not in known:
         raise ConfigurationError(one_of("agent", spec, known) + ", or module:Class of your own")
     return baselines.make(spec, options) if baselines.is_baseline(spec) else algorithms.make(spec, options)
+
+
+def method_name(spec: str, method: Method) -> str:
+    """Return what a method is called in folders and results: a preset is called after itself, not its algorithm.
+
+    >>> method_name("rlsd/paper", make_method("rlsd/paper"))
+    'rlsd-paper'
+    """
+    return spec.replace("/", "-") if spec in PRESETS else method.name
 
 
 def hyperparameters(method: Method) -> dict[str, Any]:

@@ -5,7 +5,8 @@ On several GPUs or nodes: torchrun --nproc-per-node GPUS -m agents.train ... --s
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -16,7 +17,7 @@ def main(argv: Sequence[str]) -> None:
     """Read the arguments and train."""
     from agents.options.commands import TrainOptions
 
-    options = command_line.parse(TrainOptions, argv, "python -m agents.train", __doc__ or "")
+    options = command_line.parse(TrainOptions, argv, "python -m agents.train", __doc__ or "", _of_agent)
     if options.dry_run:
         from agents.estimate.table import print_estimate
 
@@ -41,6 +42,15 @@ def main(argv: Sequence[str]) -> None:
     if result["training"].get("active_share") == 0:
         print("warning: nothing was learned: in no step did a group's attempts differ in reward")
     print(f"metrics, checkpoint and model: {options.out}")
+
+
+def _of_agent(agent: str) -> Mapping[str, Any]:
+    """Return the learner's options of a preset."""
+    if "/" not in agent:
+        return {}
+    from agents.algorithms.presets import PRESETS
+
+    return PRESETS[agent].learner if agent in PRESETS else {}
 
 
 def entry() -> None:

@@ -1,6 +1,9 @@
-"""Algorithms by name, and by "module:Class" for those of the user's own."""
+"""Algorithms by name, by "NAME/WHOSE" with published settings, and by "module:Class" for those of the user's own."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
 
 from agents.algorithms.base import Algorithm
 from agents.algorithms.belief import Belief
@@ -10,13 +13,34 @@ from agents.algorithms.grpo import GRPO
 from agents.algorithms.grpo_opsd import GRPOPlusOPSD
 from agents.algorithms.opd import OPD
 from agents.algorithms.opsd import OPSD
+from agents.algorithms.presets import PRESETS
 from agents.algorithms.rlsd import RLSD
 from agents.algorithms.sdpo import SDPO
 from agents.registry import Registry
+from rlsd_env.errors import ConfigurationError, one_of
 
 REGISTRY = Registry("agent", Algorithm, "agents.Algorithm")
 for _cls in (GRPO, OPSD, SDPO, GRPOPlusOPSD, RLSD, GatedRLSD, CEPO, RLCSD, Belief, OPD):
     REGISTRY.register(_cls)
 
-register, names, find, make = REGISTRY.register, REGISTRY.names, REGISTRY.find, REGISTRY.make
+register, names, find = REGISTRY.register, REGISTRY.names, REGISTRY.find
 hyperparameters = REGISTRY.options_of
+
+
+def make(spec: str, options: Mapping[str, Any] | None = None) -> Algorithm:
+    """Make an algorithm by its name, a preset's name or "module:Class".
+
+    Args:
+        spec: which.
+        options: its hyperparameters; they override those of a preset.
+
+    Raises:
+        ConfigurationError: there is none of that name, or an option is unknown or has a value of the wrong type.
+
+    """
+    if "/" not in spec or ":" in spec:
+        return REGISTRY.make(spec, options)
+    if spec not in PRESETS:
+        raise ConfigurationError(one_of("preset", spec, PRESETS))
+    preset = PRESETS[spec]
+    return REGISTRY.make(preset.algorithm, {**preset.options, **(options or {})})
