@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import torch
 
@@ -41,29 +40,33 @@ def prepare(options: TrainingOptions | EvaluateOptions, world: World | None = No
     return with_sampler(policy, options)
 
 
-def check(options: TrainingOptions, agents: Sequence[tuple[str, dict[str, Any]]]) -> None:
+def check(runs: Sequence[TrainOptions]) -> None:
     """Find out what a user got wrong before anything is written or loaded.
+
+    Args:
+        runs: the options of a training of each agent; what they may differ in is the agent and its own options.
 
     Raises:
         ConfigurationError: an agent, an option of it, the environment or the learner's options are unusable.
 
     """
-    check_packages(options)
+    options = runs[0]
+    for run in runs:
+        check_packages(run)
     if options.shard and not launched():
         raise ConfigurationError("shard is for several processes: torchrun --nproc-per-node N -m agents.train ..")
-    methods = [make_method(agent, kwargs) for agent, kwargs in agents]
+    methods = [(run, make_method(run.agent, run.agent_kwargs)) for run in runs]
     find_policy(options.policy, options.device)
     training, heldout = folds(options.env_kwargs)
-    curriculum = options.curriculum if isinstance(options, TrainOptions) else None
-    env = make_group_env(options.env, training, options.prompts_per_step, options.group_size, curriculum)
+    env = make_group_env(options.env, training, options.prompts_per_step, options.group_size, options.curriculum)
     env.reset(options={"task_index": [env.task_indices[0]] * env.num_groups})  # a broken picture shows here
     require_trainable(env.items)
     make_group_env(options.env, heldout, 1, 1)
-    for method in methods:
+    for run, method in methods:
         if isinstance(method, Baseline):
-            if curriculum:
+            if run.curriculum:
                 raise ConfigurationError(f"{method.name} trains at one difficulty; leave curriculum out")
-            method.check(options)
+            method.check(run)
         else:
             for rule in map(parse_rule, method.scorers().values()):
                 if rule.kind == "external":

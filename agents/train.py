@@ -26,7 +26,7 @@ def main(argv: Sequence[str]) -> None:
     from agents.runs.progress import Bar
     from agents.setup import check
 
-    check(options, [(options.agent, options.agent_kwargs)])
+    check([options])
     bar = Bar(options.steps, quiet=not command_line.prints())
     try:
         result = train(options, bar)
