@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import torch
 
+from agents.algorithms import Algorithm
 from agents.algorithms.rules import parse_rule
 from agents.baselines import Baseline
 from agents.distributed import World, launched
@@ -68,11 +69,33 @@ def check(runs: Sequence[TrainOptions]) -> None:
                 raise ConfigurationError(f"{method.name} trains at one difficulty; leave curriculum out")
             method.check(run)
         else:
+            check_group_size(method, run)
             for rule in map(parse_rule, method.scorers().values()):
                 if rule.kind == "external":
                     find_policy(rule.place, options.device)
                 elif rule.kind == "server":
                     answering(rule.place)
+
+
+def check_group_size(algorithm: Algorithm, options: TrainOptions) -> None:
+    """Refuse single attempts where the method could never learn from one.
+
+    Raises:
+        ConfigurationError: whatever the reward and whatever scorers are shown, no episode would have a gradient.
+
+    """
+    if options.group_size > 1:
+        return
+    valid_BG = torch.ones(2, 1, dtype=torch.bool)
+    advantages_N = algorithm.group_advantages(torch.tensor([[0.0], [1.0]]), valid_BG).flatten()
+    for step in range(options.steps):
+        contexts = algorithm.contexts(step, algorithm.initial())
+        if algorithm.active(advantages_N, {name: valid_BG.flatten() for name in contexts}).any():
+            return
+    raise ConfigurationError(
+        f"{algorithm.name} compares the attempts at a task with each other; group_size must be at least 2, is "
+        f"{options.group_size}"
+    )
 
 
 def check_world(options: TrainOptions, method: Method, world: World) -> None:

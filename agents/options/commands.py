@@ -71,7 +71,7 @@ class TrainingOptions(
     prompts_per_step: int = 16
     """Tasks per step."""
     group_size: int = 8
-    """Attempts at each task."""
+    """Attempts at each task; 1 is enough for methods that do not compare them, such as opsd."""
     checkpoint_every: int = 10
     """Steps between checkpoints."""
     evidence_every: int = 0
@@ -93,13 +93,12 @@ class TrainingOptions(
         self.check_model()
         self.check_sampler()
         self.check_learner()
-        for name in ("steps", "prompts_per_step", "checkpoint_every", "eval_tasks", "eval_samples"):
+        for name in ("steps", "prompts_per_step", "group_size", "checkpoint_every", "eval_tasks", "eval_samples"):
             at_least(name, getattr(self, name), 1)
         for name in ("threads", "max_tokens"):
             at_least(name, getattr(self, name), 1)
         at_least("evidence_every", self.evidence_every, 0)
         at_least("evidence_tasks", self.evidence_tasks, 1)
-        at_least("group_size", self.group_size, 2)
         if self.temperature <= 0:
             raise ConfigurationError(f"temperature is {self.temperature}; training samples, so it must be above 0")
         read_assumptions(self.assumptions, self.max_tokens)

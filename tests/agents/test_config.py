@@ -90,7 +90,7 @@ def test_the_stored_options_can_be_given_back(tmp_path):
         (TrainOptions, ["--steps"], "--steps"),
         (TrainOptions, ["stray"], "stray"),
         (TrainOptions, ["--steps", "0"], "steps is 0; it must be at least 1"),
-        (TrainOptions, ["--group-size", "1"], "group_size is 1; it must be at least 2"),
+        (TrainOptions, ["--group-size", "0"], "group_size is 0; it must be at least 1"),
         (TrainOptions, ["--temperature", "0"], "temperature is 0.0"),
         (TrainOptions, ["--env-kwargs", "difficulty"], "'difficulty' is not of the form KEY=VALUE"),
         (CompareOptions, ["--agents", "grpo,grpo"], "each may be there once"),
