@@ -20,7 +20,7 @@ verifier said of the one attempt."""
 COMPARE = ("grpo", "rlsd", "rlsd-gated", "cepo", "rlcsd", "belief")
 
 
-@pytest.mark.parametrize("name", (*ENOUGH, *COMPARE))
+@pytest.mark.parametrize("name", [*ENOUGH, *COMPARE])
 def test_one_attempt_is_refused_exactly_where_nothing_could_be_learned(name):
     method = make_method(name, {"teacher": "external(tiny)"} if name == "opd" else {})
     if name in ENOUGH:
