@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import os
-import re
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -24,6 +23,7 @@ from rlsd_env.errors import ConfigurationError
 from rlsd_env.extras import require
 
 if TYPE_CHECKING:
+    from agents.entrants import Entrant
     from agents.options.commands import CompareOptions
 
 
@@ -35,17 +35,18 @@ def run(options: CompareOptions) -> dict[str, Any]:
 
     """
     require("a comparison's plots", "report", "matplotlib")
+    from agents.entrants import resolve
     from agents.report.plots import draw_curves
     from agents.report.results import summarise
     from agents.report.table import print_table
     from agents.runs.storage import claimed, write_json
     from agents.setup import check
 
-    options, entrants = _resolve(options)
+    options, entrants = resolve(options)
     here = options
     if options.cluster != "local" and options.device == "cuda":  # the nodes may have the GPU that is not here
         here = dataclasses.replace(options, device="auto")
-    check(here, [(agent, options.kwargs_of(label)) for label, agent in options.specs()])
+    check([entrant.train_options(here, here.seeds[0], here.out) for entrant in entrants])
     with contextlib.ExitStack() as stack:
         pool = stack.enter_context(_pool(options))
         options = dataclasses.replace(options, device=pool.device)
@@ -60,7 +61,7 @@ def run(options: CompareOptions) -> dict[str, Any]:
         for seed in options.seeds:
             for entrant in entrants:
                 folder = options.out / "runs" / entrant.name / f"seed{seed}"
-                one = dataclasses.replace(options.train_options(entrant.label, entrant.name, seed, folder), resume=True)
+                one = dataclasses.replace(entrant.train_options(options, seed, folder), resume=True)
                 tasks[f"{entrant.name}, seed {seed}"] = (train_trial, (one,))
                 done += _steps_done(folder, entrant)
         bar = Bar(len(options.seeds) * sum(entrant.steps for entrant in entrants), done)
@@ -68,7 +69,7 @@ def run(options: CompareOptions) -> dict[str, Any]:
             finished = pool.run_all(tasks, bar)
         finally:
             bar.close()
-        results = summarise(finished.results.values(), options)
+        results = summarise(finished.results.values(), options, entrants)
         results["timing"]["seconds_total"] = round(time.monotonic() - started, 1)
         results["timing"]["lost_workers"] = finished.lost
         write_json(options.out / "results.json", results)
@@ -76,53 +77,6 @@ def run(options: CompareOptions) -> dict[str, Any]:
         print_table(results)
         print(f"\nresults, metrics, plots and models: {options.out}")
         return results
-
-
-@dataclasses.dataclass(frozen=True)
-class Entrant:
-    """An agent of a comparison.
-
-    Attributes:
-        label: what it is called in the options.
-        name: what it is called in folders and results.
-        steps: how many steps a run of it reports.
-        language_model: whether it is a language model, and not a baseline.
-
-    """
-
-    label: str
-    name: str
-    steps: int
-    language_model: bool
-
-
-def _resolve(options: CompareOptions) -> tuple[CompareOptions, list[Entrant]]:
-    """Write every default into the options, and name each agent for folders and results.
-
-    Raises:
-        ConfigurationError: an agent is unknown, or a name is no folder name or stands for two agents.
-
-    """
-    from agents.baselines import Baseline
-    from agents.methods import hyperparameters, make_method, method_name
-
-    entrants: dict[str, Entrant] = {}
-    kwargs: dict[str, Any] = {}
-    for label, spec in options.specs():
-        method = make_method(spec, options.kwargs_of(label))
-        name = method_name(spec, method) if label == spec else label
-        if not re.fullmatch(r"\w[\w+.-]*", name) or name == "untrained":
-            raise ConfigurationError(f"agent name {name!r}: letters, digits, _ + . - only, and not 'untrained'")
-        if name in entrants:
-            raise ConfigurationError(f"two agents are called {name!r}; give one a label: LABEL={spec}")
-        language_model = not isinstance(method, Baseline)
-        steps = method.updates if isinstance(method, Baseline) else options.steps
-        entrants[name] = Entrant(label, name, steps, language_model)
-        kwargs |= {f"{label}.{key}": value for key, value in hyperparameters(method).items()}
-    options = dataclasses.replace(options, agent_kwargs=kwargs)
-    if options.cluster != "local":
-        options = dataclasses.replace(options, out=options.out.absolute())
-    return options, list(entrants.values())
 
 
 def _pool(options: CompareOptions) -> contextlib.AbstractContextManager[Pool]:

@@ -41,3 +41,8 @@ def hyperparameters(method: Method) -> dict[str, Any]:
     if isinstance(method, Baseline):
         return baselines.hyperparameters(method)
     return algorithms.hyperparameters(method)
+
+
+def learner_options(spec: str) -> Mapping[str, Any]:
+    """Return the learner's options that belong to a preset; other names have none."""
+    return PRESETS[spec].learner if spec in PRESETS else {}

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import torch
 
+from agents.algorithms import Algorithm
 from agents.algorithms.rules import parse_rule
 from agents.baselines import Baseline
 from agents.distributed import World, launched
@@ -41,35 +41,61 @@ def prepare(options: TrainingOptions | EvaluateOptions, world: World | None = No
     return with_sampler(policy, options)
 
 
-def check(options: TrainingOptions, agents: Sequence[tuple[str, dict[str, Any]]]) -> None:
+def check(runs: Sequence[TrainOptions]) -> None:
     """Find out what a user got wrong before anything is written or loaded.
+
+    Args:
+        runs: the options of a training of each agent; what they may differ in is the agent and its own options.
 
     Raises:
         ConfigurationError: an agent, an option of it, the environment or the learner's options are unusable.
 
     """
-    check_packages(options)
+    options = runs[0]
+    for run in runs:
+        check_packages(run)
     if options.shard and not launched():
         raise ConfigurationError("shard is for several processes: torchrun --nproc-per-node N -m agents.train ..")
-    methods = [make_method(agent, kwargs) for agent, kwargs in agents]
+    methods = [(run, make_method(run.agent, run.agent_kwargs)) for run in runs]
     find_policy(options.policy, options.device)
     training, heldout = folds(options.env_kwargs)
-    curriculum = options.curriculum if isinstance(options, TrainOptions) else None
-    env = make_group_env(options.env, training, options.prompts_per_step, options.group_size, curriculum)
+    env = make_group_env(options.env, training, options.prompts_per_step, options.group_size, options.curriculum)
     env.reset(options={"task_index": [env.task_indices[0]] * env.num_groups})  # a broken picture shows here
     require_trainable(env.items)
     make_group_env(options.env, heldout, 1, 1)
-    for method in methods:
+    for run, method in methods:
         if isinstance(method, Baseline):
-            if curriculum:
+            if run.curriculum:
                 raise ConfigurationError(f"{method.name} trains at one difficulty; leave curriculum out")
-            method.check(options)
+            method.check(run)
         else:
+            check_group_size(method, run)
             for rule in map(parse_rule, method.scorers().values()):
                 if rule.kind == "external":
                     find_policy(rule.place, options.device)
                 elif rule.kind == "server":
                     answering(rule.place)
+
+
+def check_group_size(algorithm: Algorithm, options: TrainOptions) -> None:
+    """Refuse single attempts where the method could never learn from one.
+
+    Raises:
+        ConfigurationError: whatever the reward and whatever scorers are shown, no episode would have a gradient.
+
+    """
+    if options.group_size > 1:
+        return
+    valid_BG = torch.ones(2, 1, dtype=torch.bool)
+    advantages_N = algorithm.group_advantages(torch.tensor([[0.0], [1.0]]), valid_BG).flatten()
+    for step in range(options.steps):
+        contexts = algorithm.contexts(step, algorithm.initial())
+        if algorithm.active(advantages_N, {name: valid_BG.flatten() for name in contexts}).any():
+            return
+    raise ConfigurationError(
+        f"{algorithm.name} compares the attempts at a task with each other; group_size must be at least 2, is "
+        f"{options.group_size}"
+    )
 
 
 def check_world(options: TrainOptions, method: Method, world: World) -> None:

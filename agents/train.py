@@ -27,7 +27,7 @@ def main(argv: Sequence[str]) -> None:
     from agents.runs.progress import Bar
     from agents.setup import check
 
-    check(options, [(options.agent, options.agent_kwargs)])
+    check([options])
     bar = Bar(options.steps, quiet=not command_line.prints())
     try:
         result = train(options, bar)
@@ -48,9 +48,9 @@ def _of_agent(agent: str) -> Mapping[str, Any]:
     """Return the learner's options of a preset."""
     if "/" not in agent:
         return {}
-    from agents.algorithms.presets import PRESETS
+    from agents.methods import learner_options
 
-    return PRESETS[agent].learner if agent in PRESETS else {}
+    return learner_options(agent)
 
 
 def entry() -> None:

@@ -43,7 +43,7 @@ class EnvConfig:
         verifier_kwargs: arguments for a verifier given by name; None: the source's own where its verifier is used.
         answer_format: a key of `rlsd_env.prompts.FORMATS`; None: the source's own.
         prompt: a Jinja template, see `rlsd_env.prompts`, or a file with one; None: the source's own.
-        fold: "all", "train" or "heldout"; the last two are disjoint.
+        fold: "all", "train", "tuning" or "heldout"; the last three are disjoint.
         max_turns: actions per episode; from the second on they follow feedback or the result of a tool.
         feedback: "none": the first answer ends the episode; "outcome" or "verifier": a wrong one is told so, and
             may be mended while there are turns. See `FEEDBACK`.

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import itertools
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
 import numpy as np
 
-from rlsd_env.sources.base import FOLDS, TaskSource
+from rlsd_env.sources.base import FOLDS, PARTS, TaskSource
 from rlsd_env.task import Item
 
 ITEMS = 50
@@ -21,9 +22,9 @@ _SAMPLE = 1_000
 def check_source(source: TaskSource, *, limit: int | None = ITEMS, again: TaskSource | None = None) -> None:
     """Check that a source keeps what `TaskSource` promises.
 
-    Folds are within range, and "train" and "heldout" have nothing in common. A task is the same, pixels and reference
-    included, when it is asked for again, after another one, and from a second source. Its id leads back to it, and
-    `privileged` says what `item` says.
+    Folds are within range, and "train", "tuning" and "heldout" have nothing in common. A task is the same, pixels and
+    reference included, when it is asked for again, after another one, and from a second source. Its id leads back to
+    it, and `privileged` says what `item` says.
 
     >>> from rlsd_env.procedural.dot_sum import DotSum
     >>> check_source(DotSum(), again=DotSum(), limit=5)
@@ -76,10 +77,10 @@ def fold_problems(source: TaskSource) -> Iterator[str]:
             return
         if len(set(numbers)) < len(numbers):
             yield f"fold {name!r} has a task more than once"
-    for name, other in (("train", "heldout"), ("heldout", "train")):
+    for name, other in itertools.permutations(PARTS, 2):
         members: Collection[int] = folds[other] if isinstance(folds[other], range) else frozenset(sampled[other])
         if shared := [n for n in sampled[name] if n in members]:
-            yield f"task number {shared[0]} is in both folds, train and heldout; they must have no task in common"
+            yield f"task number {shared[0]} is in both folds, {name} and {other}; they must have no task in common"
             return
 
 

@@ -47,18 +47,22 @@ def print_estimate(options: TrainOptions, console: Console | None = None) -> Est
 
 
 def print_comparison(options: CompareOptions, console: Console | None = None) -> dict[str, Estimate]:
-    """Print what the runs of a comparison would need and return the estimates by label; baselines have none.
+    """Print what the runs of a comparison would need and return the estimates by agent; baselines have none.
 
     Raises:
         ConfigurationError: see `print_estimate`.
 
     """
-    from agents import baselines
+    from agents.entrants import resolve
 
     console = console or terminal()
-    labels = [label for label, agent in options.specs() if not baselines.is_baseline(agent)]
-    found = {label: estimate(options.train_options(label, label, options.seeds[0], options.out)) for label in labels}
-    left_out = [label for label, _ in options.specs() if label not in found]
+    options, entrants = resolve(options)
+    found = {
+        entrant.name: estimate(entrant.train_options(options, options.seeds[0], options.out))
+        for entrant in entrants
+        if entrant.language_model
+    }
+    left_out = [entrant.name for entrant in entrants if entrant.name not in found]
     if not found:
         console.print("no language model among the agents: nothing to estimate")
         return found

@@ -16,6 +16,7 @@ from agents.options.assumptions import read_assumptions
 from agents.options.cluster import ClusterOptions
 from agents.options.learner import LearnerOptions
 from agents.options.model import ModelOptions, SamplerOptions, TrainedModelOptions, TrainingSamplerOptions
+from agents.options.per_agent import fitted
 from agents.options.types import Names, Numbers, Pairs, at_least
 from rlsd_env.errors import ConfigurationError, one_of
 from rlsd_env.extras import require
@@ -70,7 +71,7 @@ class TrainingOptions(
     prompts_per_step: int = 16
     """Tasks per step."""
     group_size: int = 8
-    """Attempts at each task."""
+    """Attempts at each task; 1 is enough for methods that do not compare them, such as opsd."""
     checkpoint_every: int = 10
     """Steps between checkpoints."""
     evidence_every: int = 0
@@ -92,13 +93,12 @@ class TrainingOptions(
         self.check_model()
         self.check_sampler()
         self.check_learner()
-        for name in ("steps", "prompts_per_step", "checkpoint_every", "eval_tasks", "eval_samples"):
+        for name in ("steps", "prompts_per_step", "group_size", "checkpoint_every", "eval_tasks", "eval_samples"):
             at_least(name, getattr(self, name), 1)
         for name in ("threads", "max_tokens"):
             at_least(name, getattr(self, name), 1)
         at_least("evidence_every", self.evidence_every, 0)
         at_least("evidence_tasks", self.evidence_tasks, 1)
-        at_least("group_size", self.group_size, 2)
         if self.temperature <= 0:
             raise ConfigurationError(f"temperature is {self.temperature}; training samples, so it must be above 0")
         read_assumptions(self.assumptions, self.max_tokens)
@@ -145,6 +145,10 @@ class CompareOptions(ClusterOptions, TrainingOptions):
     gives one another name, so that a method can be compared with itself: rlsd,tight=rlsd."""
     agent_kwargs: Pairs = field(default_factory=dict)
     """Hyperparameters by agent or label, e.g. tight.epsilon=0.1 opsd.beta=0.0 ppo.total_steps=25000."""
+    agent_options: Pairs = field(default_factory=dict)
+    """Options that an agent or label has for itself, e.g. opsd.lr=1e-5 sdpo.lr=1e-5: those of the learner (lr,
+    weight_decay, clip_low, updates_per_batch, ..), group_size and prompts_per_step, whose product must be the same for
+    all."""
     seeds: Numbers = (0, 1, 2)
     """Seeds; every agent is trained once with each."""
     jobs: int = 0
@@ -165,10 +169,16 @@ class CompareOptions(ClusterOptions, TrainingOptions):
         for seed in self.seeds:
             at_least("seed", seed, 0)
         at_least("jobs", self.jobs, 0)
-        for key in self.agent_kwargs:
-            agent, _, option = key.rpartition(".")
-            if not option or agent not in keys:
-                raise ConfigurationError(f"agent_kwargs has {key!r}; write AGENT.OPTION with one of {', '.join(keys)}")
+        for name in ("agent_kwargs", "agent_options"):
+            for key in getattr(self, name):
+                agent, _, option = key.rpartition(".")
+                if not option or agent not in keys:
+                    raise ConfigurationError(f"{name} has {key!r}; write AGENT.OPTION with one of {', '.join(keys)}")
+        for label in filter(self.options_of, keys):
+            try:
+                self.train_options(label, label, 0, self.out)
+            except ConfigurationError as error:
+                raise ConfigurationError(f"agent_options of {label}: {error}") from None
 
     def specs(self) -> list[tuple[str, str]]:
         """Return (label, agent) pairs; an agent without a label is its own."""
@@ -176,14 +186,29 @@ class CompareOptions(ClusterOptions, TrainingOptions):
 
     def kwargs_of(self, label: str) -> dict[str, Any]:
         """Return the hyperparameters that are given for an agent or label."""
-        split = {key: key.rpartition(".") for key in self.agent_kwargs}
-        return {split[key][2]: value for key, value in self.agent_kwargs.items() if split[key][0] == label}
+        return _of_label(self.agent_kwargs, label)
+
+    def options_of(self, label: str) -> dict[str, Any]:
+        """Return the options that an agent or label has for itself.
+
+        Raises:
+            ConfigurationError: one is unknown or has another type.
+
+        """
+        given = _of_label(self.agent_options, label)
+        return {name: fitted(name, value, f"agent_options {label}.{name}") for name, value in given.items()}
 
     def train_options(self, label: str, name: str, seed: int, out: Path) -> TrainOptions:
         """Return the options of one run of the comparison, called `name` in results."""
         shared = {f.name: getattr(self, f.name) for f in dataclasses.fields(TrainingOptions)}
-        agent = dict(self.specs())[label]
-        return TrainOptions(**shared, agent=agent, label=name, agent_kwargs=self.kwargs_of(label), seed=seed, out=out)
+        own = {
+            "agent": dict(self.specs())[label],
+            "label": name,
+            "agent_kwargs": self.kwargs_of(label),
+            "seed": seed,
+            "out": out,
+        }
+        return TrainOptions(**shared | self.options_of(label) | own)
 
     def parallel_jobs(self, device: str) -> int:
         """Return how many runs to have at the same time on a device."""
@@ -217,6 +242,11 @@ class EvaluateOptions(SamplerOptions, ModelOptions, EnvironmentOptions):
         at_least("seed", self.seed, 0)
         if "fold" in self.env_kwargs:
             raise ConfigurationError("env_kwargs has fold; give it as --fold")
+
+
+def _of_label(pairs: Mapping[str, Any], label: str) -> dict[str, Any]:
+    split = {key: key.rpartition(".") for key in pairs}
+    return {split[key][2]: value for key, value in pairs.items() if split[key][0] == label}
 
 
 def _check_log(formats: tuple[str, ...]) -> None:
@@ -267,7 +297,7 @@ def _fit(path: Path, key: str, value: Any, wanted: Any) -> Any:
         return tuple(value)
     if wanted in (Path, Path | None):
         return Path(value)
-    return _flatten(value) if key.replace("-", "_") == "agent_kwargs" else value
+    return _flatten(value) if key.replace("-", "_") in BY_AGENT else value
 
 
 def _flatten(table: Mapping[str, Any]) -> dict[str, Any]:
@@ -278,6 +308,8 @@ def _flatten(table: Mapping[str, Any]) -> dict[str, Any]:
     return flat
 
 
+BY_AGENT = ("agent_kwargs", "agent_options")
+"""Options of which a TOML file may have a table for each agent."""
 VOLATILE = (
     "resume",
     "config",

@@ -13,6 +13,7 @@ import torch
 import transformers
 from numpy.typing import NDArray
 
+from agents.entrants import Entrant, own_options
 from agents.options.commands import CompareOptions, resolved
 from agents.report.statistics import Interval, crossed_interval
 
@@ -20,8 +21,11 @@ SCHEMA = "rlsd-results-1"
 KINDS = ("sampled", "greedy")
 
 
-def summarise(records: Iterable[Mapping[str, Any]], options: CompareOptions) -> dict[str, Any]:
+def summarise(
+    records: Iterable[Mapping[str, Any]], options: CompareOptions, entrants: Sequence[Entrant]
+) -> dict[str, Any]:
     """Turn the records of all runs into results with confidence intervals over seeds and tasks."""
+    own = own_options(options, entrants)
     by_agent: dict[str, list[Mapping[str, Any]]] = {}
     for record in records:
         by_agent.setdefault(record["agent"], []).append(record)
@@ -33,7 +37,8 @@ def summarise(records: Iterable[Mapping[str, Any]], options: CompareOptions) -> 
         "untrained": _untrained(untrained) if untrained else None,
         "agents": {
             # a baseline has a network of its own, and gains over that one
-            name: _agent(runs, [run["untrained"] for run in runs] if "untrained" in runs[0] else untrained)
+            name: {"options": own.get(name, {})}
+            | _agent(runs, [run["untrained"] for run in runs] if "untrained" in runs[0] else untrained)
             for name, runs in by_agent.items()
         },
         "seeds": list(options.seeds),

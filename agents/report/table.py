@@ -47,6 +47,15 @@ COLUMNS: dict[str, Column] = {
 """What agents are compared by beside accuracy; a column that no agent has a value for is left out."""
 
 
+def differing(agents: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Return the options of learner and batch in which agents differ."""
+    found: dict[str, set[str]] = {}
+    for agent in agents.values():
+        for option, value in agent["options"].items():
+            found.setdefault(option, set()).add(str(value))
+    return [option for option, values in found.items() if len(values) > 1]
+
+
 def print_table(results: Mapping[str, Any], console: Console | None = None) -> None:
     """Print accuracies with intervals, then what training was like."""
     console = console or terminal(width=140)
@@ -55,15 +64,18 @@ def print_table(results: Mapping[str, Any], console: Console | None = None) -> N
         title=f"Accuracy on {tasks} held-out tasks, {seeds} seeds, 95 % intervals over seeds and tasks",
         title_justify="left",
     )
-    for column in ("agent", "sampled", "gain over untrained", "greedy", "gain over untrained"):
+    own = differing(results["agents"])
+    for column in ("agent", *own, "sampled", "gain over untrained", "greedy", "gain over untrained"):
         accuracy.add_column(column, justify="left" if column == "agent" else "right", no_wrap=True)
     base = results["untrained"]
     if base is not None:
-        accuracy.add_row("untrained", _interval(base["sampled_accuracy"]), "", _interval(base["greedy_accuracy"]), "")
+        start = ("untrained", *["" for _ in own])
+        accuracy.add_row(*start, _interval(base["sampled_accuracy"]), "", _interval(base["greedy_accuracy"]), "")
     for name, agent in results["agents"].items():
         mark = " *" if "environment_steps" in agent else ""
         accuracy.add_row(
             name,
+            *(str(agent["options"].get(option, ABSENT)) for option in own),
             _interval(agent["sampled_accuracy"]),
             _interval(agent["sampled_gain"], signed=True) + mark,
             _interval(agent["greedy_accuracy"]),

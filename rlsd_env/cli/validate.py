@@ -32,7 +32,7 @@ A row fails where its pictures do not decode, placeholders and pictures differ i
 not lead back to it, it is another task when it is loaded again, its prompt does not render, its gold answer does not
 score 1 as the prompt asks for it, "" does not score 0, or the verifier says of the same response once this and once
 that. A benchmark's official rule may score "" by a guess or the nearest choice: in mode "official" that is counted, and
-no failure. The folds fail where one leaves the range of the tasks, or "train" and "heldout" share a task.
+no failure. The folds fail where one leaves the range of the tasks, or two of "train", "tuning" and "heldout" share one.
 A gold answer is written as the prompt asks for it (<answer>..</answer>, \\boxed{{..}}, "Answer: ..", or the benchmark's
 own form; plain where the prompt is yours and has no answer format), then in the other forms, which the summary counts.
 --form gives one of your own, e.g. --form '{{"answer": "{PLACE}"}}'.

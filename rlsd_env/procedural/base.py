@@ -18,10 +18,12 @@ from rlsd_env.sources.base import FOLDS, TaskSource
 from rlsd_env.task import Image, Item, Privileged, Task, Video
 from verifiers import AnswerKind, Reference, Step
 
-HALF = 2**30
-"""Tasks 0 .. HALF-1 are the fold "train", HALF .. 2*HALF-1 the fold "heldout"."""
-DRAWS = 200
-"""How often a task is drawn until its content belongs to its fold; on average it takes two draws."""
+PART = 2**30
+"""How many tasks a fold has."""
+NUMBERS = {"train": range(PART), "heldout": range(PART, 2 * PART), "tuning": range(2 * PART, 3 * PART)}
+"""The task numbers of each fold."""
+DRAWS = 600
+"""How often a task is drawn until its content belongs to its fold; on average it takes 2 draws, 16 for "tuning"."""
 MOST_PIXELS = 256
 """The largest `cell`."""
 
@@ -44,20 +46,23 @@ class Draft:
     task: Callable[[], Task]
 
 
-def half(content: object) -> int:
-    """Return the half of all contents to which one belongs: 0 is the fold "train", 1 "heldout".
+def fold_of(content: object) -> str:
+    """Return the fold to which a content belongs: half of all are "heldout", a sixteenth "tuning", the rest "train".
 
-    >>> [half(["How many?", n]) for n in range(6)]
-    [1, 0, 0, 0, 1, 0]
+    >>> [fold_of(["How many?", n]) for n in range(6)]
+    ['heldout', 'train', 'train', 'train', 'heldout', 'train']
     """
-    return hashlib.blake2b(json.dumps(content).encode(), digest_size=1).digest()[0] % 2
+    (digest,) = hashlib.blake2b(json.dumps(content).encode(), digest_size=1).digest()
+    if digest % 2:
+        return "heldout"
+    return "train" if digest % 16 else "tuning"
 
 
 class ProceduralSource(TaskSource):
     """A family of generated tasks: number `index` at a difficulty is the same task on every machine.
 
     The folds share no content: what is asked about what picture belongs to one of them. A task is drawn with the
-    entropy (family, difficulty, index) and, while its content belongs to the other fold, anew with
+    entropy (family, difficulty, index) and, while its content belongs to another fold, anew with
     (family, difficulty, index, 1), (.., 2) and so on.
 
     Args:
@@ -102,7 +107,7 @@ class ProceduralSource(TaskSource):
         return 8
 
     def __len__(self) -> int:
-        return 2 * HALF
+        return sum(map(len, NUMBERS.values()))
 
     def item(self, index: int) -> Item:
         """Make task number `index`."""
@@ -118,13 +123,14 @@ class ProceduralSource(TaskSource):
             raise IndexError(f"task index {index} of {self.family}: it must be 0 to {len(self) - 1}")
         entropy = [zlib.crc32(self.family.encode()), self.difficulty, index]
         task_id = f"{self.family}-d{self.difficulty}-{index}"
+        (wanted,) = (fold for fold, numbers in NUMBERS.items() if index in numbers)
         for draw in range(DRAWS):
             draft = self.make(task_id, np.random.default_rng([*entropy, draw] if draw else entropy))
-            if not self.content_split or half(draft.content) == index // HALF:
+            if not self.content_split or fold_of(draft.content) == wanted:
                 return draft
         raise ConfigurationError(
-            f"{self.family} at difficulty {self.difficulty}: in {DRAWS} draws task {index} got no content of its fold; "
-            "the family has too few tasks for two folds: give it more, or set its content_split = False"
+            f"{self.family} at difficulty {self.difficulty}: in {DRAWS} draws task {index} got no content of its fold, "
+            f"{wanted}; the family has too few tasks for three folds: give it more, or set its content_split = False"
         )
 
     def index_of(self, task_id: str) -> int:
@@ -138,8 +144,8 @@ class ProceduralSource(TaskSource):
         return int(number)
 
     def fold(self, name: str) -> Sequence[int]:
-        """Return the range of task numbers of a fold."""
-        folds = {"all": range(2 * HALF), "train": range(HALF), "heldout": range(HALF, 2 * HALF)}
+        """Return the range of task numbers of a fold; "all" is "train" and "heldout", and "tuning" lies beyond it."""
+        folds = {"all": range(2 * PART), **NUMBERS}
         if name not in folds:
             raise ConfigurationError(one_of("fold", name, FOLDS))
         return folds[name]

@@ -74,7 +74,8 @@ class ShapeCount(ProceduralSource):
     `cell` (default 16): pixels per grid cell; 32 or more for models with 32-pixel visual tokens.
 
     The folds are split by task number alone, not by content: published results were made with these tasks. Of the
-    first 400 heldout tasks, 1 looks like one of the first 1,200 train tasks at difficulty 1 and none at 2 to 5.
+    first 400 heldout tasks, 1 looks like one of the first 1,200 train tasks at difficulty 1 and none at 2 to 5; so it
+    is with the first 400 tuning tasks.
 
     ## Version History
     v0: first version.

@@ -15,7 +15,10 @@ from rlsd_env.prompts import PLAIN
 from rlsd_env.sources.files import state
 from rlsd_env.task import Item, Privileged
 
-FOLDS = ("all", "train", "heldout")
+FOLDS = ("all", "train", "tuning", "heldout")
+"""Learn on train, choose on tuning (hyperparameters, which weights to keep), report on heldout."""
+PARTS = FOLDS[1:]
+"""Those that have no task in common."""
 _LOCAL = ("path", "mapping")  # arguments that name a file or a folder of the user's
 
 
@@ -62,7 +65,7 @@ class TaskSource(abc.ABC):
 
     @abc.abstractmethod
     def fold(self, name: str) -> Sequence[int]:
-        """Return the task numbers of a fold: "all", or the disjoint parts "train" and "heldout".
+        """Return the task numbers of a fold: "all", or the disjoint parts "train", "tuning" and "heldout".
 
         Raises:
             ConfigurationError: `name` is not one of `FOLDS`.

@@ -386,7 +386,7 @@ class DataSource(TaskSource):
         return self._index.groups()
 
     def fold(self, name: str) -> Sequence[int]:
-        """Return a fold: "heldout" is a fixed fifth of the groups, by their names."""
+        """Return a fold: "heldout" is a fixed fifth of the groups, by their names, "tuning" a tenth."""
         return self._index.fold(name)
 
     def __getstate__(self) -> dict[str, Any]:

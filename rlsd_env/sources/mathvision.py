@@ -40,7 +40,7 @@ class MathVision(BenchmarkSource):
 
     ## Starting State
     A problem drawn from the fold by the seed, or `options={"task_id": "4"}`, or `{"task_index": n}`. The fold
-    "heldout" is a fixed fifth of the ids, "train" the rest.
+    "heldout" is a fixed fifth of the ids, "tuning" a tenth, "train" the rest.
 
     ## Episode End
     After one completion.

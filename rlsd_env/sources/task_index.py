@@ -12,6 +12,8 @@ from rlsd_env.errors import ConfigurationError, one_of
 from rlsd_env.sources.base import FOLDS
 
 HELDOUT_ONE_IN = 5
+TUNING_ONE_IN = 8
+"""Of the groups that are not held out: a tenth of all."""
 
 
 class TaskIndex:
@@ -64,7 +66,10 @@ class TaskIndex:
         return found
 
     def fold(self, name: str) -> Sequence[int]:
-        """Return a fold: "heldout" is the fifth of the groups whose name's CRC-32 is divisible by five.
+        """Return a fold, by the CRC-32 of groups' names.
+
+        "heldout" is the fifth of the groups for which it is divisible by five. Of the others, "tuning" is the eighth
+        for which its fifth, rounded down, is divisible by eight, and "train" the rest.
 
         Raises:
             ConfigurationError: there is no such fold.
@@ -74,9 +79,11 @@ class TaskIndex:
             raise ConfigurationError(one_of("fold", name, FOLDS))
         if name == "all":
             return range(len(self))
-        heldout = name == "heldout"
-        return [
-            number
-            for number, group in enumerate(self.group_of)
-            if (zlib.crc32(group.encode("utf-8", "surrogatepass")) % HELDOUT_ONE_IN == 0) == heldout
-        ]
+        return [number for number, group in enumerate(self.group_of) if _fold_of(group) == name]
+
+
+def _fold_of(group: str) -> str:
+    rest, left = divmod(zlib.crc32(group.encode("utf-8", "surrogatepass")), HELDOUT_ONE_IN)
+    if not left:
+        return "heldout"
+    return "train" if rest % TUNING_ONE_IN else "tuning"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import json
 import random
 
@@ -178,7 +179,7 @@ def test_unknown_agents_are_told_of_both_kinds():
 def test_a_task_without_a_view_is_refused_before_anything_is_written(tmp_path):
     chart = options(tmp_path, env="rlsd/BarChart-v0", env_kwargs={"difficulty": 3})
     with pytest.raises(ConfigurationError, match="fractions for answers"):
-        check(chart, [("grpo", {}), ("ppo", {})])
+        check([dataclasses.replace(chart, agent=agent, agent_kwargs={}) for agent in ("grpo", "ppo")])
     assert not chart.out.exists()
 
 

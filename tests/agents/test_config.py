@@ -39,6 +39,16 @@ def test_toml_with_overrides(tmp_path):
     assert options.train_options("grpo", "grpo", 0, tmp_path).agent_kwargs == {}
 
 
+def test_an_agent_has_options_for_itself(tmp_path):
+    path = tmp_path / "run.toml"
+    path.write_text('agents = ["grpo", "opsd"]\nlr = 1e-6\n[agent_options.opsd]\nlr = 1e-5\nclip_low = 0\n')
+    options = read(CompareOptions, "--config", str(path))
+    opsd, grpo = (options.train_options(label, label, 0, tmp_path) for label in ("opsd", "grpo"))
+    assert (opsd.lr, opsd.clip_low, type(opsd.clip_low), grpo.lr, grpo.clip_low) == (1e-5, 0.0, float, 1e-6, 0.2)
+    path.write_text(to_toml(options))
+    assert read(CompareOptions, "--config", str(path)).options_of("opsd") == {"lr": 1e-5, "clip_low": 0.0}
+
+
 def test_a_label_stands_for_an_agent_with_other_hyperparameters(tmp_path):
     options = read(CompareOptions, "--agents", "rlsd,tight=rlsd,m:A", "--agent-kwargs", "tight.epsilon=0.1", "m:A.x=1")
     assert options.specs() == [("rlsd", "rlsd"), ("tight", "rlsd"), ("m:A", "m:A")]
@@ -80,7 +90,7 @@ def test_the_stored_options_can_be_given_back(tmp_path):
         (TrainOptions, ["--steps"], "--steps"),
         (TrainOptions, ["stray"], "stray"),
         (TrainOptions, ["--steps", "0"], "steps is 0; it must be at least 1"),
-        (TrainOptions, ["--group-size", "1"], "group_size is 1; it must be at least 2"),
+        (TrainOptions, ["--group-size", "0"], "group_size is 0; it must be at least 1"),
         (TrainOptions, ["--temperature", "0"], "temperature is 0.0"),
         (TrainOptions, ["--env-kwargs", "difficulty"], "'difficulty' is not of the form KEY=VALUE"),
         (CompareOptions, ["--agents", "grpo,grpo"], "each may be there once"),
@@ -93,6 +103,14 @@ def test_the_stored_options_can_be_given_back(tmp_path):
         (CompareOptions, ["--seeds", "a"], "'a' is not a list of whole numbers"),
         (CompareOptions, ["--agent-kwargs", "epsilon=0.1"], "write AGENT.OPTION"),
         (CompareOptions, ["--agent-kwargs", "rlst.epsilon=0.1"], "write AGENT.OPTION with one of grpo"),
+        (CompareOptions, ["--agent-options", "lr=1e-5"], "agent_options has 'lr'; write AGENT.OPTION"),
+        (CompareOptions, ["--agent-options", "opds.lr=1e-5"], "write AGENT.OPTION with one of grpo"),
+        (CompareOptions, ["--agent-options", "opsd.lrr=1e-5"], "'lrr'; did you mean 'lr'"),
+        (CompareOptions, ["--agent-options", "opsd.steps=5"], "unknown option of an agent in agent_options opsd.steps"),
+        (CompareOptions, ["--agent-options", "opsd.lr=fast"], "opsd.lr is 'fast'; it must be of type float"),
+        (CompareOptions, ["--agent-options", "opsd.group_size=4.0"], "opsd.group_size is 4.0; it must be of type int"),
+        (CompareOptions, ["--agent-options", "opsd.lr=-1"], "agent_options of opsd: lr is -1.0; it must be above 0"),
+        (CompareOptions, ["--agent-options", "sdpo.aggregation=sum"], "unknown aggregation 'sum'"),
         (EvaluateOptions, ["--limit", "0"], "limit is 0; it must be at least 1"),
         (EvaluateOptions, ["--config", "/nowhere.toml"], "'/nowhere.toml' does not exist"),
     ],

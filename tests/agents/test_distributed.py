@@ -150,7 +150,7 @@ def test_what_several_processes_cannot_do():
     from agents.setup import check, check_world
 
     with pytest.raises(ConfigurationError, match="torchrun --nproc-per-node"):
-        check(TrainOptions(shard=True), [("rlsd", {})])
+        check([TrainOptions(shard=True)])
 
     for options, method, world, message in (
         (TrainOptions(eval_tasks=1), "rlsd", World(0, 2), "eval_tasks is 1"),

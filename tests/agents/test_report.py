@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 
 import numpy as np
 import pytest
 from PIL import Image
 from rich.console import Console
 
+from agents.entrants import resolve
 from agents.options.commands import CompareOptions
 from agents.report.plots import draw_curves, read_curves, smooth
 from agents.report.results import summarise
@@ -27,8 +29,8 @@ def record(agent, seed, sampled, greedy):
     return one
 
 
-def results():
-    options = CompareOptions(agents=("grpo", "rlsd"), seeds=(0, 1))
+def results(**given):
+    options, entrants = resolve(CompareOptions(agents=("grpo", "rlsd"), seeds=(0, 1), **given))
     records = [
         record("untrained", 1, [0.5, 0.25], [1.0, 0.0]),
         record("untrained", 0, [0.25, 0.25], [1.0, 0.0]),
@@ -37,7 +39,7 @@ def results():
         record("rlsd", 1, [0.5, None], [1.0, 0.0]),
         record("rlsd", 0, [0.25, 0.25], [1.0, 0.0]),
     ]
-    return summarise(records, options)
+    return summarise(records, options, entrants)
 
 
 def test_gains_are_paired_by_seed_and_task():
@@ -106,3 +108,17 @@ def test_columns_are_those_that_some_agent_has_a_value_for():
     found["agents"]["rlsd"]["training_metrics"] |= {"weight_clip_low": 0.031, "weight_clip_high": 0.059}
     assert "clipped w" in printed(found)
     assert "9.0" in printed(found)
+
+
+def test_options_of_an_agent_are_a_column_where_agents_differ():
+    def printed(found):
+        text = io.StringIO()
+        print_table(found, Console(file=text, width=200, markup=False))
+        return text.getvalue()
+
+    found = results(agent_options={"rlsd.lr": 1e-6, "grpo.weight_decay": 0.1, "rlsd.weight_decay": 0.1})
+    assert found["agents"]["grpo"]["options"] == {"lr": 5e-5, "weight_decay": 0.1}
+    assert found["agents"]["rlsd"]["options"] == {"lr": 1e-6, "weight_decay": 0.1}
+    assert re.search(r"│ rlsd +│ +1e-06 │", printed(found))
+    assert "weight_decay" not in printed(found)
+    assert results()["agents"]["rlsd"]["options"] == {}

@@ -31,7 +31,7 @@ class Sound(TaskSource):
         return int(task_id.removeprefix("n-"))
 
     def fold(self, name):
-        return {"all": range(10), "train": [0, 2, 4, 6, 8], "heldout": [1, 3, 5, 7, 9]}[name]
+        return {"all": range(10), "train": [0, 2, 4, 6, 8], "tuning": [1], "heldout": [3, 5, 7, 9]}[name]
 
 
 @pytest.mark.parametrize("make", [Sound, ShapeCount, BounceCount])
@@ -91,6 +91,8 @@ class Random(Sound):
     ("source", "message"),
     [
         (with_fold("heldout", [0, 1]), "task number 0 is in both folds"),
+        (with_fold("tuning", [8]), "task number 8 is in both folds, train and tuning"),
+        (with_fold("tuning", [9]), "task number 9 is in both folds, tuning and heldout"),
         (with_fold("heldout", range(8, 10)), "task number 8 is in both folds"),
         (with_fold("all", range(11)), "fold 'all' has 10; task numbers here are whole, from 0 to 9"),
         (with_fold("train", [-2]), "fold 'train' has -2"),
@@ -131,7 +133,9 @@ def test_what_changes_after_another_task_and_from_source_to_source():
 def test_ranges_too_long_to_go_through_are_sampled():
     class Shared(ShapeCount):
         def fold(self, name):
-            return {"all": range(2**31), "train": range(2**30 + 1), "heldout": range(2**30, 2**31)}[name]
+            tuning = range(2**31, 3 * 2**30)
+            folds = {"all": range(2**31), "train": range(2**30 + 1), "tuning": tuning, "heldout": range(2**30, 2**31)}
+            return folds[name]
 
     with pytest.raises(AssertionError, match=f"task number {2**30} is in both folds"):
         check_source(Shared(), limit=1)

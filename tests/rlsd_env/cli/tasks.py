@@ -36,7 +36,7 @@ class Sums(TaskSource):
         return self.ids().index(task_id)
 
     def fold(self, name):
-        return {"all": range(5), "train": range(4), "heldout": range(4, 5)}[name]
+        return {"all": range(5), "train": range(3), "tuning": range(3, 4), "heldout": range(4, 5)}[name]
 
 
 class Broken(Sums):
@@ -71,7 +71,7 @@ class Moody(Sums):
         return Item(item.task, Privileged(Reference(str(index + 2 + self._mood), AnswerKind.INTEGER)))
 
     def fold(self, name):
-        return range(5) if name != "heldout" else range(3, 5)
+        return {"tuning": range(0), "heldout": range(3, 5)}.get(name, range(5))
 
 
 class Bracketed(Sums):

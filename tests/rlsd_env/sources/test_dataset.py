@@ -6,9 +6,12 @@ from typing import ClassVar
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from rlsd_env.errors import ConfigurationError, DataError
 from rlsd_env.sources import load_source
+from rlsd_env.sources.task_index import TaskIndex
 from tests.rlsd_env.sources.colours import RGB, Colours, json_lines, rows, with_bytes, with_files, write_lines
 from tests.rlsd_env.sources.hub_copy import png, write_split
 
@@ -18,15 +21,38 @@ SPEC = "tests.rlsd_env.sources.colours:Colours"
 def test_groups_stay_in_one_fold_and_folds_are_complete(tmp_path):
     write_lines(tmp_path, rows(400, image=None))
     source = Colours(path=str(tmp_path), images="absent")
-    train, heldout = set(source.fold("train")), set(source.fold("heldout"))
-    assert not train & heldout
-    assert train | heldout == set(range(400)) == set(source.fold("all"))
-    assert 40 <= len(heldout) <= 120
+    folds = [set(source.fold(name)) for name in ("train", "tuning", "heldout")]
+    assert set().union(*folds) == set(range(400)) == set(source.fold("all"))
+    assert sum(map(len, folds)) == 400
+    assert 40 <= len(folds[2]) <= 120
+    assert 16 <= len(folds[1]) <= 64
     assert source.groups()["f7"] == [14, 15]
     for members in source.groups().values():
-        assert set(members) <= train or set(members) <= heldout
+        assert any(set(members) <= fold for fold in folds)
     with pytest.raises(ConfigurationError, match="unknown fold 'heldot'; did you mean 'heldout'"):
         source.fold("heldot")
+
+
+@given(st.lists(st.text(max_size=3), max_size=60))
+def test_any_groups_stay_whole_in_disjoint_folds_that_cover_all(groups):
+    index = TaskIndex()
+    for number, group in enumerate(groups):
+        index.add(number, f"t{number}", group)
+    folds = {name: index.fold(name) for name in ("train", "tuning", "heldout")}
+    assert sorted(number for numbers in folds.values() for number in numbers) == list(index.fold("all"))
+    for numbers in folds.values():
+        inside, outside = {groups[n] for n in numbers}, {groups[n] for n in range(len(groups)) if n not in set(numbers)}
+        assert not inside & outside
+
+
+def test_the_folds_of_groups_by_hand():
+    """Heldout: CRC-32 of c = 112844655 = 5 x 22568931, likewise i and o; tuning: b = 1908338681 = 5 x 8 x 47708467 + 1,
+    x = 2363233923 = 5 x 8 x 59080848 + 3."""
+    index = TaskIndex()
+    for number, group in enumerate("abcdefghijklmnopqrstuvwxyz"):
+        index.add(number, group, group)
+    found = {name: "".join(index.ids[n] for n in index.fold(name)) for name in ("train", "tuning", "heldout")}
+    assert found == {"train": "adefghjklmnpqrstuvwyz", "tuning": "bx", "heldout": "cio"}
 
 
 def test_rows_that_are_no_tasks_are_left_out_and_counted(tmp_path):

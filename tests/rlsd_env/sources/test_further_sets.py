@@ -300,11 +300,11 @@ def test_all_variants_are_one_source(dynamath):
 
 def test_variants_of_a_problem_share_a_fold(dynamath):
     source = DynaMath(path=dynamath)
-    train, heldout = set(source.fold("train")), set(source.fold("heldout"))
-    assert train | heldout == set(range(30))
-    assert not train & heldout
+    folds = [set(source.fold(name)) for name in ("train", "tuning", "heldout")]
+    assert set().union(*folds) == set(range(30))
+    assert sum(map(len, folds)) == 30
     for indices in source.groups().values():
-        assert len(train.intersection(indices)) in (0, 10)
+        assert sorted(len(fold.intersection(indices)) for fold in folds) == [0, 0, 10]
 
 
 def test_worst_case_accuracy(dynamath):

@@ -154,7 +154,8 @@ def test_every_row_of_the_real_test_split_converts(mathvision_dir):
 
 def test_real_folds_are_disjoint_and_complete(mathvision_dir):
     source = load(mathvision_dir)
-    train, heldout = set(source.fold("train")), set(source.fold("heldout"))
-    assert not train & heldout
-    assert train | heldout == set(range(304))
-    assert 40 <= len(heldout) <= 80
+    folds = [set(source.fold(name)) for name in ("train", "tuning", "heldout")]
+    assert set().union(*folds) == set(range(304))
+    assert sum(map(len, folds)) == 304
+    assert 40 <= len(folds[2]) <= 80
+    assert 15 <= len(folds[1]) <= 50

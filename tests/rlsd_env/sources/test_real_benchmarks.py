@@ -78,6 +78,9 @@ def test_real_groups_of_wemath_stay_together():
     groups = source.groups()
     assert len(groups) == 525
     assert sorted(map(len, groups.values())) == [3] * 360 + [4] * 165
-    heldout = set(source.fold("heldout"))
-    assert all(heldout.issuperset(members) or heldout.isdisjoint(members) for members in groups.values())
+    tuning, heldout = set(source.fold("tuning")), set(source.fold("heldout"))
+    for fold in (tuning, heldout):
+        assert all(fold.issuperset(members) or fold.isdisjoint(members) for members in groups.values())
+    assert not tuning & heldout
+    assert 25 <= sum(tuning.issuperset(members) for members in groups.values()) <= 85
     assert 60 <= sum(heldout.issuperset(members) for members in groups.values()) <= 150
