@@ -19,6 +19,9 @@ from verifiers import AnswerKind, Reference, Verifier
 
 VARIANTS = ("right", "wrong", "blank")
 BLANK = "not given"
+UNSAID = {"feedback": BLANK}
+"""What stands, under a control, in place of what the environment said at an attempt's end: that would be true. What a
+student was told in earlier turns is part of the conversation, which its teacher reads too, and stays."""
 TRIES = 100
 
 
@@ -26,22 +29,23 @@ def right(item: Item, verifier: Verifier) -> dict[str, str]:
     """Return what the verifier says may be shown, by level.
 
     Returns:
-        "answer", and where there are such "solution" (the worked one) and "trace" (the data set's reasoning).
+        "answer", and where there are such "solution" (the worked one) and "trace" (the data set's reasoning). Controls
+        add "feedback", see `UNSAID`.
 
     """
     return _levels(item.privileged, verifier)
 
 
-def blank() -> dict[str, str]:
-    """Return a hint in the same place and of the same form that says nothing."""
-    return {"answer": BLANK}
+def blank(item: Item, verifier: Verifier) -> dict[str, str]:
+    """Return a hint in the same places and of the same form that says nothing: what the form alone is worth."""
+    return {level: BLANK for level in right(item, verifier)} | UNSAID
 
 
 def wrong(item: Item, verifier: Verifier, source: TaskSource, indices: Sequence[int]) -> dict[str, str]:
     """Return a plausible wrong hint, the same for a task each time.
 
-    A multiple-choice task gets another option. Any other gets answer and solution of another task of the fold,
-    whose answer is wrong here.
+    It has the levels of the right one: those of another task of the fold, whose answer is wrong here. A
+    multiple-choice task of which only the answer may be shown gets another option.
 
     Args:
         item: the task.
@@ -50,22 +54,25 @@ def wrong(item: Item, verifier: Verifier, source: TaskSource, indices: Sequence[
         indices: their numbers.
 
     Raises:
-        ConfigurationError: none of the tasks that were tried has another answer.
+        ConfigurationError: none of the tasks that were tried has another answer and these levels.
 
     """
     reference = item.privileged.reference
     rng = np.random.default_rng([zlib.crc32(item.task.id.encode()), zlib.crc32(b"wrong hint")])
-    if reference.kind is AnswerKind.CHOICE and len(reference.choices) > 1:
+    levels = right(item, verifier).keys()
+    if levels == {"answer"} and reference.kind is AnswerKind.CHOICE and len(reference.choices) > 1:
         letters = [choice_letter(number) for number in range(len(reference.choices))]
         others = [letter for letter in letters if _is_wrong(letter, reference, verifier)]
         if others:
-            return {"answer": others[int(rng.integers(len(others)))]}
+            return {"answer": others[int(rng.integers(len(others)))]} | UNSAID
     for _ in range(TRIES):
         other = source.privileged(int(indices[int(rng.integers(len(indices)))]))
-        if _is_wrong(other.reference.answer, reference, verifier):
-            return _levels(other, verifier)
+        found = _levels(other, verifier)
+        if levels <= found.keys() and _is_wrong(other.reference.answer, reference, verifier):
+            return {level: found[level] for level in levels} | UNSAID
     raise ConfigurationError(
-        f"no wrong hint for task {item.task.id!r}: {TRIES} other tasks have its answer; use hints=blank as the control"
+        f"no wrong hint for task {item.task.id!r}: of {TRIES} other tasks with {', '.join(levels)} to show each has its "
+        "answer, or there are none; use hints=blank as the control"
     )
 
 
