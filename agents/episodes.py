@@ -117,8 +117,8 @@ class EpisodeGroup:
     Attributes:
         item: the task with its privileged part.
         episodes: the attempts.
-        hints: what a teacher may be shown, by level: "answer" and, where there are such, "solution" and "trace"; under a
-            control "feedback" too, in place of what the environment said. Privileged: not part of the group's text.
+        hints: what a teacher may be shown, by level: "answer" and, where there are such, "solution" and "trace"; under
+            a control "feedback" too, in place of what the environment said. Privileged: not part of the group's text.
 
     """
 

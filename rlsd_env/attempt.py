@@ -3,8 +3,8 @@
 An action is a tool call if it ends with one, else an answer. An answer ends the attempt if it is right, if the
 verifier failed, if the environment gives no feedback, or if it was made in the last turn. What ends without having
 ended so, for want of turns or tokens, is truncated; its reward is that of its last answer, and 0 if it has none. An
-action that goes beyond the token budget is neither run nor graded. With feedback every wrong answer is told of, the last
-one too.
+action that goes beyond the token budget is neither run nor graded. With feedback every wrong answer is told of, the
+last one too.
 """
 
 from __future__ import annotations

@@ -108,8 +108,14 @@ def test_a_wrong_hint_has_no_other_levels_than_the_task(first, other, levels):
 
 
 def test_a_solution_that_no_wrong_one_can_stand_for_is_named():
-    with pytest.raises(ConfigurationError, match=r"no wrong hint for task '0'.*with answer, solution"):
+    with pytest.raises(ConfigurationError, match=r"no wrong hint for task '0'.* with answer, solution"):
         hints_of_first("wrong", choice("B", "It is blue."), choice("C"), choice("B", "Blue."))
+
+
+def test_a_wrong_option_with_its_solution_is_one_of_the_options():
+    beyond = Privileged(Reference("E", AnswerKind.CHOICE, tuple("vwxyz"), solution="It is z."))
+    wrong = hints_of_first("wrong", choice("B", "It is blue."), *[beyond] * 20, choice("A", "It is red."))
+    assert (wrong["answer"], wrong["solution"]) == ("A", "It is red.")
 
 
 def test_controls_change_the_teachers_prompt_only():
