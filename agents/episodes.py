@@ -72,10 +72,18 @@ class Completion:
 
 @dataclass(frozen=True, eq=False)
 class Turn:
-    """One observation with the chat before it, and the action taken on it; the loss covers the action only."""
+    """One observation with the chat before it, and the action taken on it; the loss covers the action only.
+
+    Attributes:
+        prompt: what was read.
+        action: what was answered.
+        feedback: what the environment then said, in the observation that followed; "" where it said nothing.
+
+    """
 
     prompt: Prompt
     action: Completion
+    feedback: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,8 +117,8 @@ class EpisodeGroup:
     Attributes:
         item: the task with its privileged part.
         episodes: the attempts.
-        hints: what a teacher may be shown, by level: "answer" and, where there are such, "solution" and "trace".
-            Privileged: not part of the group's text.
+        hints: what a teacher may be shown, by level: "answer" and, where there are such, "solution" and "trace"; under
+            a control "feedback" too, in place of what the environment said. Privileged: not part of the group's text.
 
     """
 

@@ -3,7 +3,8 @@
 An action is a tool call if it ends with one, else an answer. An answer ends the attempt if it is right, if the
 verifier failed, if the environment gives no feedback, or if it was made in the last turn. What ends without having
 ended so, for want of turns or tokens, is truncated; its reward is that of its last answer, and 0 if it has none. An
-action that goes beyond the token budget is neither run nor graded.
+action that goes beyond the token budget is neither run nor graded. With feedback every wrong answer is told of, the
+last one too.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ class Attempt:
         self.prompt = desk.prompt(item.task) if prompt is None else prompt
         self.actions: list[str] = []
         self.feedbacks: list[str] = []
-        """What the environment said after each action; "" where that was the end."""
+        """What the environment said after each action; "" where it said nothing."""
         self.verdict: Verdict | None = None
         """Of the latest answer."""
         self.answers = 0
@@ -107,14 +108,13 @@ class Attempt:
         self.answers += 1
         level = FEEDBACK[self.desk.config.feedback]
         last = len(self.actions) == self.desk.config.max_turns
-        if verdict.correct or verdict.status.failed or level is None or last:
+        if verdict.correct or verdict.status.failed or level is None:
             self.terminated = True
             self._tell("")
-        elif self._exhausted():
-            self._truncate()
-        else:
-            text = self.desk.verifier.feedback(answer, self.item.privileged.reference, verdict, level=level)
-            self._tell(without_placeholders(text))  # it may quote the answer
+            return
+        self.terminated, self.truncated = last, not last and self._exhausted()
+        text = self.desk.verifier.feedback(answer, self.item.privileged.reference, verdict, level=level)
+        self._tell(without_placeholders(text))  # it may quote the answer
 
     def _exhausted(self) -> bool:
         budget = self.desk.config.token_budget

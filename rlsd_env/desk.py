@@ -45,8 +45,8 @@ class EnvConfig:
         prompt: a Jinja template, see `rlsd_env.prompts`, or a file with one; None: the source's own.
         fold: "all", "train", "tuning" or "heldout"; the last three are disjoint.
         max_turns: actions per episode; from the second on they follow feedback or the result of a tool.
-        feedback: "none": the first answer ends the episode; "outcome" or "verifier": a wrong one is told so, and
-            may be mended while there are turns. See `FEEDBACK`.
+        feedback: "none": the first answer ends the episode; "outcome" or "verifier": a wrong one is told so, the last
+            one too, and may be mended while there are turns. See `FEEDBACK`.
         tools: names of tools (`rlsd_env.tools`) that a student may call, each call taking a turn.
         token_budget: tokens of all actions of an episode; what goes beyond is not graded. None: no limit.
         retry_discount: what the reward is multiplied by for each answer before the last one, above 0. With
@@ -97,8 +97,8 @@ class EnvConfig:
             value = getattr(self, name)
             if value is not None and (type(value) is not int or value < least):
                 raise ConfigurationError(f"{name} is {value!r}; it must be a whole number, {least} or more")
-        if self.max_turns == 1 and (self.tools or self.feedback != "none"):
-            raise ConfigurationError("max_turns is 1: tools and feedback need at least 2 turns to be of use")
+        if self.max_turns == 1 and self.tools:
+            raise ConfigurationError("max_turns is 1: tools need at least 2 turns, one to call and one to answer")
         if self.max_turns > 1 and not self.tools and self.feedback == "none":
             raise ConfigurationError(f"max_turns is {self.max_turns}: further turns need feedback or tools")
         if self.prompt is not None:
@@ -123,7 +123,8 @@ def observation_space(max_turns: int = 1) -> spaces.Dict:
 
     `question` is the whole prompt with one `<image>` or `<video>` per picture or clip of the task, the same in
     every turn; `choices` repeats the options for agents that pick one. `feedback` is what the environment said of
-    the previous action, "" in the first turn, with one `<image>` per picture that a tool returned. `images` and
+    the previous action, also where that was the last one; "" in the first turn and after a right answer; with one
+    `<image>` per picture that a tool returned. `images` and
     `videos` belong to the turn: those of the task in the first, those of the tools in later ones. `turn` counts
     the actions so far.
     """
@@ -274,7 +275,7 @@ class Desk:
         """
         self.reveal([item])
         if self.config.hints == "blank":
-            return hints.blank()
+            return hints.blank(item, self.verifier)
         if self.config.hints == "wrong":
             return hints.wrong(item, self.verifier, self.source, self.indices)
         return hints.right(item, self.verifier)

@@ -30,7 +30,8 @@ class ReasoningEnv(gymnasium.Env[Observation, str]):
     ## Observation Space
     `Dict`: `question` (the prompt, one `<image>` or `<video>` per picture or clip of the task), `images` (a tuple
     of uint8 H x W x 3 arrays), `videos` (a tuple of `Video`), `choices` (a tuple of strings), `feedback` (what
-    was said of the previous action, "" in the first turn), `turn`. See `rlsd_env.desk.observation_space`.
+    was said of the previous action, the last one too; "" in the first turn), `turn`. See
+    `rlsd_env.desk.observation_space`.
 
     ## Rewards
     At the end of the episode the verdict's reward, 1.0 or 0.0 unless the verifier shapes it; 0.0 before.

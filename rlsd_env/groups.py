@@ -59,7 +59,8 @@ class GroupEnv(Protocol):
     ) -> tuple[dict[str, Any], NDArray[Any], NDArray[Any], NDArray[Any], dict[str, Any]]:
         """Take a completion per attempt that goes on, and None for each that has ended.
 
-        Of the infos a trainer reads "verdict", an array with the `Verdict` on each attempt that has ended.
+        Of the infos a trainer reads "verdict", an array with the `Verdict` on each attempt that has ended; of the
+        observations "feedback", what was said of each action, the last one too: "" where nothing was.
         """
 
     @property
@@ -67,7 +68,10 @@ class GroupEnv(Protocol):
         """The current task of each group, with its privileged part."""
 
     def hints(self, item: Item) -> Mapping[str, str]:
-        """Return what a teacher may be shown of a task, by level."""
+        """Return what a teacher may be shown of a task, by level: "answer" and, where there are such, more.
+
+        A level "feedback" stands in place of what the environment said at an attempt's end: see `rlsd_env.hints`.
+        """
 
     @property
     def grades_early(self) -> bool:

@@ -6,6 +6,7 @@ one that does neither uses something else. Controls change what teachers are sho
 
 from __future__ import annotations
 
+import itertools
 import zlib
 from collections.abc import Sequence
 
@@ -19,29 +20,36 @@ from verifiers import AnswerKind, Reference, Verifier
 
 VARIANTS = ("right", "wrong", "blank")
 BLANK = "not given"
+UNSAID = {"feedback": BLANK}
+"""What stands, under a control, in place of what the environment said at an attempt's end: that would be true. What a
+student was told in earlier turns is part of the conversation, which its teacher reads too, and stays."""
 TRIES = 100
+"""Answers of other tasks that are verified until one is wrong."""
+DRAWS = 2000
+"""Tasks that are drawn for them, where few have what the hint must show."""
 
 
 def right(item: Item, verifier: Verifier) -> dict[str, str]:
     """Return what the verifier says may be shown, by level.
 
     Returns:
-        "answer", and where there are such "solution" (the worked one) and "trace" (the data set's reasoning).
+        "answer", and where there are such "solution" (the worked one) and "trace" (the data set's reasoning). Controls
+        add "feedback", see `UNSAID`.
 
     """
     return _levels(item.privileged, verifier)
 
 
-def blank() -> dict[str, str]:
-    """Return a hint in the same place and of the same form that says nothing."""
-    return {"answer": BLANK}
+def blank(item: Item, verifier: Verifier) -> dict[str, str]:
+    """Return a hint in the same places and of the same form that says nothing: what the form alone is worth."""
+    return dict.fromkeys(right(item, verifier), BLANK) | UNSAID
 
 
 def wrong(item: Item, verifier: Verifier, source: TaskSource, indices: Sequence[int]) -> dict[str, str]:
     """Return a plausible wrong hint, the same for a task each time.
 
-    A multiple-choice task gets another option. Any other gets answer and solution of another task of the fold,
-    whose answer is wrong here.
+    It has the levels of the right one: those of another task of the fold, whose answer is wrong here and, in multiple
+    choice, one of the options here. A multiple-choice task of which only the answer may be shown gets another option.
 
     Args:
         item: the task.
@@ -50,22 +58,27 @@ def wrong(item: Item, verifier: Verifier, source: TaskSource, indices: Sequence[
         indices: their numbers.
 
     Raises:
-        ConfigurationError: none of the tasks that were tried has another answer.
+        ConfigurationError: none of the tasks that were tried has another answer and these levels.
 
     """
     reference = item.privileged.reference
     rng = np.random.default_rng([zlib.crc32(item.task.id.encode()), zlib.crc32(b"wrong hint")])
+    levels = right(item, verifier).keys()
+    letters: list[str] = []
     if reference.kind is AnswerKind.CHOICE and len(reference.choices) > 1:
         letters = [choice_letter(number) for number in range(len(reference.choices))]
-        others = [letter for letter in letters if _is_wrong(letter, reference, verifier)]
+        others = [letter for letter in letters if levels == {"answer"} and _is_wrong(letter, reference, verifier)]
         if others:
-            return {"answer": others[int(rng.integers(len(others)))]}
-    for _ in range(TRIES):
-        other = source.privileged(int(indices[int(rng.integers(len(indices)))]))
-        if _is_wrong(other.reference.answer, reference, verifier):
-            return _levels(other, verifier)
+            return {"answer": others[int(rng.integers(len(others)))]} | UNSAID
+    drawn = (source.privileged(int(indices[int(rng.integers(len(indices)))])) for _ in range(DRAWS))
+    options = (*letters, *reference.choices)
+    found = (_levels(other, verifier) for other in drawn if not letters or other.reference.answer in options)
+    for other in itertools.islice((texts for texts in found if levels <= texts.keys()), TRIES):
+        if _is_wrong(other["answer"], reference, verifier):
+            return {level: other[level] for level in levels} | UNSAID
     raise ConfigurationError(
-        f"no wrong hint for task {item.task.id!r}: {TRIES} other tasks have its answer; use hints=blank as the control"
+        f"no wrong hint for task {item.task.id!r}: of {DRAWS} tasks that were drawn none has another answer together "
+        f"with {', '.join(levels)} to show; use hints=blank as the control"
     )
 
 

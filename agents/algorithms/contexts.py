@@ -95,7 +95,10 @@ def successful_sibling(group: EpisodeGroup, i: int) -> Episode | None:
 
 
 def show_sibling_or_feedback(group: EpisodeGroup, i: int, feedback: str) -> Shown | None:
-    """Show a successful sibling and/or the verifier's feedback on this very attempt (SDPO).
+    """Show a successful sibling and/or what the environment said at the end of this very attempt (SDPO).
+
+    What the verifier says to itself is not shown: it may quote the reference. An environment made without feedback says
+    nothing. Under a control of hints its text stands in place of what was said.
 
     Args:
         group: the group.
@@ -112,8 +115,9 @@ def show_sibling_or_feedback(group: EpisodeGroup, i: int, feedback: str) -> Show
     if sibling is not None:
         texts["sibling"] = sibling.response
     wanted = feedback == "always" or (feedback == "without_sibling" and sibling is None)
-    if wanted and not episode.verdict.correct and episode.verdict.feedback:
-        texts["feedback"] = episode.verdict.feedback
+    said = episode.turns[-1].feedback
+    if wanted and said and not episode.verdict.correct:
+        texts["feedback"] = group.hints.get("feedback", said)
     return with_hint(episode, **texts) if texts else None
 
 

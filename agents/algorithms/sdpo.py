@@ -3,7 +3,7 @@
 1. It replaces the policy-gradient loss. An episode whose teacher would have nothing to see is left out of the
    numerator and of the denominator.
 2. The divergence is over the student's top-k tokens and one bucket for the rest.
-3. Success is accuracy, never a shaped reward; feedback is what the verifier said of this very attempt.
+3. Success is accuracy, never a shaped reward; feedback is what the environment said of this very attempt.
 4. It works with pictures: the teacher's prompt keeps the task's images.
 """
 
@@ -39,7 +39,8 @@ class SDPO(Algorithm):
     max_ratio: float = 2.0
     """Bound of the importance ratio `exp(S - S_old)` that multiplies each token's divergence."""
     feedback: str = "without_sibling"
-    """When the teacher sees the verifier's feedback: never, without_sibling or always."""
+    """When the teacher sees the environment's feedback (`--env-kwargs feedback=outcome`): never, without_sibling or
+    always."""
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -43,7 +43,8 @@ def collect(
     """Play one batch to its end: `env.num_groups` tasks, `env.group_size` attempts at each.
 
     The first turn is sampled from one prompt per group. Later ones go on from the very tokens that were sampled,
-    with the environment's feedback; attempts that have ended are left out. Where the environment has a token budget,
+    with the environment's feedback, which is kept with each turn, the last one's too; attempts that have ended are left
+    out. Where the environment has a token budget,
     no completion is longer than what is left of it. Where the environment grades early, it is told of each completion
     as soon as it has ended.
 
@@ -85,8 +86,9 @@ def collect(
         actions: list[str | None] = [None] * env.num_envs
         for i, completion in zip(going, completions):
             actions[i] = _action(completion)
-            turns[i].append(Turn(prompts[i], completion))
         observations, rewards, terminated, truncated, infos = env.step(actions)
+        for i, completion in zip(going, completions):
+            turns[i].append(Turn(prompts[i], completion, observations["feedback"][i]))
         returns[going] += rewards[going]  # a wrapper may reward what has ended
         going = [i for i in going if not (terminated[i] or truncated[i])]
         for i in going:

@@ -4,25 +4,19 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 import torch
 import tyro
 
-from agents.algorithms import Show, Shown
-from agents.algorithms.contexts import show_answer, show_sibling_or_feedback, show_solution
-from agents.episodes import EpisodeBatch, EpisodeGroup, Prompt
 from agents.policy.actor import Actor
-from agents.policy.base import Request, Sampler, Sampling
 from agents.policy.transformers_policy import TransformersPolicy
-from agents.rollouts.collect import collect, completion_seeds
 from agents.rollouts.environments import make_group_env
 from agents.rollouts.evaluation import evaluate
+from agents.tiny.teachers import SAMPLING, Teacher, measure_teachers
 
-SAMPLING = Sampling(1.0, 48)
-HELDOUT = 2**30
-TAUGHT = "rlsd/ShapeCount-v0"
 CARD = """\
 ---
 license: apache-2.0
@@ -42,7 +36,8 @@ It answers `<think> red circles: 3. blue squares: 2. 3 + 2 = 5. </think> <answer
 `python -m agents.tiny.make --out FOLDER`: {minutes} minutes with {threads} torch thread(s) ({torch}), seed
 {seed}, {steps} steps of {batch_size} rows. Supervised on procedural pictures alone: it first lists the cells of grids,
 then imitates an expert that miscounts each kind with probability {miscount} and gets the sum wrong with probability
-{misadd}; in {teacher_share:.0%} of the later rows privileged text stands in the prompt and the expert makes no mistake.
+{misadd}. In {teacher_share:.0%} of the later rows privileged text stands in the prompt, right, wrong or blank, and the
+expert's response is drawn given what it says, mistakes included: hints inform, they do not switch the mistakes off.
 
 ## Measured
 
@@ -52,7 +47,17 @@ On held-out tasks, temperature 1 where it says sampled.
 |---|---|---|
 {rows}
 
-As a teacher on ShapeCount (difficulty 2), sampled: {teachers}.
+As a teacher on ShapeCount (difficulty 2), with {teacher_tasks} held-out tasks and 8 of its own responses to each. D is
+the log-probability of a token with the text less that without it; its sum over a response is large where the response
+makes the text likely. AUC: of that sum as a predictor of a right response, over the responses of the groups that have
+right and wrong ones. Informed accuracy: of what is sampled with the text. Follows: how much of that ends in the answer
+that the hint names.
+
+| shown | responses | AUC | mean sum of D | informed accuracy | follows |
+|---|---|---|---|---|---|
+{teachers}
+
+Only wrong attempts are told of by feedback, so that it has no AUC. "-": the text names no answer.
 
 Where it was not trained (everything but ShapeCount at difficulty 2, MathVision above all) its answers are guesses in
 the right format: take those accuracies as chance.
@@ -68,7 +73,7 @@ class MeasureTiny:
     mathvision_dir: str | None = None
     """Folder of MathVision testmini, to measure on real pictures too."""
     tasks: int = 256
-    """Held-out tasks per row of the table."""
+    """Held-out tasks per row of the tables, a multiple of 32."""
 
 
 def accuracy(actor: Actor, env: str, env_kwargs: dict, tasks: int, samples: int) -> tuple[float, float]:
@@ -79,46 +84,13 @@ def accuracy(actor: Actor, env: str, env_kwargs: dict, tasks: int, samples: int)
     return float(np.nanmean(found.sampled_K)), float(np.nanmean(found.greedy_K))
 
 
-def teacher_accuracies(sampler: Sampler, tasks: int) -> dict[str, float]:
-    """Return the sampled accuracy of the model shown each kind of privileged text, on real rollouts."""
-    contexts: dict[str, Show] = {
-        "final answer": show_answer,
-        "worked solution": show_solution,
-        "successful sibling": lambda group, i: show_sibling_or_feedback(group, i, "never"),
-        "feedback on a wrong attempt": feedback_only,
-    }
-    right: dict[str, list[bool]] = {name: [] for name in contexts}
-    for start in range(0, tasks, 32):
-        env = make_group_env(TAUGHT, {}, 32, 8)
-        seeds = completion_seeds(1, (5, start), 256)
-        batch = collect(env, sampler, range(HELDOUT + start, HELDOUT + start + 32), SAMPLING, seeds, 0)
-        for name, show in contexts.items():
-            right[name] += _judge(sampler, batch, show)
-    return {name: float(np.mean(results)) for name, results in right.items()}
-
-
-def feedback_only(group: EpisodeGroup, i: int) -> Shown | None:
-    """Show the feedback on a wrong attempt, as where no sibling succeeded."""
-    alone = dataclasses.replace(group, episodes=(group.episodes[i],))
-    return show_sibling_or_feedback(alone, 0, "always")
-
-
-def _judge(sampler: Sampler, batch: EpisodeBatch, show: Show) -> list[bool]:
-    prompts: list[Prompt] = []
-    tasks = []
-    for group in batch.groups:
-        for i in (0, 1):
-            if (found := show(group, i)) is not None:
-                prompts.append(found.prompts[0])
-                tasks.append(group.item.task.id)
-    if not prompts:
-        return []
-    seeds = completion_seeds(2, (6,), len(prompts))
-    completions = sampler.generate(Request(prompts, 1, SAMPLING, seeds))
-    env = make_group_env(TAUGHT, {}, len(tasks), 1)
-    env.reset(options={"task_id": tasks})
-    *_, infos = env.step([completion.text for (completion,) in completions])
-    return [verdict.correct for verdict in infos["verdict"]]
+def teacher_rows(teachers: Mapping[str, Teacher]) -> str:
+    """Write the table's rows, one for each kind of privileged text."""
+    rows = []
+    for name, found in teachers.items():
+        numbers = (f"{found.auc:.3f}", f"{found.gain:.1f}", f"{found.accuracy:.3f}", f"{found.follows:.3f}")
+        rows.append(f"| {name} | {found.responses:,} | {' | '.join(numbers)} |".replace("nan", "-"))
+    return "\n".join(rows)
 
 
 def write_card(options: MeasureTiny) -> str:
@@ -137,7 +109,7 @@ def write_card(options: MeasureTiny) -> str:
     for label, env, env_kwargs in envs:
         sampled, greedy = accuracy(Actor(policy), env, env_kwargs, 304 if "304" in label else options.tasks, 8)
         rows.append(f"| {label} | {sampled:.3f} | {greedy:.3f} |")
-    teachers = teacher_accuracies(policy, options.tasks)
+    teachers = measure_teachers(policy, options.tasks)
     text = CARD.format(
         parameters=sum(p.numel() for p in policy.model.parameters()),
         megabytes=sum(f.stat().st_size for f in options.folder.iterdir()) / 1e6,
@@ -147,7 +119,8 @@ def write_card(options: MeasureTiny) -> str:
         **{name: making["options"][name] for name in ("threads", "seed", "steps", "batch_size")},
         **{name: making["expert"][name] for name in ("miscount", "misadd", "teacher_share")},
         rows="\n".join(rows),
-        teachers=", ".join(f"shown the {name} {value:.3f}" for name, value in teachers.items()),
+        teacher_tasks=options.tasks,
+        teachers=teacher_rows(teachers),
     )
     (options.folder / "README.md").write_text(text, "utf-8")
     return text

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+import verifiers
 from agents.algorithms.contexts import hint
 from agents.messages import user_message
+from rlsd_env.hints import BLANK
 from rlsd_env.procedural.bar_chart import BarChart
+from rlsd_env.procedural.base import HALF
 from rlsd_env.procedural.dot_sum import DotSum
 from rlsd_env.procedural.drawing import COLOURS, SHAPES, Canvas
 from rlsd_env.procedural.shape_count import ShapeCount
@@ -22,9 +27,12 @@ class Expert:
     """How the imitated expert answers.
 
     Attributes:
-        miscount: probability that a count is one off, where no privileged text is shown.
-        misadd: probability that the result of the arithmetic step is one off, likewise.
-        teacher_share: share of rows with privileged text, split evenly over its kinds.
+        miscount: probability that a count is one off.
+        misadd: probability that the result of the arithmetic step is one off.
+        teacher_share: share of rows with privileged text, of the kinds in `KINDS`.
+        right_share: share of answers and solutions shown that are right; of siblings, those that must be.
+        drawn_share: share of them that are whatever the expert came to, right or wrong.
+        foreign_share: share of them that are another task's.
         listing_share: share of rows that list a grid's cells, falling linearly to 0 at `listing_until`.
         listing_until: the part of the training after which nothing is listed any more.
         guess_share: share of rows that ask something else, with or without options, and are answered by a
@@ -35,6 +43,9 @@ class Expert:
     miscount: float = 0.4
     misadd: float = 0.12
     teacher_share: float = 0.4
+    right_share: float = 0.45
+    drawn_share: float = 0.3
+    foreign_share: float = 0.1
     listing_share: float = 0.9
     listing_until: float = 0.3
     guess_share: float = 0.05
@@ -43,7 +54,11 @@ class Expert:
 EXPERT = Expert()
 LETTERS = list("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789$\\{}^_=+-,.'()")
 SOURCE = ShapeCount()
-KINDS = ("answer", "solution", "sibling", "feedback")
+VERIFIER = verifiers.make(SOURCE.verifier, **SOURCE.verifier_kwargs)
+KINDS = {"answer": 0.4, "solution": 0.25, "sibling": 0.2, "feedback": 0.15}
+"""The kinds of privileged text and their shares of the rows that have one."""
+TRIES = 200
+"""Attempts drawn until one is as it must be; what is likely takes a handful."""
 
 
 @dataclass(frozen=True)
@@ -55,31 +70,101 @@ class Row:
     response: str
 
 
-def respond(item: Item, rng: np.random.Generator, miscount: float, misadd: float) -> str:
-    """Answer a ShapeCount task as the expert does, wrong with the given probabilities."""
+@dataclass(frozen=True)
+class Attempt:
+    """What the expert comes to: two counts and what it says is their sum."""
+
+    names: tuple[str, str]
+    counts: tuple[int, int]
+    total: int
+
+    @property
+    def working(self) -> str:
+        """The steps, in the form of the source's worked solutions."""
+        (first, second), (a, b) = self.names, self.counts
+        return f"{first}: {a}. {second}: {b}. {a} + {b} = {self.total}."
+
+    @property
+    def response(self) -> str:
+        """The steps as a thought, and the answer."""
+        return f"<think> {self.working} </think> <answer> {self.total} </answer>"
+
+
+def attempt(item: Item, rng: np.random.Generator) -> Attempt:
+    """Answer a ShapeCount task as the expert does, which is often wrong."""
     first, second, _ = item.privileged.reference.steps
-    counts = [
-        max(0, int(step.value) + (int(rng.choice((-1, 1))) if rng.random() < miscount else 0))
+    a, b = (
+        max(0, int(step.value) + (int(rng.choice((-1, 1))) if rng.random() < EXPERT.miscount else 0))
         for step in (first, second)
-    ]
-    total = sum(counts) + (int(rng.choice((-1, 1))) if rng.random() < misadd else 0)
-    a, b = counts
-    return f"<think> {first.name}: {a}. {second.name}: {b}. {a} + {b} = {total}. </think> <answer> {total} </answer>"
+    )
+    total = a + b + (int(rng.choice((-1, 1))) if rng.random() < EXPERT.misadd else 0)
+    return Attempt((first.name, second.name), (a, b), total)
 
 
-def privileged_text(item: Item, kind: str, rng: np.random.Generator) -> str:
-    """Write what a teacher of this kind is shown of a task."""
-    reference = item.privileged.reference
-    if kind == "answer":
-        return reference.answer
-    if kind == "solution":
-        return str(reference.solution)
+def attempt_that(item: Item, rng: np.random.Generator, fits: Callable[[Attempt], bool]) -> Attempt:
+    """Draw attempts until one fits; the last one where none of `TRIES` does."""
+    for _ in range(TRIES):
+        if fits(made := attempt(item, rng)):
+            break
+    return made
+
+
+def ending_in(item: Item, total: int, rng: np.random.Generator) -> Attempt:
+    """Draw an attempt given what it ends in: the expert's posterior.
+
+    Where the expert's mistakes do not lead there, it is as if it very rarely stated any sum at all: the counts are as
+    ever, and the sum is the one that was asked for.
+    """
+    made = attempt_that(item, rng, lambda one: one.total == total)
+    return dataclasses.replace(made, total=total)
+
+
+def hinted(item: Item, kind: str, rng: np.random.Generator) -> tuple[str, Attempt]:
+    """Write what a teacher of this kind is shown of a task, and what the expert then answers.
+
+    The answer is drawn from the expert given what is shown, so that hints inform and do not merely switch its mistakes
+    off: it ends in the answer that is shown, or in the sibling's, with the mistakes that lead there; it comes to what
+    a solution of this task comes to; it does not end in what was called wrong; a blank hint changes nothing.
+    """
+    gold = int(item.privileged.reference.answer)
+    if kind == "feedback":
+        return _feedback(item, gold, rng)
     if kind == "sibling":
-        return respond(item, rng, 0.0, 0.0)
-    first, second, _ = reference.steps
-    step = (first, second)[int(rng.integers(2))]
-    found = max(0, int(step.value) + int(rng.choice((-1, 1))))
-    return f"{step.name}: {found} is wrong, it is {step.value}."
+        share = EXPERT.drawn_share / (EXPERT.right_share + EXPERT.drawn_share)
+        sibling = attempt(item, rng) if rng.random() < share else ending_in(item, gold, rng)
+        return sibling.response, ending_in(item, sibling.total, rng)
+    draw = rng.random()
+    if draw < EXPERT.right_share:
+        shown = ending_in(item, gold, rng)
+    elif (draw := draw - EXPERT.right_share) < EXPERT.drawn_share:
+        shown = attempt(item, rng)
+    elif draw - EXPERT.drawn_share < EXPERT.foreign_share:
+        other = SOURCE.privileged(int(rng.integers(HALF))).reference
+        text = other.answer if kind == "answer" else str(other.solution)
+        return text, ending_in(item, int(other.answer), rng)
+    else:
+        return BLANK, attempt(item, rng)
+    if kind == "answer":
+        return str(shown.total), ending_in(item, shown.total, rng)
+    return shown.working, shown
+
+
+def _feedback(item: Item, gold: int, rng: np.random.Generator) -> tuple[str, Attempt]:
+    """Write what an environment says of a bad answer, which quotes nothing, and the answer after it."""
+    wrong = attempt_that(item, rng, lambda one: one.total != gold)
+    draw = rng.random()
+    if draw < 0.1:
+        response = wrong.response.partition(" </think>")[0]
+    elif draw < 0.2:
+        response = f"<think> {wrong.working} </think> {wrong.total}"
+    else:
+        response = wrong.response
+    reference = item.privileged.reference
+    level = ("outcome", "error")[int(rng.integers(2))]
+    text = VERIFIER.feedback(response, reference, VERIFIER.verify(response, reference), level=level)
+    if draw < 0.2:
+        return text, attempt(item, rng)
+    return text, attempt_that(item, rng, lambda one: one.total != wrong.total)
 
 
 def listing(rng: np.random.Generator) -> Row:
@@ -131,12 +216,12 @@ def draw_row(rng: np.random.Generator, progress: float) -> Row:
         return guess(rng)
     prompt = render(item.task)
     if rng.random() < EXPERT.teacher_share:
-        kind = KINDS[int(rng.integers(len(KINDS)))]
-        prompt = f"{prompt}\n{hint(**{kind: privileged_text(item, kind, rng)})}"
-        response = respond(item, rng, 0.0, 0.0)
+        kind = str(rng.choice(list(KINDS), p=list(KINDS.values())))
+        text, answered = hinted(item, kind, rng)
+        prompt = f"{prompt}\n{hint(**{kind: text})}"
     else:
-        response = respond(item, rng, EXPERT.miscount, EXPERT.misadd)
-    return Row([user_message(prompt)], item.task.images[0], response)
+        answered = attempt(item, rng)
+    return Row([user_message(prompt)], item.task.images[0], answered.response)
 
 
 def corpus(rng: np.random.Generator, rows: int = 4000) -> list[str]:

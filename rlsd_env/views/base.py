@@ -55,6 +55,10 @@ class NumericView(gymnasium.Env[Observed, np.int64]):
             raise ConfigurationError(
                 f"max_turns is {made.desk.config.max_turns}; a numeric view answers once, so it must be 1"
             )
+        if made.desk.config.feedback != "none":
+            raise ConfigurationError(
+                f"feedback is {made.desk.config.feedback!r}; a numeric view shows none, so it must be 'none'"
+            )
         self.text = made
         self.render_mode = render_mode
         facts = answers(made.desk.source)

@@ -31,8 +31,9 @@ PROMPT = Prompt((user_message("<image>How many?"),), (IMAGE,))
 
 
 def episode(text, correct, reward=None, status=Status.OK, feedback=""):
-    verdict = Verdict(float(correct) if reward is None else reward, correct, text, status, feedback)
-    return Episode((Turn(PROMPT, Completion((1, 2), (-0.1, -0.2), text, StopReason.STOP)),), verdict.reward, verdict)
+    verdict = Verdict(float(correct) if reward is None else reward, correct, text, status, "dots: 3 is wrong, it is 2.")
+    turn = Turn(PROMPT, Completion((1, 2), (-0.1, -0.2), text, StopReason.STOP), feedback)
+    return Episode((turn,), verdict.reward, verdict)
 
 
 def group(*episodes, solution="2 + 5 = 7.", trace=None):
@@ -75,6 +76,26 @@ def test_sdpos_teacher_sees_another_success_never_its_own():
     both = shown(show_sibling_or_feedback(two, 2, "always"))
     assert "first" in both
     assert "count again" in both
+
+
+def test_feedback_is_what_the_environment_said_and_never_the_verdicts_own():
+    silent = group(episode("3", False), episode("4", False))
+    assert silent.episodes[0].verdict.feedback == "dots: 3 is wrong, it is 2."
+    assert show_sibling_or_feedback(silent, 0, "always") is None
+    assert show_sibling_or_feedback(silent, 0, "without_sibling") is None
+    told = group(episode("3", False, feedback="Your answer is wrong."))
+    assert shown(show_sibling_or_feedback(told, 0, "always")) == (
+        "How many?\nFeedback on an earlier attempt: Your answer is wrong.\nNow answer the question yourself."
+    )
+
+
+def test_a_control_stands_in_place_of_what_the_environment_said():
+    told = group(episode("3", False, feedback="Your answer is wrong."), episode("4", False))
+    control = EpisodeGroup(told.item, told.episodes, {"answer": "not given", "feedback": "not given"})
+    text = shown(show_sibling_or_feedback(control, 0, "always"))
+    assert "attempt: not given" in text
+    assert "wrong" not in text
+    assert show_sibling_or_feedback(control, 1, "always") is None  # nothing was said
 
 
 def test_sdpos_success_is_accuracy_not_a_shaped_reward():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 
 import numpy as np
@@ -14,7 +15,8 @@ from agents.policy.base import Sampling
 from agents.policy.loading import TINY, find_policy
 from agents.rollouts.environments import make_group_env
 from agents.rollouts.evaluation import evaluate
-from agents.tiny.card import accuracy, teacher_accuracies
+from agents.tiny.card import accuracy
+from agents.tiny.teachers import measure_teachers
 from rlsd_env import ConfigurationError
 
 HELDOUT = {"fold": "heldout"}
@@ -45,12 +47,27 @@ def test_student_accuracies_on_heldout_tasks(policy):
     assert np.mean(found.greedy_K) >= 0.60
 
 
-def test_teacher_accuracies(policy):
-    found = teacher_accuracies(policy, 96)
-    assert found["final answer"] >= 0.90
-    assert found["worked solution"] >= 0.95
-    assert found["successful sibling"] >= 0.85
-    assert found["feedback on a wrong attempt"] >= 0.85
+def test_hints_inform_and_do_not_merely_switch_mistakes_off(policy):
+    """256 responses of mixed groups or nearly so, less for siblings and feedback; the card has four times as many."""
+    found = measure_teachers(policy, 32)
+    right, close, other, blank = (
+        found[name]
+        for name in ("the right answer", "an answer that is off by one", "another task's answer", "a blank answer")
+    )
+    assert min(teacher.responses for teacher in (right, close, other, blank)) > 200
+    assert right.auc >= 0.95
+    assert right.accuracy >= 0.9
+    assert close.auc <= 0.5
+    assert close.follows >= 0.8
+    assert other.auc <= 0.6
+    assert abs(blank.auc - 0.5) <= 0.1
+    assert abs(blank.gain) <= 1
+    assert 0.25 <= blank.accuracy <= 0.6
+    assert found["the right solution"].auc >= 0.8
+    assert found["the right solution"].accuracy >= 0.95
+    assert abs(found["a blank solution"].auc - 0.5) <= 0.1
+    assert found["a successful sibling"].accuracy >= 0.85
+    assert math.isnan(found["feedback on a wrong attempt"].auc)  # none is given to right ones
 
 
 def test_it_reasons_in_steps_and_in_the_format(policy):

@@ -49,7 +49,12 @@ def source_of(id, options):
 
 
 def assert_nothing_leaks(source):
-    for options, actions in (({}, ("<think> no idea </think>",)), (SEVERAL_TURNS, (CROP, "", "<think> no idea"))):
+    episodes = (
+        ({}, ("<think> no idea </think>",)),
+        ({"feedback": "verifier"}, ("<think> no idea </think>",)),
+        (SEVERAL_TURNS, (CROP, "", "<think> no idea")),
+    )
+    for options, actions in episodes:
         for index in range(min(4, len(source))):
             honest = everything_a_student_sees(
                 ReasoningEnv(source, render_mode="rgb_array", verifier="answer", **options), index, *actions

@@ -55,6 +55,55 @@ def test_the_last_turn_ends_the_episode():
     assert (reward, terminated, truncated) == (0.0, True, False)
 
 
+@pytest.mark.parametrize("options", [{"max_turns": 2}, {"max_turns": 9, "token_budget": 20}])
+def test_the_last_wrong_answer_is_told_of_as_well(options):
+    env, right = made(feedback="outcome", **options)
+    env.step(Action(WRONG, tokens=10))
+    observation, _, terminated, truncated, _ = env.step(Action(WRONG, tokens=10))
+    assert terminated != truncated
+    assert observation["feedback"] == "Your answer is wrong."
+    assert observation["images"] == ()
+    env.reset(seed=5)
+    env.step(Action(WRONG, tokens=10))
+    assert env.step(Action(right, tokens=10))[0]["feedback"] == ""
+
+
+@pytest.mark.parametrize(
+    ("feedback", "action", "said"),
+    [
+        ("none", WRONG, ""),
+        ("outcome", WRONG, "Your answer is wrong."),
+        ("outcome", "<answer> many </answer>", "Your answer is wrong."),
+        ("verifier", "<answer> many </answer>", "Your answer cannot be read as a number."),
+        ("verifier", "it is 3", "No answer found: put it in <answer> </answer>."),
+    ],
+)
+def test_a_single_answer_may_be_followed_by_feedback(feedback, action, said):
+    env, right = made(feedback=feedback)
+    observation, reward, terminated, truncated, _ = env.step(action)
+    assert (observation["feedback"], reward, terminated, truncated) == (said, 0.0, True, False)
+    venv = gymnasium.make_vec(ID, num_envs=2, feedback=feedback)
+    venv.reset(seed=[5, 5])
+    observations, rewards, *_ = venv.step([right, action])
+    assert observations["feedback"] == ("", said)
+    assert observations in venv.observation_space
+    assert rewards.tolist() == [1.0, 0.0]
+
+
+def test_an_answer_that_could_not_be_judged_is_not_told_of():
+    env, _ = made(max_turns=2, feedback="verifier", verifier=f"{__name__}:Broken")
+    observation, _, terminated, _, info = env.step(WRONG)
+    assert info["verdict"].status.failed
+    assert (observation["feedback"], terminated) == ("", True)
+
+
+class Broken(Verifier):
+    """Fails on everything."""
+
+    def verify(self, response, reference):
+        raise ZeroDivisionError
+
+
 def test_verifier_feedback_says_what_is_wrong_with_the_form():
     env, _ = made(max_turns=2, feedback="verifier")
     assert env.step("<answer> many </answer>")[0]["feedback"] == "Your answer cannot be read as a number."
@@ -215,7 +264,7 @@ def test_a_group_is_the_same_as_single_environments(actions, max_turns, feedback
     [
         ({"max_turns": 0}, "max_turns is 0"),
         ({"max_turns": 3}, "further turns need feedback or tools"),
-        ({"feedback": "outcome"}, "need at least 2 turns"),
+        ({"tools": ["crop"]}, "tools need at least 2 turns"),
         ({"tools": "crop", "max_turns": 2}, r"it must be a list such as \['crop'\]"),
         ({"tools": ["corp"], "max_turns": 2}, "did you mean 'crop'"),
         ({"feedback": "outcomes", "max_turns": 2}, "did you mean 'outcome'"),
@@ -234,11 +283,11 @@ def test_unusable_options_are_refused(options, part):
 
 
 @pytest.mark.parametrize("render_mode", ["ansi", "rgb_array"])
-def test_gymnasiums_checker_accepts_several_turns(render_mode):
+@pytest.mark.parametrize("options", [{"max_turns": 3, "tools": ["crop"]}, {}])
+def test_gymnasiums_checker_accepts_turns_and_feedback(render_mode, options):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        options = {"max_turns": 3, "feedback": "verifier", "tools": ["crop"], "render_mode": render_mode}
-        check_env(gymnasium.make(ID, **options).unwrapped)
+        check_env(gymnasium.make(ID, **options, feedback="verifier", render_mode=render_mode).unwrapped)
 
 
 def test_a_wrapper_counts_each_attempt_once():

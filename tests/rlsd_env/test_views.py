@@ -180,6 +180,7 @@ def test_a_question_that_varies_is_in_the_picture():
     [
         ("rlsd/BarChartChoices-v0", {"difficulty": 3}, "takes difficulty 1 or 2"),
         ("rlsd/DotSumTokens-v0", {"max_turns": 2, "feedback": "outcome"}, "max_turns is 2"),
+        ("rlsd/DotSumTokens-v0", {"feedback": "outcome"}, "feedback is 'outcome'; a numeric view shows none"),
         ("rlsd/DotSumTokens-v0", {"dificulty": 1}, "did you mean 'difficulty'"),
         ("rlsd/DotSumTokens-v0", {"text_env": "CartPole-v1"}, "not a reasoning environment"),
     ],
