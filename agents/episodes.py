@@ -88,11 +88,20 @@ class Turn:
 
 @dataclass(frozen=True, eq=False)
 class Episode:
-    """One attempt at a task: its turns, in order, and what the verifier said at the end."""
+    """One attempt at a task: its turns, in order, and what the verifier said at the end.
+
+    Attributes:
+        turns: at least one.
+        reward: of the attempt.
+        verdict: on its last answer.
+        truncated: whether the environment broke it off: tokens or turns were used up.
+
+    """
 
     turns: tuple[Turn, ...]
     reward: float
     verdict: Verdict
+    truncated: bool = False
 
     @property
     def valid(self) -> bool:

@@ -149,6 +149,11 @@ class Credit:
     per_token: Mapping[str, Tensor] = field(default_factory=dict)
     unclipped: Tensor | None = None
 
+    @property
+    def total(self) -> Tensor:
+        """What a token earns in all, [N, T] or [N, 1]."""
+        return self.advantages if self.unclipped is None else self.advantages + self.unclipped
+
 
 @dataclass(frozen=True)
 class Algorithm:

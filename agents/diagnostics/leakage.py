@@ -27,8 +27,15 @@ def mentions(response: str, question: str) -> bool:
     return any(match[0].casefold() not in asked for match in PHRASES.finditer(response))
 
 
-def phrase_rate(responses: Sequence[str], questions: Sequence[str]) -> float:
-    """Return the responses per 1,000 that mention privileged information; 0 for none at all."""
-    if not responses:
+def phrase_rate(episodes: Sequence[Sequence[str]], questions: Sequence[str]) -> float:
+    """Return the episodes per 1,000 that mention privileged information in any of their actions; 0 for none at all.
+
+    Args:
+        episodes: the texts of each one's actions.
+        questions: each one's question.
+
+    """
+    if not episodes:
         return 0.0
-    return 1000 * sum(mentions(r, q) for r, q in zip(responses, questions)) / len(responses)
+    told = (any(mentions(said, question) for said in actions) for actions, question in zip(episodes, questions))
+    return 1000 * sum(told) / len(episodes)

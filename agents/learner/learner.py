@@ -24,7 +24,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from agents.algorithms import Algorithm, Signals
+from agents.algorithms import Algorithm, Context, Signals
 from agents.distributed import World
 from agents.episodes import EpisodeBatch
 from agents.evidence import EvidenceSink
@@ -142,10 +142,17 @@ class Learner:
             "zero_advantage_share": zero / plan.valid,
             "active_share": active / (len(plan.episodes) * self.world.size),
             "teacher_tokens_scored": float(readings.tokens_scored),
-            "teacher_tokens_skipped": float(max(0, tokens - readings.tokens_covered)),
+            "teacher_tokens_skipped": float(tokens * self._asked(plan.contexts) - readings.tokens_scored),
             **ages,
             **{f"state_{name}": value for name, value in self.state.items()},
         }
+
+    def _asked(self, contexts: Mapping[str, Context]) -> int:
+        """Return how often scorers are asked for all tokens of a step, once at least."""
+        each = (
+            1 if self.scorers[one.scorer].rule.steady else self.options.updates_per_batch for one in contexts.values()
+        )
+        return max(1, sum(each))
 
     def _update_once(self, step: Step, *, first: bool) -> float:
         """Take one optimiser step and return the gradient's norm before it was scaled down."""

@@ -5,10 +5,15 @@ Sums stay on the device until they are read, so that no metric makes the host wa
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+
 import torch
 from torch import Tensor
 
 from agents.distributed import World
+from agents.learner.histogram import count_bins, quantile
+
+QUANTILES = {"p1": 0.01, "p50": 0.5, "p99": 0.99}
 
 
 class Meter:
@@ -16,9 +21,10 @@ class Meter:
 
     def __init__(self) -> None:
         self.tokens_scored = 0
-        self.tokens_covered = 0
         self._sums: dict[str, Tensor] = {}
         self._counts: dict[str, int] = {}
+        self._wholes: dict[str, Tensor] = {}
+        self._histograms: dict[str, Tensor] = {}
         self._of_step: set[str] = set()
         self.start_update()
 
@@ -26,7 +32,7 @@ class Meter:
         """Forget what was added, except what is of the whole step."""
         self._sums = {name: value for name, value in self._sums.items() if name in self._of_step}
         self._counts = {name: count for name, count in self._counts.items() if name in self._of_step}
-        self._dynamic: dict[str, Tensor] = {}
+        self._wholes = {name: whole for name, whole in self._wholes.items() if name in self._of_step}
         self._largest: dict[str, Tensor] = {}
 
     def add(self, name: str, values: Tensor, *, of_step: bool = False) -> None:
@@ -36,11 +42,13 @@ class Meter:
         self.add_sum(name, values.double().sum())
         self._counts[name] = self._counts.get(name, 0) + values.numel()
 
-    def add_where(self, name: str, values: Tensor, counts: Tensor) -> None:
-        """Add those values to a mean that count: both [M], `counts` boolean."""
-        self.add_sum(name, (values & counts).double().sum())
-        count = counts.sum()
-        self._dynamic[name] = self._dynamic[name] + count if name in self._dynamic else count
+    def add_ratio(self, name: str, part: Tensor, whole: Tensor, *, of_step: bool = False) -> None:
+        """Add to a ratio of two sums of values; without a whole there is none."""
+        if of_step:
+            self._of_step.add(name)
+        self.add_sum(name, part.double().sum())
+        total = whole.double().sum()
+        self._wholes[name] = self._wholes[name] + total if name in self._wholes else total
 
     def add_sum(self, name: str, value: Tensor) -> None:
         """Add to a sum."""
@@ -58,41 +66,55 @@ class Meter:
             value = values.max()
             self._largest[name] = torch.maximum(self._largest[name], value) if name in self._largest else value
 
+    def add_logs(self, name: str, logs: Tensor, counts: Tensor) -> None:
+        """Take numbers that count into quantiles of the step, by their logarithms; see `agents.learner.histogram`."""
+        bins = count_bins(logs, counts)
+        self._histograms[name] = self._histograms[name] + bins if name in self._histograms else bins
+
     def over(self, world: World) -> Readings:
         """Read the meters of all processes."""
-        mine = (
-            _read(self._sums),
-            self._counts | {name: int(count) for name, count in _read(self._dynamic).items()},
-            _read(self._largest),
-            (self.tokens_scored, self.tokens_covered),
+        histograms = {
+            name: {number: count for number, count in enumerate(bins.tolist()) if count}
+            for name, bins in self._histograms.items()
+        }
+        mine = Readings(
+            _read(self._sums), self._counts | _read(self._wholes), _read(self._largest), histograms, self.tokens_scored
         )
-        sums: dict[str, float] = {}
-        counts: dict[str, int] = {}
-        largest: dict[str, float] = {}
-        scored = covered = 0
-        for their_sums, their_counts, their_largest, tokens in world.gather(mine):
-            for name, value in their_sums.items():
-                sums[name] = sums.get(name, 0.0) + value
-            for name, count in their_counts.items():
-                counts[name] = counts.get(name, 0) + count
-            for name, value in their_largest.items():
-                largest[name] = max(largest.get(name, value), value)
-            scored, covered = scored + tokens[0], covered + tokens[1]
-        return Readings(sums, counts, largest, scored, covered)
+        total = Readings()
+        for one in world.gather(mine):
+            total.add(one)
+        return total
 
 
+@dataclass
 class Readings:
-    """What meters of all processes have come to."""
+    """What meters have come to: sums and what they are divided by, maxima, numbers in bins, and tokens."""
 
-    def __init__(
-        self, sums: dict[str, float], counts: dict[str, int], largest: dict[str, float], scored: int, covered: int
-    ) -> None:
-        self.sums, self.counts, self.largest = sums, counts, largest
-        self.tokens_scored, self.tokens_covered = scored, covered
+    sums: dict[str, float] = field(default_factory=dict)
+    wholes: dict[str, float] = field(default_factory=dict)
+    largest: dict[str, float] = field(default_factory=dict)
+    histograms: dict[str, dict[int, int]] = field(default_factory=dict)
+    tokens_scored: int = 0
+
+    def add(self, other: Readings) -> None:
+        """Add those of another process."""
+        for mine, theirs in ((self.sums, other.sums), (self.wholes, other.wholes)):
+            for name, value in theirs.items():
+                mine[name] = mine.get(name, 0) + value
+        for name, value in other.largest.items():
+            self.largest[name] = max(self.largest.get(name, value), value)
+        for name, bins in other.histograms.items():
+            total = self.histograms.setdefault(name, {})
+            for number, count in bins.items():
+                total[number] = total.get(number, 0) + count
+        self.tokens_scored += other.tokens_scored
 
     def means(self) -> dict[str, float]:
-        """Return the mean of each name that has values, and the maxima."""
-        return {name: self.sums[name] / count for name, count in self.counts.items() if count} | self.largest
+        """Return the mean of each name that has values, the maxima, and quantiles."""
+        found = {name: self.sums[name] / whole for name, whole in self.wholes.items() if whole} | self.largest
+        for name, bins in self.histograms.items():
+            found |= {f"{name}_{end}": quantile(bins, share) for end, share in QUANTILES.items() if bins}
+        return found
 
 
 def _read(values: dict[str, Tensor]) -> dict[str, float]:

@@ -14,23 +14,18 @@ from agents.algorithms import Algorithm, Credit, Signals
 from agents.episodes import Prompt
 from agents.evidence import EvidenceSink, TokenEvidence
 from agents.learner.checks import TOKENS, check_depends, check_rendered
+from agents.learner.measures import RESERVED, ROUNDING, add_by_sign, measure_credit, measure_evidence
 from agents.learner.meter import Meter
 from agents.learner.micro_batches import Part, Row
 from agents.learner.plan import Plan
 from agents.learner.scorers import Scorer, Scorers, Scores
 from agents.learner.whole_batch import WholeBatch
-from agents.losses import clipped_surrogate, k3_kl, sampler_weight
+from agents.losses import clipped_surrogate, sampler_weight
 from agents.options.learner import LearnerOptions
 from agents.policy.base import Policy
 from agents.policy.scores import GivenScores, TokenScores, TopK
 from agents.policy.scoring import distinct_by
 
-RESERVED = (
-    "student", "credit", "loss", "entropy", "clip_low", "clip_high", "distillation_loss", "kl_student_teacher",
-    "information_gain", "wrong_direction_share", "repeated_share", "sampler_difference", "sampler_ratio",
-    "sampler_ratio_largest", "sampler_corrected_share", "step",
-)  # fmt: skip
-"""Names of metrics and of evidence that an algorithm's quantities cannot have."""
 AUXILIARY = "auxiliary()"
 """What the guard rail of an algorithm's further loss is called among those that have been passed; no context's name."""
 
@@ -182,17 +177,19 @@ class Step:
             loss_NT = clipped_surrogate(student.logp_NT, S_old_NT, advantages_NT, options.clip_low, options.clip_high)
             if credit.unclipped is not None:
                 loss_NT = loss_NT - credit.unclipped * student.logp_NT
-            loss_NT = loss_NT * self._correction(S_old_NT - sampled_NT, at)
-            ratio_NT = torch.exp(S_NT - S_old_NT)
-            meter.add("clip_low", at(ratio_NT < 1 - options.clip_low))
-            meter.add("clip_high", at(ratio_NT > 1 + options.clip_high))
+            self._measure_ratio(S_NT - S_old_NT, signals, at)
+            measure_credit(meter, credit, signals, at)
         if any(self._needs_distributions(name) for name in part.kind):
             auxiliary_M = self._auxiliary(student, scored, signals, at)
             loss_NT = loss_NT + torch.zeros_like(S_NT).masked_scatter(mask_NT, auxiliary_M)
             meter.add("distillation_loss", auxiliary_M.detach())
+            meter.add("distillation_negative_share", auxiliary_M.detach() < -ROUNDING)
         elif credit is None:  # nothing is learned from these rows, which other processes may be in step with
             loss_NT = student.logp_NT * 0.0
-        self._measure_contexts(signals, at)
+        if options.correction != "none":
+            loss_NT = loss_NT * self._correction(S_old_NT - sampled_NT, at)
+        if first:
+            measure_evidence(meter, signals, next(iter(self.plan.contexts), ""), at)
         episode_N = torch.tensor([row.episode for row in part.rows], device=S_NT.device)
         coefficients_N1 = self.plan.coefficients_N[episode_N][:, None]
         loss = (coefficients_N1 * torch.where(mask_NT, loss_NT, 0.0)).sum()
@@ -202,8 +199,6 @@ class Step:
             meter.add("entropy", student.entropy_M)
             tokens = sum(len(row.turn.action.token_ids) for row in part.rows)
             meter.add_share("repeated_share", tokens - len(student.hidden_KH), tokens)
-            for name, value_NT in credit.per_token.items() if credit is not None else ():
-                meter.add(name, at(value_NT))
         if first and self.counts:
             self._seen.append(signals)
         if first and self.keep is not None:
@@ -252,23 +247,18 @@ class Step:
         context = self.plan.contexts[name]
         return context.full or context.top_k > 0
 
-    def _measure_contexts(self, signals: Signals, at: TokenPlaces) -> None:
-        """Measure each context's evidence: the first under plain names, others with theirs behind."""
-        for name, logp_NT in signals.logp.items():
-            behind = "" if name == next(iter(self.plan.contexts)) else f"_{name}"
-            gain_NT = signals.gain(name)
-            self.meter.add(f"kl_student_teacher{behind}", at(k3_kl(signals.S_NT, logp_NT)))
-            self.meter.add(f"information_gain{behind}", at(gain_NT))
-            right_M = at((signals.A_N1 > 0).expand_as(gain_NT))
-            self.meter.add_where(f"wrong_direction_share{behind}", at(gain_NT) < 0, right_M)
+    def _measure_ratio(self, difference_NT: Tensor, signals: Signals, at: TokenPlaces) -> None:
+        """Measure how many tokens' ratio is out of bounds, of either sign of A too."""
+        ratio_M, A_M = at(difference_NT.exp()), at(signals.A_N1.expand_as(difference_NT))
+        bounds = {"clip_low": ratio_M < 1 - self.options.clip_low, "clip_high": ratio_M > 1 + self.options.clip_high}
+        for name, out_M in bounds.items():
+            self.meter.add(name, out_M)
+            add_by_sign(self.meter, name, out_M, A_M)
 
-    def _correction(self, difference_NT: Tensor, at: TokenPlaces) -> Tensor | float:
+    def _correction(self, difference_NT: Tensor, at: TokenPlaces) -> Tensor:
         """Weigh tokens by how much likelier the learner finds them than the sampler did."""
-        correction = self.options.correction
-        if correction == "none":
-            return 1.0
         ratio_NT = difference_NT.exp()
-        weight_NT = sampler_weight(ratio_NT, correction, self.options.sampler_cap)
+        weight_NT = sampler_weight(ratio_NT, self.options.correction, self.options.sampler_cap)
         self.meter.add("sampler_ratio", at(ratio_NT))
         self.meter.add_largest("sampler_ratio_largest", at(ratio_NT))
         self.meter.add("sampler_corrected_share", at(weight_NT != ratio_NT))
@@ -334,8 +324,7 @@ class Step:
         columns |= {f"logp_{name}": logp_NT for name, logp_NT in signals.logp.items()}
         columns |= {f"entropy_{name}": entropy_NT for name, entropy_NT in signals.entropy.items()}
         if credit is not None:
-            beside = 0.0 if credit.unclipped is None else credit.unclipped
-            columns |= {"credit": credit.advantages.expand_as(signals.S_NT) + beside, **credit.per_token}
+            columns |= {"credit": credit.total.expand_as(signals.S_NT), **credit.per_token}
         host = {name: values_NT.cpu() for name, values_NT in columns.items()}
         for n in wanted:
             row = part.rows[n]
@@ -378,10 +367,7 @@ class Step:
         score = functools.partial(self._scorer(name).score, top_k=self.plan.contexts[name].top_k)
         scores = self._score([row.contexts[name] for row in part.rows], part.rows, score)
         if part.rows[0].counts:
-            tokens = sum(len(row.turn.action.token_ids) for row in part.rows)
-            self.meter.tokens_scored += tokens
-            if name == part.kind[0] and part.S_old_NT is None:
-                self.meter.tokens_covered += tokens
+            self.meter.tokens_scored += sum(len(row.turn.action.token_ids) for row in part.rows)
         return self._light(name, scores)
 
     def _score(self, prompts: Sequence[Prompt], rows: Sequence[Row], score: Callable[..., Any]) -> Any:

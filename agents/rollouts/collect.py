@@ -65,6 +65,7 @@ def collect(
     prompts = [shared[i // env.group_size] for i in range(env.num_envs)]
     turns: list[list[Turn]] = [[] for _ in prompts]
     returns = np.zeros(env.num_envs)
+    broken_off = np.zeros(env.num_envs, dtype=bool)
     going = list(range(env.num_envs))
     infos: dict[str, Any] = {}
     while going:
@@ -90,10 +91,14 @@ def collect(
         for i, completion in zip(going, completions):
             turns[i].append(Turn(prompts[i], completion, observations["feedback"][i]))
         returns[going] += rewards[going]  # a wrapper may reward what has ended
+        broken_off[going] = truncated[going]
         going = [i for i in going if not (terminated[i] or truncated[i])]
         for i in going:
             prompts[i] = next_prompt(prompts[i], turns[i][-1].action, _of(observations, i))
-    episodes = [Episode(tuple(turns[i]), float(returns[i]), infos["verdict"][i]) for i in range(env.num_envs)]
+    episodes = [
+        Episode(tuple(turns[i]), float(returns[i]), infos["verdict"][i], bool(broken_off[i]))
+        for i in range(env.num_envs)
+    ]
     size = env.group_size
     return EpisodeBatch(
         tuple(

@@ -116,18 +116,19 @@ def _accuracy(batches: Sequence[EpisodeBatch]) -> NDArray[np.float64]:
 def _distribution_metrics(
     policy: Policy, batches: Sequence[EpisodeBatch], temperature: float, max_tokens: int, world: World
 ) -> dict[str, float]:
-    """Entropy, and KL to the same weights shown the answer, on the first sample of each task."""
+    """Entropy, and KL to the same weights shown the answer, on all turns of the first sample of each task."""
     sums = np.zeros(3)  # entropy, divergence, tokens
     groups = [group for batch in batches for group in batch.groups]
+    turns = [(group, t) for group in groups for t in range(len(group.episodes[0].turns))]
     rows = max(1, NUMBERS_AT_ONCE // (max_tokens * policy.vocabulary_size))
     # Sharded weights are gathered by all processes together, so all make as many calls.
-    for number in range(max(world.gather(-(-len(groups) // rows)))):
-        part = groups[number * rows : (number + 1) * rows]
-        turns = [group.episodes[0].turns[0] for group in part or groups[:1]]
-        informed = [show_answer(group, 0).prompts[0] for group in part or groups[:1]]
-        responses = [turn.action.token_ids for turn in turns]
-        owners = range(len(turns))
-        student = policy.score([turn.prompt for turn in turns], owners, responses, temperature=temperature)
+    for number in range(max(world.gather(-(-len(turns) // rows)))):
+        part = turns[number * rows : (number + 1) * rows]
+        played = [group.episodes[0].turns[t] for group, t in part or turns[:1]]
+        informed = [show_answer(group, 0).prompts[t] for group, t in part or turns[:1]]
+        responses = [turn.action.token_ids for turn in played]
+        owners = range(len(played))
+        student = policy.score([turn.prompt for turn in played], owners, responses, temperature=temperature)
         teacher = policy.score(informed, owners, responses, temperature=temperature)
         if part:
             divergence = student.reduce(kl_divergence, teacher)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable, Sequence
 
 from agents.diagnostics.leakage import phrase_rate
@@ -26,13 +27,17 @@ def episode_metrics(episodes: Sequence[Episode], questions: Sequence[str]) -> di
         "response_length_correct": mean(e.length for e in valid if e.verdict.correct),
         "response_length_wrong": mean(e.length for e in valid if not e.verdict.correct),
         "turns": mean(len(episode.turns) for episode in episodes),
-        "truncated_share": mean(e.turns[-1].action.stop_reason is StopReason.LENGTH for e in episodes),
-        "leakage_per_1000": phrase_rate([episode.response for episode in episodes], questions),
+        "truncated_share": mean(_is_truncated(episode) for episode in episodes),
+        "leakage_per_1000": phrase_rate([[turn.action.text for turn in e.turns] for e in episodes], questions),
     }
     for status in Status:
         if status is not Status.OK:
             found[f"status_{status}_share"] = mean(e.verdict.status is status for e in episodes)
     return {name: value for name, value in found.items() if value is not None}
+
+
+def _is_truncated(episode: Episode) -> bool:
+    return episode.truncated or any(turn.action.stop_reason is StopReason.LENGTH for turn in episode.turns)
 
 
 def batch_metrics(batch: EpisodeBatch, world: World | None = None) -> dict[str, float]:
@@ -58,4 +63,4 @@ def of_all(batches: Sequence[EpisodeBatch], world: World) -> tuple[list[Episode]
 
 def _without_prompts(episode: Episode) -> Episode:
     turns = tuple(Turn(Prompt(()), turn.action) for turn in episode.turns)
-    return Episode(turns, episode.reward, episode.verdict)
+    return dataclasses.replace(episode, turns=turns)

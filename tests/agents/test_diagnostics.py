@@ -42,5 +42,6 @@ def test_words_of_the_question_do_not_count():
 
 
 def test_rate():
-    assert phrase_rate(["the reference answer is 7", "7", "7", "7"], ["?"] * 4) == 250.0
+    told = [["the reference answer is 7"], ["7"], ["7", "the hint says 4", "4"], ["7"]]
+    assert phrase_rate(told, ["?"] * 4) == 500.0
     assert phrase_rate([], []) == 0.0

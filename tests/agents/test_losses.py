@@ -156,6 +156,35 @@ def test_entropy_and_k3():
     assert losses.k3_kl(tensor(0.0), tensor(math.log(2.0))).item() == pytest.approx(0.306853, abs=1e-6)
 
 
+def test_divergences_from_a_sampled_token():
+    # p .5, q .25: w = 1/2, d = -ln 2. KL(q || p): -.5 ln 2 + .5 = .153426; JSD: (-.5 ln 2 - 1.5 ln .75) / 2 = .042475
+    p, q = logs([0.5])[0], logs([0.25])[0]
+    assert losses.reverse_kl_estimate(p, q).item() == pytest.approx(0.153426, abs=1e-6)
+    assert losses.jsd_estimate(p, q).item() == pytest.approx(0.042475, abs=1e-6)
+    # w = 4, d = ln 4: 4 ln 4 - 3 = 2.545177; (4 ln 4 - 5 ln 2.5) / 2 = .481862
+    assert losses.reverse_kl_estimate(logs([0.1])[0], logs([0.4])[0]).item() == pytest.approx(2.545177, abs=1e-6)
+    assert losses.jsd_estimate(logs([0.1])[0], logs([0.4])[0]).item() == pytest.approx(0.481862, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("estimate", "exact"),
+    [
+        (losses.k3_kl, lambda p, q: (p.exp() * (p - q)).sum(-1)),
+        (losses.reverse_kl_estimate, lambda p, q: (q.exp() * (q - p)).sum(-1)),
+        (
+            losses.jsd_estimate,
+            lambda p, q: sum((x.exp() * (x - torch.log((p.exp() + q.exp()) / 2))).sum(-1) for x in (p, q)) / 2,
+        ),
+    ],
+)
+def test_estimates_are_the_divergence_on_average(estimate, exact):
+    """Over all entries of a vocabulary, each as often as p says it."""
+    p, q = (2 * torch.randn(5, 50, generator=torch.Generator().manual_seed(s)).double() for s in (0, 1))
+    p, q = p.log_softmax(-1), q.log_softmax(-1)
+    assert (estimate(p, q) >= 0).all()
+    assert_close((p.exp() * estimate(p, q)).sum(-1), exact(p, q))
+
+
 def test_row_coefficients():
     lengths = tensor([2, 4, 6])
     # sequence mean over rows 0 and 1: 1/2 each, divided by lengths 2 and 4

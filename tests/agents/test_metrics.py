@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import re
+from typing import ClassVar
 
 import pytest
 
 from agents import algorithms
+from agents.algorithms import Algorithm, Context
+from agents.algorithms.contexts import show_answer, show_question
 from agents.experiment import train
+from agents.learner.measures import OF_CONTEXTS
 from agents.options.commands import TrainOptions
 from tests.conftest import ROOT
 from verifiers import Status
 
+ASKING = f"{__name__}:Asking"
 PPO = {
     "env": "rlsd/DotSumTokens-v0",
     "env_kwargs": {"difficulty": 1},
@@ -20,11 +26,22 @@ PPO = {
 }
 
 
+@dataclasses.dataclass(frozen=True)
+class Asking(Algorithm):
+    """Asks for the entropy of two scorers' distributions, which no built-in algorithm does."""
+
+    name: ClassVar[str] = "asking"
+    teacher: str = "live"
+
+    def contexts(self, step, state):
+        return {"answer": Context(show_answer, entropy=True), "question": Context(show_question, entropy=True)}
+
+
 @pytest.fixture(scope="module")
 def logged(tmp_path_factory):
     """The columns of metrics.csv and timing.csv and the held-out metrics, by agent, of short real trainings."""
     found = {}
-    for agent in (*algorithms.names(), "ppo"):
+    for agent in (*algorithms.names(), "ppo", ASKING):
         out = tmp_path_factory.mktemp("metrics") / "out"
         small = {"steps": 2, "prompts_per_step": 4, "group_size": 4, "eval_tasks": 4, "eval_samples": 2}
         given = PPO if agent == "ppo" else {"sampler_correction": "truncate"}
@@ -43,7 +60,7 @@ def logged(tmp_path_factory):
 
 def _of_any_context(name):
     """The name with the placeholder that the documents have in the place of a further context's name."""
-    return re.sub(r"^(kl_student_teacher|information_gain|wrong_direction_share)_\w+$", r"\1_CONTEXT", name)
+    return re.sub(rf"^({'|'.join(OF_CONTEXTS)})_\w+$", r"\1_CONTEXT", name)
 
 
 def documented(part):
@@ -64,7 +81,7 @@ def union(logged, file, agents):
 
 
 def test_every_metric_of_a_training_step_is_documented_and_logged(logged):
-    names = union(logged, "metrics", algorithms.names())
+    names = union(logged, "metrics", (*algorithms.names(), ASKING))
     assert names == {"step"} | documented("Of the rollouts") | documented("Of the update") | documented(
         "Of a curriculum"
     )

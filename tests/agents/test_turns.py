@@ -19,6 +19,7 @@ from agents.policy.base import Request, Sampling
 from agents.policy.transformers_policy import TransformersPolicy
 from agents.rollouts.collect import collect, completion_seeds
 from agents.rollouts.environments import make_group_env
+from agents.rollouts.metrics import batch_metrics
 from rlsd_env import Video
 from rlsd_env.procedural.shape_count import ShapeCount
 from verifiers import Status, Verdict, Verifier
@@ -152,6 +153,16 @@ def test_the_token_budget_bounds_every_episode(policy):
     lengths = [episode.length for _, _, episode in batch]
     assert max(lengths) <= 45
     assert any(len(episode.turns) > 1 and episode.length == 45 for _, _, episode in batch)
+
+
+def test_what_the_environment_breaks_off_is_truncated_though_its_action_stopped(policy):
+    """A call of a tool that takes the last token of the budget; without a budget the episodes go on."""
+    tokens = len(policy.encoder.tokenizer(CROP)["input_ids"]) + 1
+    for budget, share in ((tokens, 1.0), (1000, 0.0)):
+        env = make_group_env(ID, {"max_turns": 2, "tools": ["crop"], "token_budget": budget}, 1, 2)
+        batch = collect(env, crops(policy), [3], Sampling(1.0, 100), [1, 2], step=0)
+        assert all(e.turns[-1].action.stop_reason is StopReason.STOP for _, _, e in batch)
+        assert batch_metrics(batch)["truncated_share"] == share
 
 
 def test_limits_cut_completions_and_nothing_else(policy):
