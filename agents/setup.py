@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+from agents.algorithms import Algorithm
 from agents.algorithms.rules import parse_rule
 from agents.baselines import Baseline
 from agents.distributed import World, launched
@@ -65,11 +66,26 @@ def check(options: TrainingOptions, agents: Sequence[tuple[str, dict[str, Any]]]
                 raise ConfigurationError(f"{method.name} trains at one difficulty; leave curriculum out")
             method.check(options)
         else:
+            check_guidance(options, method)
             for rule in map(parse_rule, method.scorers().values()):
                 if rule.kind == "external":
                     find_policy(rule.place, options.device)
                 elif rule.kind == "server":
                     answering(rule.place)
+
+
+def check_guidance(options: TrainingOptions, method: Method) -> None:
+    """Refuse rollouts ahead where attempts are made with help.
+
+    Raises:
+        ConfigurationError: both are wanted.
+
+    """
+    if options.rollouts_ahead and isinstance(method, Algorithm) and method.guides:
+        raise ConfigurationError(
+            f"rollouts_ahead with {method.name}, whose attempts with help may depend on what the update that runs "
+            "meanwhile teaches; leave rollouts_ahead out"
+        )
 
 
 def check_world(options: TrainOptions, method: Method, world: World) -> None:
@@ -79,6 +95,7 @@ def check_world(options: TrainOptions, method: Method, world: World) -> None:
         ConfigurationError: tasks cannot be divided among them, or the method or the curriculum is for one process.
 
     """
+    check_guidance(options, method)
     if options.curriculum and world.size > 1:
         raise ConfigurationError("a curriculum counts the successes of one process; start it without torchrun")
     if isinstance(method, Baseline) and world.size > 1:
