@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from agents.algorithms import Algorithm
+from agents.algorithms import Algorithm, Guidance
 from agents.algorithms import make as make_algorithm
 from agents.distributed import World
 from agents.episodes import Completion, EpisodeBatch, Prompt
@@ -15,7 +15,7 @@ from agents.learner.learner import Learner
 from agents.messages import first_prompt
 from agents.options.learner import LearnerOptions
 from agents.policy.actor import Actor
-from agents.policy.base import Engine, Policy, Request, Sampling
+from agents.policy.base import Engine, Policy, Request, Sampler, Sampling
 
 
 class Agent:
@@ -49,6 +49,8 @@ class Agent:
             world=world,
             samples_itself=actor.engine is None,
         )
+        if (guidance := self.guidance(0)) is not None:
+            self.guide(guidance)
 
     def act(self, observations: Sequence[Mapping[str, Any] | Prompt], seeds: Sequence[int]) -> list[Completion]:
         """Sample one completion for each observation, each from its own seed.
@@ -62,6 +64,20 @@ class Agent:
         """
         prompts = [seen if isinstance(seen, Prompt) else first_prompt(seen) for seen in observations]
         return [completion for (completion,) in self.actor.generate(Request(prompts, 1, self.sampling, seeds))]
+
+    def guidance(self, step: int) -> Guidance | None:
+        """Return which attempts of a step's batch are made again with help, for `agents.collect_guided`."""
+        return self.algorithm.guidance(step, self.learner.state)
+
+    def guide(self, guidance: Guidance) -> Sampler:
+        """Return what acts with help.
+
+        Raises:
+            ConfigurationError: the scorer that `guidance` names is not there, or does not sample.
+
+        """
+        guide = None if guidance.scorer is None else self.learner.scorers.sampler(guidance.scorer)
+        return guide or self.actor
 
     def update(self, batch: EpisodeBatch, keep: EvidenceSink | None = None) -> dict[str, float]:
         """Learn from a batch of episodes and return metrics; see `Learner.update`."""

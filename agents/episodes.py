@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import enum
 import functools
+import math
 from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -91,10 +92,12 @@ class Episode:
     """One attempt at a task: its turns, in order, and what the verifier said at the end.
 
     Attributes:
-        turns: at least one.
+        turns: at least one; those of an attempt that was made with help have the prompts that the policy would have
+            read without, and the log-probabilities that were sampled with.
         reward: of the attempt.
         verdict: on its last answer.
         truncated: whether the environment broke it off: tokens or turns were used up.
+        replaces: the policy's own attempt in whose place this one is, which was made with help; None: it is its own.
 
     """
 
@@ -102,11 +105,22 @@ class Episode:
     reward: float
     verdict: Verdict
     truncated: bool = False
+    replaces: Episode | None = None
 
     @property
     def valid(self) -> bool:
         """False where the verifier itself failed, so that the reward says nothing."""
         return not self.verdict.status.failed
+
+    @property
+    def guided(self) -> bool:
+        """Whether it was made with help, see `agents.algorithms.Guidance`."""
+        return self.replaces is not None
+
+    @property
+    def own(self) -> Episode:
+        """The policy's own attempt: this one, or the one that it is in the place of."""
+        return self.replaces or self
 
     @property
     def response(self) -> str:
@@ -128,12 +142,20 @@ class EpisodeGroup:
         episodes: the attempts.
         hints: what a teacher may be shown, by level: "answer" and, where there are such, "solution" and "trace"; under
             a control "feedback" too, in place of what the environment said. Privileged: not part of the group's text.
+        guided: all attempts that were made with help, whether they are in the place of one of `episodes` or not.
 
     """
 
     item: Item
     episodes: tuple[Episode, ...]
     hints: Mapping[str, str] = field(repr=False)
+    guided: tuple[Episode, ...] = ()
+
+    @property
+    def success(self) -> float:
+        """Share of right answers among the policy's own attempts that the verifier judged; NaN of none."""
+        judged = [episode.own.verdict.correct for episode in self.episodes if episode.own.valid]
+        return sum(judged) / len(judged) if judged else math.nan
 
 
 @dataclass(frozen=True, eq=False)

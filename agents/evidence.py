@@ -32,6 +32,7 @@ class TokenEvidence:
         tokens: each one's text.
         values: per-token numbers by name, T each: `student` (S), `logp_CONTEXT`, `entropy_CONTEXT`, `credit` (the
             token's advantage) and what the algorithm made it from, such as `weight`.
+        guided: whether the attempt was made with help.
 
     """
 
@@ -46,6 +47,7 @@ class TokenEvidence:
     token_ids: tuple[int, ...]
     tokens: tuple[str, ...]
     values: Mapping[str, tuple[float, ...]]
+    guided: bool = False
 
     def gain(self, context: str) -> tuple[float, ...]:
         """Return D of a context, token by token: its log-probability less the student's."""

@@ -29,6 +29,7 @@ from agents.rollouts.ahead import Rollouts, RolloutsAhead
 from agents.rollouts.collect import collect, completion_seeds
 from agents.rollouts.environments import folds, make_group_env, require_trainable
 from agents.rollouts.evaluation import Evaluation, evaluate
+from agents.rollouts.guided import collect_guided, guided_metrics
 from agents.rollouts.metrics import batch_metrics, difficulty
 from agents.rollouts.tasks import TaskStream, heldout_tasks
 from agents.runs import checkpoint
@@ -107,7 +108,11 @@ def _train_actor(
 
     def roll(sampler: Sampler, step: int) -> EpisodeBatch:
         seeds = completion_seeds(options.seed, (STREAM_TRAINING, step), env.num_envs * world.size)
-        batch = collect(env, sampler, world.share(stream(step)), sampling, world.share(seeds), step)
+        tasks, mine = world.share(stream(step)), world.share(seeds)
+        before = env.state_dict()
+        batch = collect(env, sampler, tasks, sampling, mine, step)
+        if algorithm.guides and (guidance := agent.guidance(step)) is not None:
+            batch = collect_guided(env, batch, guidance, agent.guide(guidance), tasks, sampling, mine, before)
         require_trainable(env.items)
         if step + 1 < options.steps:  # the next pictures are decoded while the weights move
             env.prefetch(world.share(stream(step + 1)))
@@ -124,6 +129,8 @@ def _train_actor(
             rolled = time.perf_counter()
             sink = _sink(options, batch)
             row = {"step": step, **batch_metrics(batch, world), **agent.update(batch, sink)}
+            if algorithm.guides:
+                row |= guided_metrics(batch, world)
             if sink is not None:
                 write_evidence(out, step, sink.kept, world.rank, world.size)
             if options.curriculum:

@@ -105,6 +105,26 @@ def generalised_jsd(student_MV: Tensor, teacher_MV: Tensor, beta: float) -> Tens
     return beta * kl_divergence(teacher_MV, mixture_MV) + (1 - beta) * kl_divergence(student_MV, mixture_MV)
 
 
+def top_k_jsd(student_MV: Tensor, ids_MK: Tensor, teacher_MK: Tensor) -> Tensor:
+    """JSD of the student and the teacher's likeliest entries alone (HDPO, arXiv 2603.23871).
+
+    `1/2 KL(P || M) + 1/2 KL(S || M)`, M the mean of both, with P the teacher's K entries made to sum to 1. Elsewhere P
+    is 0, so that the student's mass there, r, adds `1/2 r ln 2`.
+
+    Args:
+        student_MV: student log-probabilities, [M, V].
+        ids_MK: the entries, [M, K], distinct within a row.
+        teacher_MK: the teacher's log-probabilities of them.
+
+    """
+    teacher_MK = teacher_MK.log_softmax(-1)
+    student_MK = student_MV.gather(-1, ids_MK)
+    mixture_MK = _log_mixture(student_MK, teacher_MK, 0.5)
+    rest_M = 1 - student_MK.exp().sum(-1)
+    inside_M = kl_divergence(teacher_MK, mixture_MK) + kl_divergence(student_MK, mixture_MK)
+    return 0.5 * (inside_M + rest_M * math.log(2))
+
+
 def with_tail(logp_MV: Tensor, index_MK: Tensor) -> Tensor:
     """Keep some entries of a distribution and put the rest into one bucket (SDPO's top-k plus tail).
 

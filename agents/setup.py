@@ -70,6 +70,7 @@ def check(runs: Sequence[TrainOptions]) -> None:
             method.check(run)
         else:
             check_group_size(method, run)
+            check_guidance(run, method)
             for rule in map(parse_rule, method.scorers().values()):
                 if rule.kind == "external":
                     find_policy(rule.place, options.device)
@@ -98,6 +99,20 @@ def check_group_size(algorithm: Algorithm, options: TrainOptions) -> None:
     )
 
 
+def check_guidance(options: TrainingOptions, method: Method) -> None:
+    """Refuse rollouts ahead where attempts are made with help.
+
+    Raises:
+        ConfigurationError: both are wanted.
+
+    """
+    if options.rollouts_ahead and isinstance(method, Algorithm) and method.guides:
+        raise ConfigurationError(
+            f"rollouts_ahead with {method.name}, whose attempts with help may depend on what the update that runs "
+            "meanwhile teaches; leave rollouts_ahead out"
+        )
+
+
 def check_world(options: TrainOptions, method: Method, world: World) -> None:
     """Refuse what several processes cannot do.
 
@@ -105,6 +120,7 @@ def check_world(options: TrainOptions, method: Method, world: World) -> None:
         ConfigurationError: tasks cannot be divided among them, or the method or the curriculum is for one process.
 
     """
+    check_guidance(options, method)
     if options.curriculum and world.size > 1:
         raise ConfigurationError("a curriculum counts the successes of one process; start it without torchrun")
     if isinstance(method, Baseline) and world.size > 1:

@@ -73,6 +73,39 @@ class Context:
 
 
 @dataclass(frozen=True)
+class Guidance:
+    """Attempts that are made again with help once a batch has been graded, at the same tasks.
+
+    Attributes:
+        members: from a group to the numbers of its members that right ones among those attempts may take the place of,
+            in order; none: the group is not helped. Pure.
+        show: what is read in the place of the student's prompts; None: those.
+        scorer: name of the scorer whose weights act, which is live or external; None: the policy as it samples.
+        attempts: how many are made in a group that is helped, at most as many as it has members; 0: as many.
+        apart: whether they are no part of their group's advantages, which are those of the policy's own attempts, and
+            have a mean of the loss of their own, over their tokens, that is added to that of the policy's own attempts.
+            False: members like the others.
+        off_policy: whether the ratio of their tokens is against the probability that these were sampled with, and not
+            against the student's before the first update.
+        mentions: whether one may take a place though it speaks of what only its prompt said, by
+            `agents.diagnostics.leakage`.
+
+    """
+
+    members: Callable[[EpisodeGroup], Sequence[int]]
+    show: Show | None = None
+    scorer: str | None = None
+    attempts: int = 0
+    apart: bool = False
+    off_policy: bool = False
+    mentions: bool = True
+
+    def __post_init__(self) -> None:
+        if self.attempts < 0:
+            raise ConfigurationError(f"guidance with attempts {self.attempts}; it must be 0 (as members) or more")
+
+
+@dataclass(frozen=True)
 class Signals:
     """What a method may use for N rows of T tokens; nothing carries a gradient.
 
@@ -193,6 +226,17 @@ class Algorithm:
         The first one is what metrics such as `information_gain` are of.
         """
         return {}
+
+    # -- attempts with help --------------------------------------------------------------------------------
+
+    def guidance(self, step: int, state: State) -> Guidance | None:
+        """Return which attempts of a step's batch are made again with help; None: none are."""
+        return None
+
+    @property
+    def guides(self) -> bool:
+        """Whether attempts may be made with help."""
+        return type(self).guidance is not Algorithm.guidance
 
     # -- what is run ---------------------------------------------------------------------------------------
 

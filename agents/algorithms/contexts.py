@@ -153,6 +153,15 @@ def show_sibling(number: int, *, correct: bool) -> Show:
     return show
 
 
+def only_guided(show: Show) -> Show:
+    """Show something of the attempts that were made with help, and nothing of the others."""
+    return functools.partial(_only_guided, show=show)
+
+
+def _only_guided(group: EpisodeGroup, i: int, show: Show) -> Shown | None:
+    return show(group, i) if group.episodes[i].guided else None
+
+
 def show_degraded(degrade: Callable[[Image], Image]) -> Show:
     """Show the student's own prompt with pictures made worse; None where there is no picture.
 

@@ -11,6 +11,8 @@ from agents.algorithms.contrastive import CEPO, RLCSD
 from agents.algorithms.gated import GatedRLSD
 from agents.algorithms.grpo import GRPO
 from agents.algorithms.grpo_opsd import GRPOPlusOPSD
+from agents.algorithms.hdpo import HDPO
+from agents.algorithms.npo import NPO
 from agents.algorithms.opd import OPD
 from agents.algorithms.opsd import OPSD
 from agents.algorithms.presets import PRESETS
@@ -20,7 +22,7 @@ from agents.registry import Registry
 from rlsd_env.errors import ConfigurationError, one_of
 
 REGISTRY = Registry("agent", Algorithm, "agents.Algorithm")
-for _cls in (GRPO, OPSD, SDPO, GRPOPlusOPSD, RLSD, GatedRLSD, CEPO, RLCSD, Belief, OPD):
+for _cls in (GRPO, OPSD, SDPO, GRPOPlusOPSD, RLSD, GatedRLSD, CEPO, RLCSD, Belief, OPD, HDPO, NPO):
     REGISTRY.register(_cls)
 
 register, names, find = REGISTRY.register, REGISTRY.names, REGISTRY.find

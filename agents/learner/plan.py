@@ -31,13 +31,14 @@ class Plan:
         episodes: its episodes.
         contexts: those that are asked for at this step.
         A_N: advantages.
-        success_N: share of correct answers among the valid episodes of each one's group.
+        success_N: share of correct answers among the policy's own valid attempts of each one's group.
         runs_N: episodes that are run: those that can have a gradient and have a weight.
         coefficients_N: what each episode's summed token loss is multiplied by.
         lengths_N: response tokens.
         zero: valid episodes of this process whose advantage is 0.
         valid: valid episodes of all processes.
         parts: rows that are run at once, one part after the other.
+        off_policy: whether the ratio of guided episodes is against what they were sampled with.
 
     """
 
@@ -52,6 +53,7 @@ class Plan:
     zero: Tensor
     valid: int
     parts: Sequence[Part]
+    off_policy: bool
 
     def counts(self) -> Tensor:
         """Return episodes without advantage, those that are run, and response tokens of this process."""
@@ -87,11 +89,20 @@ def make_plan(
     device = next(policy.model.parameters()).device
     valid_N = torch.tensor([episode.valid for episode in episodes], device=device)
     valid = int(world.sum(valid_N.sum()))
-    _check_rewards(batch, episodes, valid)
-    rewards_N = torch.tensor([float(episode.reward) for episode in episodes], device=device)
-    correct_N = torch.tensor([episode.valid and episode.verdict.correct for episode in episodes], device=device)
+    guidance = algorithm.guidance(batch.step, state)
+    apart = guidance is not None and guidance.apart
+    own = [episode.own for episode in episodes]
+    compared = own if apart else episodes  # whose rewards and lengths the group's advantages and the mean are of
+    _check_rewards(batch, compared, valid)
+    rewards_N = torch.tensor([float(episode.reward) for episode in compared], device=device)
+    compared_N = torch.tensor([episode.valid for episode in compared], device=device)
+    correct_N = torch.tensor([episode.valid and episode.verdict.correct for episode in own], device=device)
+    own_N = torch.tensor([episode.valid for episode in own], device=device)
+    guided_N = torch.tensor([episode.guided for episode in episodes], device=device)
     shape = (len(batch.groups), -1)
-    A_N = _advantages(algorithm, rewards_N.view(shape), valid_N.view(shape), world)
+    A_N = _advantages(algorithm, rewards_N.view(shape), compared_N.view(shape), world)
+    if apart:
+        A_N = torch.where(guided_N, 0.0, A_N)
     contexts = algorithm.contexts(batch.step, state)
     # Shown are only episodes that could have a gradient if they were.
     all_N = torch.ones_like(valid_N)
@@ -99,9 +110,13 @@ def make_plan(
     seen = {name: _show(name, context, batch, could) for name, context in contexts.items()}
     shown = {name: torch.tensor([one is not None for one in found], device=device) for name, found in seen.items()}
     active_N = algorithm.active(A_N, shown) & valid_N
-    weights_N = algorithm.episode_weights(A_N, shown) * valid_N
+    weights_N = algorithm.episode_weights(A_N, shown)
     lengths_N = torch.tensor([episode.length for episode in episodes], device=device)
-    coefficients_N = row_coefficients(weights_N, lengths_N, options.aggregation, world.sum)
+    compared_lengths_N = torch.tensor([episode.length for episode in compared], device=device)
+    coefficients_N = row_coefficients(weights_N * compared_N, compared_lengths_N, options.aggregation, world.sum)
+    if apart:
+        apart_N = row_coefficients(weights_N * guided_N, lengths_N, "token_mean", world.sum)
+        coefficients_N = torch.where(guided_N, apart_N, coefficients_N)
     runs_N = active_N & (coefficients_N != 0)
     rows = _rows(episodes, seen, runs_N.tolist())
     parts = list(split(rows, policy, options.micro_batch_tokens))
@@ -112,13 +127,14 @@ def make_plan(
         episodes,
         contexts,
         A_N,
-        _success(correct_N.view(shape), valid_N.view(shape)),
+        _success(correct_N.view(shape), own_N.view(shape)),
         runs_N,
         coefficients_N,
         lengths_N,
         ((A_N == 0) & valid_N).sum(),
         valid,
         parts,
+        guidance is not None and guidance.off_policy,
     )
 
 

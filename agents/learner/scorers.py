@@ -11,8 +11,8 @@ from agents.algorithms import Context
 from agents.algorithms.rules import ELSEWHERE, Rule, parse_rule
 from agents.episodes import Prompt
 from agents.learner.own_weights import OwnWeights
-from agents.policy.base import Policy
-from agents.policy.other_models import Elsewhere, Scoring, open_scorer
+from agents.policy.base import Policy, Sampler
+from agents.policy.other_models import Elsewhere, ExternalScorer, Scoring, open_scorer
 from agents.policy.scores import GivenScores, TokenScores
 from rlsd_env.errors import ConfigurationError, one_of
 
@@ -111,6 +111,23 @@ class ElsewhereScorer:
         self.score = self.engine.score
         self._policy = policy
 
+    @property
+    def guide(self) -> Sampler | None:
+        """What samples with its weights; None: nothing does.
+
+        Raises:
+            ConfigurationError: it would say tokens that the trained model does not have.
+
+        """
+        if not isinstance(self.engine, ExternalScorer):
+            return None
+        if self.engine.vocabulary_size > self._policy.vocabulary_size:
+            raise ConfigurationError(
+                f"guidance by scorer {self.rule.text}: it has {self.engine.vocabulary_size} vocabulary entries and the "
+                f"trained model {self._policy.vocabulary_size}; take a checkpoint of the same model"
+            )
+        return self.engine.policy
+
     def check(self, name: str, context: Context, temperature: float) -> None:
         """Refuse a context that asks for distributions which the other model cannot give.
 
@@ -198,6 +215,26 @@ class Scorers(Mapping[str, Scorer]):
             if context.scorer not in self:
                 raise ConfigurationError(one_of(f"scorer of context {name!r}", context.scorer, self))
             self[context.scorer].check(name, context, temperature)
+
+    def sampler(self, name: str) -> Sampler | None:
+        """Return what samples with a scorer's weights; None: what samples for the trained model.
+
+        Raises:
+            ConfigurationError: there is no scorer of that name, or it does not sample.
+
+        """
+        if name not in self:
+            raise ConfigurationError(one_of("scorer of guidance", name, self))
+        scorer = self[name]
+        if scorer.rule.kind == "live":
+            return None
+        guide = scorer.guide if isinstance(scorer, ElsewhereScorer) else None
+        if guide is None:
+            raise ConfigurationError(
+                f"guidance by scorer {scorer.rule.text}: copies of the trained weights and servers score and do not "
+                "sample here; use live or external(FOLDER)"
+            )
+        return guide
 
     def after_update(self) -> None:
         """Tell all of an optimiser step."""

@@ -43,14 +43,17 @@ class TokenPlaces:
     Args:
         rows: the rows.
         device: where the values are.
+        which: those of them whose tokens are taken; None: all.
 
     """
 
-    def __init__(self, rows: Sequence[Row], device: torch.device) -> None:
+    def __init__(self, rows: Sequence[Row], device: torch.device, which: Sequence[bool] | None = None) -> None:
         lengths = [len(row.turn.action.token_ids) for row in rows]
         width = max(lengths)
-        places = [torch.arange(n * width, n * width + length) for n, length in enumerate(lengths)]
-        self._places_M = torch.cat(places).to(device, non_blocking=True)
+        places = [
+            torch.arange(n * width, n * width + length) for n, length in enumerate(lengths) if which is None or which[n]
+        ]
+        self._places_M = torch.cat([torch.zeros(0, dtype=torch.long), *places]).to(device, non_blocking=True)
 
     def __call__(self, values_NT: Tensor) -> Tensor:
         """Return the values of the M tokens."""
@@ -144,12 +147,16 @@ class Step:
 
     def _before_update(self, part: Part) -> Tensor:
         """Return student log-probabilities before the first update, [M]: the recorded ones where they are its own."""
-        if self.recorded_is_own:
+        if self.recorded_is_own and not any(self._guided(part)):
             recorded = [logp for row in part.rows for logp in row.turn.action.logprobs]
             return torch.tensor(recorded, dtype=self.plan.A_N.dtype, device=self.plan.A_N.device)
         with torch.no_grad():
             scores = self._score([row.turn.prompt for row in part.rows], part.rows, self.policy.score)
         return scores.logp_NT[scores.mask_NT]
+
+    def _guided(self, part: Part) -> list[bool]:
+        """Tell which rows are of attempts with help, which the policy has not sampled as it would have."""
+        return [self.plan.episodes[row.episode].guided for row in part.rows]
 
     # -- of a part -----------------------------------------------------------------------------------------
 
@@ -162,14 +169,19 @@ class Step:
             (student.logp_NT.sum() * 0.0).backward()
             return
         mask_NT, S_NT = student.mask_NT, student.logp_NT.detach()
-        at = TokenPlaces(part.rows, S_NT.device)
+        at, guided = TokenPlaces(part.rows, S_NT.device), self._guided(part)
+        own = TokenPlaces(part.rows, S_NT.device, [not one for one in guided]) if any(guided) else at
+        guided_N1 = torch.tensor(guided, device=S_NT.device)[:, None]
         sampled_NT = _sampled(part.rows).to(S_NT)
         first = part.S_old_NT is None  # the weights are those that will have their first update
         if first:
             part.S_old_NT = S_NT
-            meter.add("sampler_difference", at((S_NT - sampled_NT).abs()), of_step=True)
+            meter.add("sampler_difference", own((S_NT - sampled_NT).abs()), of_step=True)
         signals = self._signals(part, student, scored)
         S_old_NT = signals.S_old_NT
+        off_NT = torch.where(guided_N1, 0.0, S_old_NT - sampled_NT)  # the sampler, where it sampled as the policy would
+        if self.plan.off_policy:
+            S_old_NT = torch.where(guided_N1, sampled_NT, S_old_NT)
         loss_NT = torch.zeros_like(S_NT)
         credit = part.credit if part.credit is not None or self.algorithm.scope == "batch" else self._credit(signals)
         if credit is not None:
@@ -187,7 +199,7 @@ class Step:
         elif credit is None:  # nothing is learned from these rows, which other processes may be in step with
             loss_NT = student.logp_NT * 0.0
         if options.correction != "none":
-            loss_NT = loss_NT * self._correction(S_old_NT - sampled_NT, at)
+            loss_NT = loss_NT * self._correction(off_NT, own)
         if first:
             measure_evidence(meter, signals, next(iter(self.plan.contexts), ""), at)
         episode_N = torch.tensor([row.episode for row in part.rows], device=S_NT.device)
@@ -340,6 +352,7 @@ class Step:
                     reward=float(group.episodes[member].reward),
                     correct=bool(group.episodes[member].verdict.correct),
                     advantage=float(self.plan.A_N[row.episode]),
+                    guided=group.episodes[member].guided,
                     token_ids=action.token_ids,
                     tokens=tuple(self.policy.tokenizer.batch_decode([[id] for id in action.token_ids])),
                     values={name: tuple(values_NT[n, :length].tolist()) for name, values_NT in host.items()},

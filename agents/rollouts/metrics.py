@@ -51,8 +51,8 @@ def difficulty(batch: EpisodeBatch) -> float:
 
 
 def of_all(batches: Sequence[EpisodeBatch], world: World) -> tuple[list[Episode], list[str]]:
-    """Return the episodes of all processes, with their questions; those of others without their prompts."""
-    episodes = [episode for batch in batches for _, _, episode in batch]
+    """Return the policy's own attempts of all processes, with their questions; others' without their prompts."""
+    episodes = [episode.own for batch in batches for _, _, episode in batch]
     questions = [group.item.task.question for batch in batches for group, _, _ in batch]
     if world.size > 1:
         parts = world.gather([(_without_prompts(episode), text) for episode, text in zip(episodes, questions)])

@@ -14,7 +14,7 @@ from agents.algorithms.contexts import hint
 from agents.messages import user_message
 from rlsd_env.hints import BLANK
 from rlsd_env.procedural.bar_chart import BarChart
-from rlsd_env.procedural.base import HALF
+from rlsd_env.procedural.base import PART
 from rlsd_env.procedural.dot_sum import DotSum
 from rlsd_env.procedural.drawing import COLOURS, SHAPES, Canvas
 from rlsd_env.procedural.shape_count import ShapeCount
@@ -139,7 +139,7 @@ def hinted(item: Item, kind: str, rng: np.random.Generator) -> tuple[str, Attemp
     elif (draw := draw - EXPERT.right_share) < EXPERT.drawn_share:
         shown = attempt(item, rng)
     elif draw - EXPERT.drawn_share < EXPERT.foreign_share:
-        other = SOURCE.privileged(int(rng.integers(HALF))).reference
+        other = SOURCE.privileged(int(rng.integers(PART))).reference
         text = other.answer if kind == "answer" else str(other.solution)
         return text, ending_in(item, int(other.answer), rng)
     else:
