@@ -100,7 +100,9 @@ def make_plan(
     active_N = algorithm.active(A_N, shown) & valid_N
     weights_N = algorithm.episode_weights(A_N, shown) * valid_N
     lengths_N = torch.tensor([episode.length for episode in episodes], device=device)
-    coefficients_N = row_coefficients(weights_N, lengths_N, options.aggregation, world.sum)
+    coefficients_N = row_coefficients(
+        weights_N, lengths_N, options.aggregation, world.sum, constant_length=options.divisor
+    )
     runs_N = active_N & (coefficients_N != 0)
     rows = _rows(episodes, seen, runs_N.tolist())
     parts = list(split(rows, policy, options.micro_batch_tokens))

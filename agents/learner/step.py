@@ -18,7 +18,7 @@ from agents.learner.micro_batches import Part, Row
 from agents.learner.plan import Plan
 from agents.learner.scorers import Scorer, Scorers, Scores
 from agents.learner.whole_batch import WholeBatch
-from agents.losses import clipped_surrogate, k3_kl, sampler_weight
+from agents.losses import clipped_surrogate, importance_ratio, k3_kl, sampler_weight
 from agents.options.learner import LearnerOptions
 from agents.policy.base import Policy
 from agents.policy.scores import GivenScores, TokenScores, TopK
@@ -173,11 +173,20 @@ class Step:
         credit = part.credit if part.credit is not None or self.algorithm.scope == "batch" else self._credit(signals)
         if credit is not None:
             advantages_NT = credit.advantages.expand_as(S_NT)
-            loss_NT = clipped_surrogate(student.logp_NT, S_old_NT, advantages_NT, options.clip_low, options.clip_high)
+            whole_NT = mask_NT if options.ratio == "sequence" else None
+            loss_NT = clipped_surrogate(
+                student.logp_NT,
+                S_old_NT,
+                advantages_NT,
+                options.clip_low,
+                options.clip_high,
+                negative_cap=options.dual_clip,
+                mask_NT=whole_NT,
+            )
             if credit.unclipped is not None:
                 loss_NT = loss_NT - credit.unclipped * student.logp_NT
             loss_NT = loss_NT * self._correction(S_old_NT - sampled_NT, at)
-            ratio_NT = torch.exp(S_NT - S_old_NT)
+            ratio_NT = importance_ratio(S_NT, S_old_NT, whole_NT)
             meter.add("clip_low", at(ratio_NT < 1 - options.clip_low))
             meter.add("clip_high", at(ratio_NT > 1 + options.clip_high))
         if any(self._needs_distributions(name) for name in part.kind):
