@@ -13,6 +13,9 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+NOTHING = -1e30
+"""Logarithm of a probability of 0: finite, so that no difference of two is NaN."""
+
 
 def group_advantages(rewards_BG: Tensor, valid_BG: Tensor, *, divide_by_std: bool = True) -> Tensor:
     """Compare each sample with its group: `A = (R - mean) / (std + 1e-6)` (GRPO; Self-Distilled RLVR, Eq. 2).
@@ -52,7 +55,7 @@ def importance_ratio(logp: Tensor, old_logp: Tensor, mask_NT: Tensor | None = No
     """`rho_t = exp(S_t - S_old_t)`, or for whole rows GSPO's `s = exp(mean_t (S_t - S_old_t))` (arXiv 2507.18071).
 
     Each token of a row has the row's s, and the gradient of its own log-probability: `sg(s) exp(S_t - sg(S_t))`, the
-    paper's GSPO-token. Where the tokens of a row have one advantage its gradient is that of GSPO, `A s mean_t grad S_t`;
+    paper's GSPO-token. Where the tokens of a row have one advantage the gradient is GSPO's, `A s mean_t grad S_t`;
     where they have several, each stays with its token.
 
     Args:
@@ -160,22 +163,25 @@ def with_tail(logp_MV: Tensor, index_MK: Tensor) -> Tensor:
         index_MK: the entries to keep, [M, K], distinct within a row.
 
     Returns:
-        [M, K + 1] log-probabilities that sum to 1; the last is `log(1 - sum of the kept)`.
+        [M, K + 1] log-probabilities that sum to 1; the last is the log of what the others sum to, however little.
 
     """
-    kept_MK = logp_MV.gather(-1, index_MK)
-    return torch.cat([kept_MK, tail(kept_MK)], dim=-1)
+    others_M1 = logp_MV.scatter(-1, index_MK, NOTHING).logsumexp(-1, keepdim=True)
+    return torch.cat([logp_MV.gather(-1, index_MK), others_M1], dim=-1)
 
 
 def tail(kept_MK: Tensor) -> Tensor:
-    """`log(1 - sum of the kept)`: the log-probability of all other entries, [M, 1], from those of some.
+    """`log(1 - sum of the kept)`: the log-probability of all other entries, [M, 1], where only some are known.
+
+    What is left is as exact as the kept entries are; where they leave nothing, it counts as their precision.
 
     >>> tail(torch.tensor([[0.5, 0.25]]).log())
     tensor([[-1.3863]])
     """
-    log_sum_M1 = kept_MK.logsumexp(-1, keepdim=True)
-    # 1 - exp(x) through expm1 keeps its digits where x is close to 0; the floor avoids log(0) and its gradient.
-    return torch.log((-torch.expm1(log_sum_M1)).clamp(min=torch.finfo(kept_MK.dtype).eps))
+    # 1 - exp(x) through expm1 keeps its digits where x is close to 0.
+    left_M1 = -torch.expm1(kept_MK.double().logsumexp(-1, keepdim=True))
+    least = torch.finfo(kept_MK.dtype).eps
+    return torch.log(torch.where(left_M1 > 0, left_M1, least)).to(kept_MK.dtype)
 
 
 def entropy(logp_MV: Tensor) -> Tensor:

@@ -33,8 +33,8 @@ class LearnerOptions:
     """c > 1: where A < 0 a token's loss is at most -c A, however likely the token has become (Ye et al. 2020; 3 in
     verl); 0: no such bound."""
     ratio: str = "token"
-    """token: each token's own importance ratio. sequence: that of the whole action of a turn, exp of the mean of S - S_old
-    (GSPO, whose bounds are 3e-4 and 4e-4); an episode of several turns has a ratio for each."""
+    """token: each token's own importance ratio. sequence: that of the whole action of a turn, the exponential of its
+    mean S - S_old (GSPO, whose bounds are 3e-4 and 4e-4); an episode of several turns has a ratio for each."""
     aggregation: str = "sequence_mean"
     """sequence_mean (mean over responses of the mean over tokens: paper), token_mean (verl, the RLSD release, TRL's
     dapo) or constant (mean over responses of the sum over tokens divided by constant_length: Dr. GRPO)."""

@@ -120,8 +120,8 @@ def test_the_result_does_not_depend_on_the_micro_batches(policy, batch, name):
 VARIANTS = [
     {"aggregation": "constant", "constant_length": 40, "clip_high": 0.1},
     {"aggregation": "token_mean", "clip_high": 0.1},
-    {"ratio": "sequence", "clip_low": 0.01, "clip_high": 0.02},
-    {"ratio": "sequence", "dual_clip": 1.02, "clip_high": 0.01},
+    {"ratio": "sequence", "clip_low": 0.003, "clip_high": 0.004},
+    {"ratio": "sequence", "dual_clip": 1.01, "clip_high": 0.004},
     {"dual_clip": 1.02, "clip_high": 0.1},
 ]
 """Forms of the loss that are options of the learner."""
@@ -134,7 +134,8 @@ def test_no_form_of_the_loss_depends_on_the_micro_batches(policy, batch, options
     for tokens in (100_000, 300):
         config = LearnerOptions(lr=1e-3, max_grad_norm=1e9, micro_batch_tokens=tokens, updates_per_batch=2, **options)
         one = learner(policy, "rlsd", config)
-        assert one.update(alternating(batch))["clip_high"] > 0
+        metrics = one.update(alternating(batch))
+        assert metrics["clip_low"] + metrics["clip_high"] > 0
         gradients.append(torch.cat([p.grad.flatten() for p in one.parameters]))
     assert (gradients[0] - gradients[1]).norm() / gradients[0].norm() < 2e-3
 

@@ -207,6 +207,24 @@ def test_a_tail_of_almost_nothing_stays_finite():
     assert torch.isfinite(logits.grad).all()
 
 
+@pytest.mark.parametrize("rest", [-24.0, -60.0])
+def test_a_tail_far_below_the_precision_of_what_is_kept_is_still_exact(rest):
+    """A mass of e^-24 is lost in the 1 that the kept entries sum to, but it is there in the others."""
+    # logits 0, 0 and twice rest - ln 2: outside is 2 e^(rest - ln 2) / (2 + e^rest) = e^rest / 2, to 1e-10
+    logits = tensor([[0.0, 0.0, rest - math.log(2), rest - math.log(2)]], requires_grad=True)
+    tail = losses.with_tail(logits.log_softmax(-1), tensor([[0, 1]]))[0, -1]
+    assert tail.item() == pytest.approx(rest - math.log(2), rel=1e-6)
+    tail.backward()
+    # d log(tail) / d logit: half each for its own two entries, minus their probability (0) for the others (-1/2 each)
+    assert_close(logits.grad, tensor([[-0.5, -0.5, 0.5, 0.5]]))
+
+
+def test_a_tail_from_the_kept_entries_alone_is_as_exact_as_they_are():
+    # log(1 - e^-24) = -e^-24 = -3.7751e-11, which float32 holds; its 1 - exp is e^-24 again
+    assert losses.tail(tensor([[-math.exp(-24)]])).item() == pytest.approx(-24.0, abs=1e-5)
+    assert losses.tail(tensor([[0.0]])).item() == pytest.approx(math.log(torch.finfo(torch.float32).eps))  # unknown
+
+
 def test_entropy_and_k3():
     assert losses.entropy(logs([0.5, 0.5])).item() == pytest.approx(math.log(2))
     # d = ln(2): e^d - 1 - d = 2 - 1 - .693147
