@@ -11,6 +11,7 @@ import torch
 import agents
 from agents.algorithms import Algorithm, Context, Credit, make
 from agents.algorithms.contexts import show_answer
+from agents.algorithms.opsd import FORMS
 from agents.episodes import Completion, Episode, EpisodeBatch, Prompt, StopReason, Turn
 from agents.learner.learner import Learner
 from agents.losses import group_advantages
@@ -247,17 +248,17 @@ def test_sdpo_leaves_out_who_has_no_teacher(policy, batch):
 
 
 def test_the_teacher_matters(policy, batch):
-    """A teacher with other weights gives OPSD and SDPO another gradient."""
-    for name in ("opsd", "sdpo"):
+    """A teacher with other weights gives OPSD, in every form, and SDPO another gradient."""
+    for name, options in (*(("opsd", {"form": form}) for form in FORMS), ("sdpo", {})):
         gradients = []
         for scale in (1.0, 1.5):
-            one = learner(policy, name, config=LearnerOptions(max_grad_norm=1e9))
+            one = learner(policy, name, LearnerOptions(max_grad_norm=1e9), **options)
             with torch.no_grad():
                 for p in one.scorers["teacher"].weights.weights.values():
                     p.mul_(scale)
             one.update(alternating(batch))
             gradients.append(torch.cat([p.grad.flatten() for p in one.parameters]))
-        assert (gradients[0] - gradients[1]).norm() / gradients[0].norm() > 0.05, name
+        assert (gradients[0] - gradients[1]).norm() / gradients[0].norm() > 0.05, (name, options)
 
 
 def test_more_updates_on_a_batch_use_the_sampled_logprobs(policy, batch):
