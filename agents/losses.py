@@ -13,6 +13,9 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+NOTHING = -1e30
+"""Logarithm of a probability of 0: finite, so that no difference of two is NaN."""
+
 
 def group_advantages(rewards_BG: Tensor, valid_BG: Tensor, *, divide_by_std: bool = True) -> Tensor:
     """Compare each sample with its group: `A = (R - mean) / (std + 1e-6)` (GRPO; Self-Distilled RLVR, Eq. 2).
@@ -48,7 +51,42 @@ def group_advantages(rewards_BG: Tensor, valid_BG: Tensor, *, divide_by_std: boo
     return torch.where(informative_B1 & valid_BG, centred_BG, 0.0)
 
 
-def clipped_surrogate(logp: Tensor, old_logp: Tensor, advantages: Tensor, low: float, high: float) -> Tensor:
+def importance_ratio(logp: Tensor, old_logp: Tensor, mask_NT: Tensor | None = None) -> Tensor:
+    """`rho_t = exp(S_t - S_old_t)`, or for whole rows GSPO's `s = exp(mean_t (S_t - S_old_t))` (arXiv 2507.18071).
+
+    Each token of a row has the row's s, and the gradient of its own log-probability: `sg(s) exp(S_t - sg(S_t))`, the
+    paper's GSPO-token. Where the tokens of a row have one advantage the gradient is GSPO's, `A s mean_t grad S_t`;
+    where they have several, each stays with its token.
+
+    Args:
+        logp: current log-probabilities of the sampled tokens, any shape; with a mask [N, T].
+        old_logp: those under the policy that sampled, same shape.
+        mask_NT: true on the tokens of each row; None: a ratio for each token.
+
+    >>> importance_ratio(torch.tensor([[0.5, 0.1]]), torch.zeros(1, 2), torch.ones(1, 2, dtype=torch.bool))
+    tensor([[1.3499, 1.3499]])
+
+    """
+    if old_logp.requires_grad:
+        raise ValueError("old_logp carries a gradient; detach it")
+    if mask_NT is None:
+        return torch.exp(logp - old_logp)
+    now = logp.detach()
+    count_N1 = mask_NT.sum(-1, keepdim=True).clamp(min=1)
+    mean_N1 = torch.where(mask_NT, now - old_logp, 0.0).sum(-1, keepdim=True) / count_N1
+    return torch.exp(mean_N1) * torch.exp(logp - now)
+
+
+def clipped_surrogate(
+    logp: Tensor,
+    old_logp: Tensor,
+    advantages: Tensor,
+    low: float,
+    high: float,
+    *,
+    negative_cap: float = 0.0,
+    mask_NT: Tensor | None = None,
+) -> Tensor:
     """PPO's surrogate as a loss, per token: `-min(rho A, clip(rho, 1 - low, 1 + high) A)` (DAPO's two bounds).
 
     Args:
@@ -57,12 +95,24 @@ def clipped_surrogate(logp: Tensor, old_logp: Tensor, advantages: Tensor, low: f
         advantages: token advantages, same shape, without gradient.
         low: how far the ratio may fall below 1.
         high: how far it may rise above 1.
+        negative_cap: c of dual-clip PPO (Ye et al. 2020, arXiv 1912.09729): where A < 0 the loss is at most `-c A`;
+            0: no such bound.
+        mask_NT: as of `importance_ratio`.
+
+    >>> old, five_times = torch.zeros(1), torch.tensor([5.0]).log()
+    >>> clipped_surrogate(five_times, old, torch.tensor([-1.0]), 0.2, 0.28, negative_cap=3.0)
+    tensor([3.])
 
     """
-    if advantages.requires_grad or old_logp.requires_grad:
-        raise ValueError("advantages and old_logp carry a gradient; detach them")
-    ratio = torch.exp(logp - old_logp)
-    return -torch.minimum(ratio * advantages, ratio.clamp(1 - low, 1 + high) * advantages)
+    if advantages.requires_grad:
+        raise ValueError("advantages carry a gradient; detach them")
+    if negative_cap and not negative_cap > 1:
+        raise ValueError(f"negative_cap is {negative_cap}; it must be 0 or above 1")
+    ratio = importance_ratio(logp, old_logp, mask_NT)
+    loss = -torch.minimum(ratio * advantages, ratio.clamp(1 - low, 1 + high) * advantages)
+    if not negative_cap:
+        return loss
+    return torch.where(advantages < 0, torch.minimum(loss, -negative_cap * advantages), loss)
 
 
 def kl_divergence(logp_MV: Tensor, logq_MV: Tensor) -> Tensor:
@@ -133,22 +183,25 @@ def with_tail(logp_MV: Tensor, index_MK: Tensor) -> Tensor:
         index_MK: the entries to keep, [M, K], distinct within a row.
 
     Returns:
-        [M, K + 1] log-probabilities that sum to 1; the last is `log(1 - sum of the kept)`.
+        [M, K + 1] log-probabilities that sum to 1; the last is the log of what the others sum to, however little.
 
     """
-    kept_MK = logp_MV.gather(-1, index_MK)
-    return torch.cat([kept_MK, tail(kept_MK)], dim=-1)
+    others_M1 = logp_MV.scatter(-1, index_MK, NOTHING).logsumexp(-1, keepdim=True)
+    return torch.cat([logp_MV.gather(-1, index_MK), others_M1], dim=-1)
 
 
 def tail(kept_MK: Tensor) -> Tensor:
-    """`log(1 - sum of the kept)`: the log-probability of all other entries, [M, 1], from those of some.
+    """`log(1 - sum of the kept)`: the log-probability of all other entries, [M, 1], where only some are known.
+
+    What is left is as exact as the kept entries are; where they leave nothing, it counts as their precision.
 
     >>> tail(torch.tensor([[0.5, 0.25]]).log())
     tensor([[-1.3863]])
     """
-    log_sum_M1 = kept_MK.logsumexp(-1, keepdim=True)
-    # 1 - exp(x) through expm1 keeps its digits where x is close to 0; the floor avoids log(0) and its gradient.
-    return torch.log((-torch.expm1(log_sum_M1)).clamp(min=torch.finfo(kept_MK.dtype).eps))
+    # 1 - exp(x) through expm1 keeps its digits where x is close to 0.
+    left_M1 = -torch.expm1(kept_MK.double().logsumexp(-1, keepdim=True))
+    least = torch.finfo(kept_MK.dtype).eps
+    return torch.log(torch.where(left_M1 > 0, left_M1, least)).to(kept_MK.dtype)
 
 
 def entropy(logp_MV: Tensor) -> Tensor:
@@ -189,16 +242,23 @@ def jsd_estimate(logp: Tensor, reference_logp: Tensor) -> Tensor:
 
 
 def row_coefficients(
-    weights_N: Tensor, lengths_N: Tensor, aggregation: str, add_up: Callable[[Tensor], Tensor] = lambda total: total
+    weights_N: Tensor,
+    lengths_N: Tensor,
+    aggregation: str,
+    add_up: Callable[[Tensor], Tensor] = lambda total: total,
+    *,
+    constant_length: int = 0,
 ) -> Tensor:
     """What each row's summed token loss is multiplied by, so that the parts of a batch add up to its loss.
 
     Args:
         weights_N: weight of each episode in the mean; 0 leaves it out of numerator and denominator.
         lengths_N: response tokens of each episode.
-        aggregation: "sequence_mean" (mean over episodes of the mean over tokens; the paper) or "token_mean"
-            (mean over all tokens of the batch).
+        aggregation: "sequence_mean" (mean over episodes of the mean over tokens; the paper), "token_mean" (mean over
+            all tokens of the batch) or "constant" (mean over episodes of the sum over tokens divided by
+            `constant_length`: Dr. GRPO, arXiv 2503.20783, where no response weighs more for being short).
         add_up: from this process's part of the mean's denominator to that of all processes.
+        constant_length: what "constant" divides by.
 
     Returns:
         [N] coefficients, all 0 where every weight is.
@@ -211,8 +271,13 @@ def row_coefficients(
     elif aggregation == "token_mean":
         total = (weights_N * lengths_N).sum()
         shares_N = weights_N
+    elif aggregation == "constant":
+        if constant_length < 1:
+            raise ValueError(f"constant_length is {constant_length}; aggregation constant needs one of at least 1")
+        total = weights_N.sum()
+        shares_N = weights_N / constant_length
     else:
-        raise ValueError(f"unknown aggregation {aggregation!r}; allowed: sequence_mean, token_mean")
+        raise ValueError(f"unknown aggregation {aggregation!r}; allowed: sequence_mean, token_mean, constant")
     total = add_up(total)
     return shares_N / total if total > 0 else torch.zeros_like(weights_N)
 

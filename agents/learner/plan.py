@@ -113,7 +113,13 @@ def make_plan(
     weights_N = algorithm.episode_weights(A_N, shown)
     lengths_N = torch.tensor([episode.length for episode in episodes], device=device)
     compared_lengths_N = torch.tensor([episode.length for episode in compared], device=device)
-    coefficients_N = row_coefficients(weights_N * compared_N, compared_lengths_N, options.aggregation, world.sum)
+    coefficients_N = row_coefficients(
+        weights_N * compared_N,
+        compared_lengths_N,
+        options.aggregation,
+        world.sum,
+        constant_length=options.divisor,
+    )
     if apart:
         apart_N = row_coefficients(weights_N * guided_N, lengths_N, "token_mean", world.sum)
         coefficients_N = torch.where(guided_N, apart_N, coefficients_N)

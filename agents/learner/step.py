@@ -20,7 +20,7 @@ from agents.learner.micro_batches import Part, Row
 from agents.learner.plan import Plan
 from agents.learner.scorers import Scorer, Scorers, Scores
 from agents.learner.whole_batch import WholeBatch
-from agents.losses import clipped_surrogate, sampler_weight
+from agents.losses import clipped_surrogate, importance_ratio, sampler_weight
 from agents.options.learner import LearnerOptions
 from agents.policy.base import Policy
 from agents.policy.scores import GivenScores, TokenScores, TopK
@@ -186,10 +186,19 @@ class Step:
         credit = part.credit if part.credit is not None or self.algorithm.scope == "batch" else self._credit(signals)
         if credit is not None:
             advantages_NT = credit.advantages.expand_as(S_NT)
-            loss_NT = clipped_surrogate(student.logp_NT, S_old_NT, advantages_NT, options.clip_low, options.clip_high)
+            whole_NT = mask_NT if options.ratio == "sequence" else None
+            loss_NT = clipped_surrogate(
+                student.logp_NT,
+                S_old_NT,
+                advantages_NT,
+                options.clip_low,
+                options.clip_high,
+                negative_cap=options.dual_clip,
+                mask_NT=whole_NT,
+            )
             if credit.unclipped is not None:
                 loss_NT = loss_NT - credit.unclipped * student.logp_NT
-            self._measure_ratio(S_NT - S_old_NT, signals, at)
+            self._measure_ratio(importance_ratio(S_NT, S_old_NT, whole_NT), signals, at)
             measure_credit(meter, credit, signals, at)
         if any(self._needs_distributions(name) for name in part.kind):
             auxiliary_M = self._auxiliary(student, scored, signals, at)
@@ -259,9 +268,9 @@ class Step:
         context = self.plan.contexts[name]
         return context.full or context.top_k > 0
 
-    def _measure_ratio(self, difference_NT: Tensor, signals: Signals, at: TokenPlaces) -> None:
+    def _measure_ratio(self, ratio_NT: Tensor, signals: Signals, at: TokenPlaces) -> None:
         """Measure how many tokens' ratio is out of bounds, of either sign of A too."""
-        ratio_M, A_M = at(difference_NT.exp()), at(signals.A_N1.expand_as(difference_NT))
+        ratio_M, A_M = at(ratio_NT), at(signals.A_N1.expand_as(ratio_NT))
         bounds = {"clip_low": ratio_M < 1 - self.options.clip_low, "clip_high": ratio_M > 1 + self.options.clip_high}
         for name, out_M in bounds.items():
             self.meter.add(name, out_M)

@@ -109,6 +109,11 @@ class TrainingOptions(
         other = self.rollouts_ahead or self.sampler != "transformers"
         return "truncate" if self.sampler_correction == "auto" and other else super().correction
 
+    @property
+    def divisor(self) -> int:
+        """What aggregation constant divides by: `constant_length`, or else the longest completion."""
+        return super().divisor or self.max_tokens
+
 
 @dataclass(frozen=True)
 class TrainOptions(TrainingOptions):

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from agents.options.types import at_least
 from rlsd_env.errors import ConfigurationError, one_of
 
-AGGREGATIONS = ("sequence_mean", "token_mean")
+AGGREGATIONS = ("sequence_mean", "token_mean", "constant")
+RATIOS = ("token", "sequence")
 CORRECTIONS = ("none", "truncate", "mask")
 OPTIMIZERS = ("adamw", "adamw8bit")
 
@@ -28,9 +29,17 @@ class LearnerOptions:
     """How far the importance ratio may fall below 1 (paper)."""
     clip_high: float = 0.28
     """How far it may rise above 1 (paper)."""
+    dual_clip: float = 0.0
+    """c > 1: where A < 0 a token's loss is at most -c A, however likely the token has become (Ye et al. 2020; 3 in
+    verl); 0: no such bound."""
+    ratio: str = "token"
+    """token: each token's own importance ratio. sequence: that of the whole action of a turn, the exponential of its
+    mean S - S_old (GSPO, whose bounds are 3e-4 and 4e-4); an episode of several turns has a ratio for each."""
     aggregation: str = "sequence_mean"
-    """sequence_mean (mean over responses of the mean over tokens: paper) or token_mean (verl, the RLSD release, TRL's
-    dapo)."""
+    """sequence_mean (mean over responses of the mean over tokens: paper), token_mean (verl, the RLSD release, TRL's
+    dapo) or constant (mean over responses of the sum over tokens divided by constant_length: Dr. GRPO)."""
+    constant_length: int = 0
+    """What aggregation constant divides by; 0: max_tokens of the run. Episodes of several turns may be longer."""
     micro_batch_tokens: int = 16384
     """Prompt and response tokens that are run at once, padding included; lowers memory, changes no result."""
     optimizer: str = "adamw"
@@ -44,6 +53,10 @@ class LearnerOptions:
 
     def __post_init__(self) -> None:
         self.check_learner()
+        if self.aggregation == "constant" and not self.divisor:
+            raise ConfigurationError(
+                "aggregation constant divides by constant_length, which is 0; give one, such as the longest completion"
+            )
 
     def check_learner(self) -> None:
         """Refuse unusable values.
@@ -55,6 +68,7 @@ class LearnerOptions:
         corrections = ("auto", *CORRECTIONS)
         for name, allowed in (
             ("aggregation", AGGREGATIONS),
+            ("ratio", RATIOS),
             ("optimizer", OPTIMIZERS),
             ("sampler_correction", corrections),
         ):
@@ -67,8 +81,20 @@ class LearnerOptions:
             at_least(name, getattr(self, name), 0)
         if not self.sampler_cap > 1:
             raise ConfigurationError(f"sampler_cap is {self.sampler_cap}; it must be above 1")
+        if self.dual_clip and not self.dual_clip > 1:
+            raise ConfigurationError(f"dual_clip is {self.dual_clip}; it must be 0 or above 1")
+        at_least("constant_length", self.constant_length, 0)
+        if self.constant_length and self.aggregation != "constant":
+            raise ConfigurationError(
+                f"constant_length is {self.constant_length} and aggregation {self.aggregation}; only constant uses it"
+            )
 
     @property
     def correction(self) -> str:
         """The correction that is meant: `sampler_correction` with auto resolved; here the learner samples itself."""
         return "none" if self.sampler_correction == "auto" else self.sampler_correction
+
+    @property
+    def divisor(self) -> int:
+        """What aggregation constant divides by."""
+        return self.constant_length

@@ -14,7 +14,15 @@ from rlsd_env import ConfigurationError
 
 DEFAULTS = {
     "grpo": {"divide_by_std": True},
-    "opsd": {"teacher": "frozen", "form": "full", "beta": 0.5},
+    "opsd": {
+        "teacher": "frozen",
+        "form": "full",
+        "beta": 0.5,
+        "top_k": 100,
+        "support": "teacher",
+        "tail": True,
+        "entry_clip": 0.0,
+    },
     "sdpo": {"teacher": "ema(0.05)", "alpha": 0.5, "top_k": 100, "max_ratio": 2.0, "feedback": "without_sibling"},
     "grpo+opsd": {"teacher": "frozen", "divide_by_std": True, "form": "loss", "coefficient": 0.1, "beta": 0.5},
     "rlsd": {"teacher": "synced(10)", "divide_by_std": True, "lam": 0.5, "decay_steps": 50, "epsilon": 0.2},
@@ -229,6 +237,38 @@ def test_auxiliary_losses_are_the_divergences_of_the_papers():
     assert_close(auxiliary("opd", opd)(student, teacher, signals()), kl(student, teacher))
 
 
+def test_opsd_compares_what_its_form_says():
+    """Written out in probabilities: two buckets or three, each by itself, for every token."""
+    student, teacher = distributions()
+    p, q = teacher.exp(), student.exp()
+
+    def forward_kl(pairs):
+        return sum(a * math.log(a / b) for a, b in pairs)
+
+    def opsd(**options):
+        return auxiliary("opsd", options)(student, teacher, signals())
+
+    for m in range(4):
+        of_teacher = sorted(range(6), key=lambda v: -p[m, v])[:2]
+        of_student = sorted(range(6), key=lambda v: -q[m, v])[:2]
+        for support, ids in (("teacher", of_teacher), ("student", of_student)):
+            pairs = [(p[m, v].item(), q[m, v].item()) for v in ids]
+            rest = tuple(1 - sum(side) for side in zip(*pairs))
+            got = opsd(form="top_k", top_k=2, support=support, beta=0.0)
+            assert got[m].item() == pytest.approx(forward_kl([*pairs, rest]), abs=1e-9)
+            total = [sum(side) for side in zip(*pairs)]
+            alone = [(a / total[0], b / total[1]) for a, b in pairs]
+            got = opsd(form="top_k", top_k=2, support=support, beta=0.0, tail=False)
+            assert got[m].item() == pytest.approx(forward_kl(alone), abs=1e-9)
+        assert opsd(form="teacher_top1")[m].item() == pytest.approx(-math.log(q[m, of_teacher[0]]), abs=1e-9)
+        a, b = p[m, of_student[0]].item(), q[m, of_student[0]].item()
+        reverse = b * math.log(b / a) + (1 - b) * math.log((1 - b) / (1 - a))
+        assert opsd(form="student_top1", beta=1.0)[m].item() == pytest.approx(reverse, abs=1e-9)
+        entries = [min(0.05, x * math.log(x / y)) for x, y in zip(p[m].tolist(), q[m].tolist())]
+        assert opsd(beta=0.0, entry_clip=0.05)[m].item() == pytest.approx(sum(entries), abs=1e-9)
+    assert opsd(form="top_k", top_k=6) == pytest.approx(opsd(), abs=1e-9)
+
+
 def test_opd_compares_the_teachers_likeliest_entries_and_a_tail():
     student, teacher = distributions()
     found = teacher.topk(2, dim=-1)
@@ -264,7 +304,20 @@ def test_sdpo_bounds_its_ratio_and_compares_the_top_k_with_a_tail():
 
 @pytest.mark.parametrize(
     ("name", "options"),
-    [("opsd", {}), ("opsd", {"beta": 0.0}), ("opsd", {"beta": 1.0}), ("sdpo", {}), ("grpo+opsd", {})],
+    [
+        ("opsd", {}),
+        ("opsd", {"beta": 0.0}),
+        ("opsd", {"beta": 1.0}),
+        ("opsd", {"form": "top_k", "top_k": 3}),
+        ("opsd", {"form": "top_k", "top_k": 3, "tail": False}),
+        ("opsd", {"form": "top_k", "top_k": 3, "support": "student"}),
+        ("opsd", {"form": "top_k", "top_k": 3, "support": "student", "tail": False}),
+        ("opsd", {"form": "teacher_top1"}),
+        ("opsd", {"form": "student_top1"}),
+        ("opsd", {"entry_clip": 0.05}),
+        ("sdpo", {}),
+        ("grpo+opsd", {}),
+    ],
 )
 def test_the_distillation_gradient_depends_on_the_teacher(name, options):
     student, teacher = distributions()
@@ -312,7 +365,13 @@ def test_who_is_trained_on():
         ("rlsd", {"epsilon": 1.0}, "below 1"),
         ("rlsd", {"decay_steps": 0}, "at least 1"),
         ("rlsd", {"teacher": "old"}, "allowed are live, frozen"),
-        ("opsd", {"form": "token"}, "allowed: full, sampled"),
+        ("opsd", {"form": "token"}, "allowed: full, sampled, student_top1, teacher_top1, top_k"),
+        ("opsd", {"form": "mean"}, "allowed: full, sampled"),
+        ("opsd", {"top_k": 5}, "top_k of opsd is 5, which form full does not use; forms that do: top_k"),
+        ("opsd", {"form": "sampled", "beta": 0.0}, "forms that do: full, top_k, student_top1"),
+        ("opsd", {"form": "top_k", "support": "both"}, "allowed: student, teacher"),
+        ("opsd", {"form": "top_k", "top_k": 1, "tail": False}, "top_k must be at least 2"),
+        ("opsd", {"entry_clip": -0.1}, "entry_clip at least 0"),
         ("opsd", {"beta": 2.0}, "between 0 and 1"),
         ("sdpo", {"feedback": "yes"}, "allowed: always, never, without_sibling"),
         ("sdpo", {"top_k": 0}, "at least 1"),

@@ -11,10 +11,12 @@ import torch
 import agents
 from agents.algorithms import Algorithm, Context, Credit, make
 from agents.algorithms.contexts import show_answer
+from agents.algorithms.opsd import FORMS
 from agents.episodes import Completion, Episode, EpisodeBatch, Prompt, StopReason, Turn
 from agents.learner.learner import Learner
 from agents.losses import group_advantages
 from agents.messages import user_message
+from agents.options.commands import TrainOptions
 from agents.options.learner import LearnerOptions
 from rlsd_env import ConfigurationError
 from verifiers import Status, Verdict
@@ -114,6 +116,34 @@ def test_the_result_does_not_depend_on_the_micro_batches(policy, batch, name):
         gradients.append(torch.cat([p.grad.flatten() for p in one.parameters]))
     for other in gradients[1:]:
         assert (gradients[0] - other).norm() / gradients[0].norm() < 1e-4
+
+
+VARIANTS = [
+    {"aggregation": "constant", "constant_length": 40, "clip_high": 0.1},
+    {"aggregation": "token_mean", "clip_high": 0.1},
+    {"ratio": "sequence", "clip_low": 0.003, "clip_high": 0.004},
+    {"ratio": "sequence", "dual_clip": 1.01, "clip_high": 0.004},
+    {"dual_clip": 1.02, "clip_high": 0.1},
+]
+"""Forms of the loss that are options of the learner."""
+
+
+@pytest.mark.parametrize("options", VARIANTS)
+def test_no_form_of_the_loss_depends_on_the_micro_batches(policy, batch, options):
+    """In a second update too, where the ratio has moved and is clipped."""
+    gradients = []
+    for tokens in (100_000, 300):
+        config = LearnerOptions(lr=1e-3, max_grad_norm=1e9, micro_batch_tokens=tokens, updates_per_batch=2, **options)
+        one = learner(policy, "rlsd", config)
+        metrics = one.update(alternating(batch))
+        assert metrics["clip_low"] + metrics["clip_high"] > 0
+        gradients.append(torch.cat([p.grad.flatten() for p in one.parameters]))
+    assert (gradients[0] - gradients[1]).norm() / gradients[0].norm() < 2e-3
+
+
+def test_a_run_divides_by_its_longest_completion_unless_told_otherwise():
+    assert TrainOptions(aggregation="constant", max_tokens=30).divisor == 30
+    assert TrainOptions(aggregation="constant", constant_length=20, max_tokens=30).divisor == 20
 
 
 def test_groups_without_contrast_are_not_run(policy, batch, monkeypatch):
@@ -218,17 +248,17 @@ def test_sdpo_leaves_out_who_has_no_teacher(policy, batch):
 
 
 def test_the_teacher_matters(policy, batch):
-    """A teacher with other weights gives OPSD and SDPO another gradient."""
-    for name in ("opsd", "sdpo"):
+    """A teacher with other weights gives OPSD, in every form, and SDPO another gradient."""
+    for name, options in (*(("opsd", {"form": form}) for form in FORMS), ("sdpo", {})):
         gradients = []
         for scale in (1.0, 1.5):
-            one = learner(policy, name, config=LearnerOptions(max_grad_norm=1e9))
+            one = learner(policy, name, LearnerOptions(max_grad_norm=1e9), **options)
             with torch.no_grad():
                 for p in one.scorers["teacher"].weights.weights.values():
                     p.mul_(scale)
             one.update(alternating(batch))
             gradients.append(torch.cat([p.grad.flatten() for p in one.parameters]))
-        assert (gradients[0] - gradients[1]).norm() / gradients[0].norm() > 0.05, name
+        assert (gradients[0] - gradients[1]).norm() / gradients[0].norm() > 0.05, (name, options)
 
 
 def test_more_updates_on_a_batch_use_the_sampled_logprobs(policy, batch):
@@ -301,7 +331,14 @@ def test_the_agent_interface(policy, batch):
 
 @pytest.mark.parametrize(
     ("options", "message"),
-    [({"aggregation": "mean"}, "allowed: sequence_mean, token_mean"), ({"lr": 0.0}, "lr is 0.0; it must be above 0")],
+    [
+        ({"aggregation": "mean"}, "allowed: constant, sequence_mean, token_mean"),
+        ({"aggregation": "constant"}, "constant_length, which is 0"),
+        ({"constant_length": 40}, "only constant uses it"),
+        ({"dual_clip": 1.0}, "0 or above 1"),
+        ({"ratio": "row"}, "allowed: sequence, token"),
+        ({"lr": 0.0}, "lr is 0.0; it must be above 0"),
+    ],
 )
 def test_bad_learner_options_are_named(options, message):
     with pytest.raises(ConfigurationError, match=message):

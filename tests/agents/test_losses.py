@@ -74,6 +74,63 @@ def test_advantages_with_a_gradient_are_refused():
         losses.clipped_surrogate(torch.zeros(1), torch.zeros(1), torch.ones(1, requires_grad=True), 0.2, 0.2)
 
 
+def surrogate(rho, advantages, **options):
+    """The surrogate at given ratios, and its gradient with respect to the log-probabilities."""
+    logp = tensor(rho, dtype=torch.float64).log().requires_grad_()
+    loss = losses.clipped_surrogate(
+        logp, torch.zeros_like(logp).detach(), tensor(advantages).double(), 0.2, 0.28, **options
+    )
+    loss.sum().backward()
+    return loss.detach(), logp.grad
+
+
+def test_dual_clip_bounds_the_loss_of_blamed_tokens():
+    # A = -1, c = 3: rho 1.5 gives 1.5, 3.5 gives 3 (not 3.5), 0.5 gives .8 (the lower bound);
+    # A = +1: rho 3.5 gives -1.28 as without; A = -2, rho 5: at most 3 x 2 = 6 (not 10)
+    loss, gradient = surrogate([1.5, 3.5, 0.5, 3.5, 5.0], [-1.0, -1.0, -1.0, 1.0, -2.0], negative_cap=3.0)
+    assert_close(loss, tensor([1.5, 3.0, 0.8, -1.28, 6.0], dtype=torch.float64))
+    # d(-rho A) / d log rho = -rho A where nothing is clipped, exactly 0 where it is
+    assert_close(gradient, tensor([1.5, 0.0, 0.0, 0.0, 0.0], dtype=torch.float64))
+    without, other = surrogate([1.5, 3.5, 0.5, 3.5, 5.0], [-1.0, -1.0, -1.0, 1.0, -2.0])
+    assert_close(without, tensor([1.5, 3.5, 0.8, -1.28, 10.0], dtype=torch.float64))
+    assert_close(other, tensor([1.5, 3.5, 0.0, 0.0, 10.0], dtype=torch.float64))
+    with pytest.raises(ValueError, match="0 or above 1"):
+        surrogate([1.0], [1.0], negative_cap=0.5)
+
+
+def test_the_ratio_of_a_sequence_is_the_geometric_mean_of_its_tokens():
+    # rows of two tokens and of three: (4 x 1)^(1/2) = 2; (8 x 1 x 1)^(1/3) = 2; a token's own: 4, 1 and 8, 1, 1
+    rho, mask = tensor([[4.0, 1.0, 9.0], [8.0, 1.0, 1.0]]), tensor([[True, True, False], [True, True, True]])
+    got = losses.importance_ratio(rho.log(), torch.zeros(2, 3), mask)
+    assert_close(got[mask], torch.full((5,), 2.0))
+    assert_close(losses.importance_ratio(rho.log(), torch.zeros(2, 3)), rho)
+    with pytest.raises(ValueError, match="old_logp carries a gradient"):
+        losses.importance_ratio(rho, rho.clone().requires_grad_())
+
+
+def test_a_sequence_is_clipped_as_a_whole_and_its_tokens_keep_their_own_advantage():
+    mask = torch.ones(2, 2, dtype=torch.bool)
+    # s = 1.5 and 1.2; bounds .2/.28
+    logp = tensor([[2.25, 1.0], [1.44, 1.0]], dtype=torch.float64).log().requires_grad_()
+    advantages = tensor([[1.0, 1.0], [1.0, -2.0]], dtype=torch.float64)
+    loss = losses.clipped_surrogate(logp, torch.zeros(2, 2, dtype=torch.float64), advantages, 0.2, 0.28, mask_NT=mask)
+    assert_close(loss.detach(), tensor([[-1.28, -1.28], [-1.2, 2.4]], dtype=torch.float64))
+    loss.sum().backward()
+    assert_close(logp.grad, tensor([[0.0, 0.0], [-1.2, 2.4]], dtype=torch.float64))  # -s A of each token
+
+
+def test_with_one_advantage_the_token_form_has_gspos_gradient():
+    """`-s A` with `s = exp(mean_t (S - S_old))` differentiated as it stands, against the straight-through tokens."""
+    generator = torch.Generator().manual_seed(2)
+    old = torch.randn(1, 5, generator=generator, dtype=torch.float64)
+    logp = (old + 0.02 * torch.randn(1, 5, generator=generator, dtype=torch.float64)).requires_grad_()
+    (plain,) = torch.autograd.grad(-(logp - old).mean().exp() * 0.7, logp)
+    mask = torch.ones(1, 5, dtype=torch.bool)
+    loss = losses.clipped_surrogate(logp, old, torch.full_like(old, 0.7), 0.2, 0.28, mask_NT=mask).mean()
+    (ours,) = torch.autograd.grad(loss, logp)
+    assert_close(ours, plain)
+
+
 def test_kl_divergence():
     # .5 ln(.5/.25) + .5 ln(.5/.75) = .5 (.693147 - .405465) = .143841
     assert_close(
@@ -150,6 +207,24 @@ def test_a_tail_of_almost_nothing_stays_finite():
     assert torch.isfinite(logits.grad).all()
 
 
+@pytest.mark.parametrize("rest", [-24.0, -60.0])
+def test_a_tail_far_below_the_precision_of_what_is_kept_is_still_exact(rest):
+    """A mass of e^-24 is lost in the 1 that the kept entries sum to, but it is there in the others."""
+    # logits 0, 0 and twice rest - ln 2: outside is 2 e^(rest - ln 2) / (2 + e^rest) = e^rest / 2, to 1e-10
+    logits = tensor([[0.0, 0.0, rest - math.log(2), rest - math.log(2)]], requires_grad=True)
+    tail = losses.with_tail(logits.log_softmax(-1), tensor([[0, 1]]))[0, -1]
+    assert tail.item() == pytest.approx(rest - math.log(2), rel=1e-6)
+    tail.backward()
+    # d log(tail) / d logit: half each for its own two entries, minus their probability (0) for the others (-1/2 each)
+    assert_close(logits.grad, tensor([[-0.5, -0.5, 0.5, 0.5]]))
+
+
+def test_a_tail_from_the_kept_entries_alone_is_as_exact_as_they_are():
+    # log(1 - e^-24) = -e^-24 = -3.7751e-11, which float32 holds; its 1 - exp is e^-24 again
+    assert losses.tail(tensor([[-math.exp(-24)]])).item() == pytest.approx(-24.0, abs=1e-5)
+    assert losses.tail(tensor([[0.0]])).item() == pytest.approx(math.log(torch.finfo(torch.float32).eps))  # unknown
+
+
 def test_entropy_and_k3():
     assert losses.entropy(logs([0.5, 0.5])).item() == pytest.approx(math.log(2))
     # d = ln(2): e^d - 1 - d = 2 - 1 - .693147
@@ -193,5 +268,13 @@ def test_row_coefficients():
     # token mean over all: 1/12 a token
     assert_close(losses.row_coefficients(torch.ones(3), lengths, "token_mean"), torch.full((3,), 1 / 12))
     assert_close(losses.row_coefficients(torch.zeros(3), lengths, "sequence_mean"), torch.zeros(3))
-    with pytest.raises(ValueError, match="allowed: sequence_mean, token_mean"):
+    # a constant length of 10 over rows 0 and 1: 1/2 each, divided by 10 whatever their length
+    got = losses.row_coefficients(tensor([1.0, 1.0, 0.0]), lengths, "constant", constant_length=10)
+    assert_close(got, tensor([0.05, 0.05, 0.0]))
+    # of another process 2 more rows: 1 / (4 x 10)
+    got = losses.row_coefficients(tensor([1.0, 1.0, 0.0]), lengths, "constant", lambda n: n + 2, constant_length=10)
+    assert_close(got, tensor([0.025, 0.025, 0.0]))
+    with pytest.raises(ValueError, match="needs one of at least 1"):
+        losses.row_coefficients(torch.ones(3), lengths, "constant")
+    with pytest.raises(ValueError, match="allowed: sequence_mean, token_mean, constant"):
         losses.row_coefficients(torch.ones(3), lengths, "mean")
