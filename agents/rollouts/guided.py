@@ -120,6 +120,8 @@ def _speaks(episode: Episode, question: str) -> bool:
 def _with_guided(group: EpisodeGroup, again: EpisodeGroup, members: Sequence[int], guidance: Guidance) -> EpisodeGroup:
     """Put right attempts of a group that was played again in the place of members."""
     made = tuple(episode for episode in again.episodes if all(turn.action.token_ids for turn in episode.turns))
+    if not made:
+        return group
     question, prompt = group.item.task.question, group.episodes[0].turns[0].prompt
     if any(episode.turns[0].prompt.messages != prompt.messages for episode in made):
         raise ValueError(

@@ -64,10 +64,20 @@ DEFAULTS = {
         "least": 0.05,
     },
     "opd": {"teacher": "external(tiny)", "form": "sampled", "top_k": 16, "beta": 0.0, "reward": 0.0},
+    "hdpo": {"teacher": "live", "divide_by_std": True, "lam": 0.01, "top_k": 64, "attempts": 0, "mentions": True},
+    "npo": {
+        "guide": "external(tiny)",
+        "divide_by_std": True,
+        "gate": 0.6,
+        "slots": 1,
+        "attempts": 0,
+        "until": 10**9,
+        "off_policy": False,
+    },
 }
-MUST = {"opd": {"teacher": "external(tiny)"}}
+MUST = {"opd": {"teacher": "external(tiny)"}, "npo": {"guide": "external(tiny)"}}
 """Options without a default."""
-CONTEXT = {"opsd": "solution", "grpo+opsd": "solution", "sdpo": "sibling", "opd": "question"}
+CONTEXT = {"opsd": "solution", "grpo+opsd": "solution", "sdpo": "sibling", "opd": "question", "hdpo": "solution"}
 """The context of those that have one which is not the answer."""
 
 
@@ -233,6 +243,7 @@ def test_auxiliary_losses_are_the_divergences_of_the_papers():
     assert_close(auxiliary("opsd", {"beta": 1.0})(student, teacher, signals()), kl(student, teacher))
     assert_close(auxiliary("sdpo")(student, teacher, signals()), jsd)  # top-100 of 6 is all, ratio 1
     assert_close(auxiliary("grpo+opsd")(student, teacher, signals()), 0.1 * jsd)
+    assert_close(auxiliary("hdpo", {"top_k": 0})(student, teacher, signals()), 0.01 * jsd)
     opd = {"form": "full", "beta": 1.0} | MUST["opd"]
     assert_close(auxiliary("opd", opd)(student, teacher, signals()), kl(student, teacher))
 
@@ -280,9 +291,10 @@ def test_opd_compares_the_teachers_likeliest_entries_and_a_tail():
     assert_close(got, (p * (p / q).log()).sum(-1))  # forward KL of three buckets
 
 
-@pytest.mark.parametrize("name", ["grpo", "rlsd", "cepo", "rlcsd", "belief", "rlsd-gated"])
+@pytest.mark.parametrize("name", ["grpo", "rlsd", "cepo", "rlcsd", "belief", "rlsd-gated", "npo"])
 def test_no_distributions_are_asked_for_where_none_are_compared(name):
-    contexts = make(name).contexts(0, make(name).initial())
+    made = make(name, MUST.get(name))
+    contexts = made.contexts(0, made.initial())
     assert not any(context.full or context.top_k for context in contexts.values())
 
 
@@ -317,6 +329,7 @@ def test_sdpo_bounds_its_ratio_and_compares_the_top_k_with_a_tail():
         ("opsd", {"entry_clip": 0.05}),
         ("sdpo", {}),
         ("grpo+opsd", {}),
+        ("hdpo", {"lam": 1.0, "top_k": 0}),
     ],
 )
 def test_the_distillation_gradient_depends_on_the_teacher(name, options):
@@ -346,6 +359,8 @@ def test_who_is_trained_on():
         "sdpo": [True, True, False],
         "grpo+opsd": [True, True, True],
         "opd": [True, True, True],
+        "hdpo": [True, True, True],
+        "npo": [True, False, True],
     }
     for name, active in expected.items():
         shown = {CONTEXT.get(name, "answer"): has}

@@ -155,6 +155,19 @@ def test_generalised_jsd():
     assert losses.generalised_jsd(student, teacher, 0.25).item() == pytest.approx(0.024870, abs=1e-6)
 
 
+def test_top_k_jsd():
+    student, teacher = logs([0.25, 0.25, 0.5]), logs([0.5, 0.25, 0.25])
+    ids = tensor([[0, 1]])
+    # P = (2/3, 1/3, 0), S = (.25, .25, .5): M = (.458333, .291667, .25)
+    #   KL(P||M) = 2/3 ln(1.454545) + 1/3 ln(1.142857) = .249796 + .044510 = .294306
+    #   KL(S||M) = .25 ln(.545455) + .25 ln(.857143) + .5 ln 2 = -.151534 - .038538 + .346574 = .156502; half their sum
+    got = losses.top_k_jsd(student, ids, teacher.gather(-1, ids))
+    assert got.item() == pytest.approx(0.225404, abs=1e-6)
+    every = tensor([[2, 0, 1]])
+    whole = losses.top_k_jsd(student, every, teacher.gather(-1, every))
+    assert_close(whole, losses.generalised_jsd(student, teacher, 0.5))
+
+
 @given(st.integers(0, 10_000), st.floats(0, 1))
 def test_divergences_are_0_on_themselves_and_never_negative(seed, beta):
     generator = torch.Generator().manual_seed(seed)

@@ -49,6 +49,8 @@ def logged(tmp_path_factory):
             given["curriculum"] = {"window": 4}
         if agent == "opd":
             given["agent_kwargs"] = {"teacher": "external(tiny)", "form": "top_k"}
+        if agent == "npo":
+            given["agent_kwargs"] = {"guide": "external(tiny)"}
         options = TrainOptions(agent=agent, out=out, device="cpu", **small, **given)
         result = train(options, report=lambda progress: None)
         found[agent] = {"held-out": set(result["evaluation"]["metrics"])}
@@ -82,9 +84,13 @@ def union(logged, file, agents):
 
 def test_every_metric_of_a_training_step_is_documented_and_logged(logged):
     names = union(logged, "metrics", (*algorithms.names(), ASKING))
-    assert names == {"step"} | documented("Of the rollouts") | documented("Of the update") | documented(
-        "Of a curriculum"
-    )
+    parts = ("Of the rollouts", "Of the update", "Of attempts with help", "Of a curriculum")
+    assert names == {"step"}.union(*map(documented, parts))
+
+
+def test_only_algorithms_with_guidance_log_attempts_with_help(logged):
+    help_too = [name for name in algorithms.names() if documented("Of attempts with help") & logged[name]["metrics"]]
+    assert sorted(help_too) == ["hdpo", "npo"]
 
 
 def test_every_metric_of_held_out_tasks_is_documented_and_logged(logged):
