@@ -51,6 +51,23 @@ def group_advantages(rewards_BG: Tensor, valid_BG: Tensor, *, divide_by_std: boo
     return torch.where(informative_B1 & valid_BG, centred_BG, 0.0)
 
 
+def batch_advantages(rewards_BG: Tensor, valid_BG: Tensor, *, divide_by_std: bool = True) -> Tensor:
+    """Compare each sample with all of the step: `A = (R - mean) / (std + 1e-6)` (REINFORCE++, arXiv 2501.03262).
+
+    Args:
+        rewards_BG: as of `group_advantages`.
+        valid_BG: as of `group_advantages`.
+        divide_by_std: False leaves out the division.
+
+    >>> batch_advantages(torch.tensor([[1.0, 1.0], [1.0, 0.0]]), torch.ones(2, 2, dtype=torch.bool))
+    tensor([[ 0.5000,  0.5000],
+            [ 0.5000, -1.5000]])
+
+    """
+    everyone = rewards_BG.reshape(1, -1), valid_BG.reshape(1, -1)
+    return group_advantages(*everyone, divide_by_std=divide_by_std).view(rewards_BG.shape)
+
+
 def importance_ratio(logp: Tensor, old_logp: Tensor, mask_NT: Tensor | None = None) -> Tensor:
     """`rho_t = exp(S_t - S_old_t)`, or for whole rows GSPO's `s = exp(mean_t (S_t - S_old_t))` (arXiv 2507.18071).
 

@@ -15,8 +15,8 @@
 4. The reward is never used: groups without contrast train as well.
 
 Inferred: Self-Distilled RLVR (arXiv 2604.03128, Fig. 3) has baselines called Teacher-top1 and Student-top1, whose
-formulas we have not found. Here the first is cross entropy on the teacher's likeliest token; the second has the support
-of TRL's reverse KL for one entry, the student's likeliest, with a bucket for the rest, or it compares nothing.
+formulas we have not found. Here the first is cross entropy on the teacher's likeliest token; the second has the
+support of TRL's reverse KL for one entry, the student's likeliest, and a bucket, without which nothing is compared.
 """
 
 from __future__ import annotations

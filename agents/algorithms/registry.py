@@ -8,6 +8,7 @@ from typing import Any
 from agents.algorithms.base import Algorithm
 from agents.algorithms.belief import Belief
 from agents.algorithms.contrastive import CEPO, RLCSD
+from agents.algorithms.demopsd import DemoPSD
 from agents.algorithms.gated import GatedRLSD
 from agents.algorithms.grpo import GRPO
 from agents.algorithms.grpo_opsd import GRPOPlusOPSD
@@ -17,12 +18,16 @@ from agents.algorithms.opd import OPD
 from agents.algorithms.opsd import OPSD
 from agents.algorithms.presets import PRESETS
 from agents.algorithms.rlsd import RLSD
+from agents.algorithms.sdar import SDAR
 from agents.algorithms.sdpo import SDPO
+from agents.algorithms.srpo import SRPO
 from agents.registry import Registry
 from rlsd_env.errors import ConfigurationError, one_of
 
 REGISTRY = Registry("agent", Algorithm, "agents.Algorithm")
-for _cls in (GRPO, OPSD, SDPO, GRPOPlusOPSD, RLSD, GatedRLSD, CEPO, RLCSD, Belief, OPD, HDPO, NPO):
+for _cls in (
+    GRPO, OPSD, SDPO, GRPOPlusOPSD, RLSD, GatedRLSD, CEPO, RLCSD, Belief, OPD, SDAR, SRPO, DemoPSD, HDPO, NPO,
+):  # fmt: skip
     REGISTRY.register(_cls)
 
 register, names, find = REGISTRY.register, REGISTRY.names, REGISTRY.find

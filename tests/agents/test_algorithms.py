@@ -23,8 +23,44 @@ DEFAULTS = {
         "tail": True,
         "entry_clip": 0.0,
     },
-    "sdpo": {"teacher": "ema(0.05)", "alpha": 0.5, "top_k": 100, "max_ratio": 2.0, "feedback": "without_sibling"},
-    "grpo+opsd": {"teacher": "frozen", "divide_by_std": True, "form": "loss", "coefficient": 0.1, "beta": 0.5},
+    "sdpo": {
+        "teacher": "ema(0.05)",
+        "alpha": 0.5,
+        "top_k": 100,
+        "max_ratio": 2.0,
+        "threshold": 0.0,
+        "feedback": "without_sibling",
+        "own_success": True,
+        "grpo_share": 0.0,
+    },
+    "grpo+opsd": {
+        "teacher": "frozen",
+        "divide_by_std": True,
+        "form": "loss",
+        "coefficient": 0.1,
+        "beta": 0.5,
+        "baseline": "group",
+    },
+    "sdar": {"teacher": "live", "divide_by_std": True, "hint": "reference", "coefficient": 0.01, "sharpness": 5.0},
+    "srpo": {
+        "teacher": "ema(0.05)",
+        "alpha": 0.5,
+        "top_k": 100,
+        "max_ratio": 2.0,
+        "threshold": 0.0,
+        "sharpness": 1.0,
+        "divide_by_std": False,
+    },
+    "demopsd": {
+        "teacher": "ema(0.05)",
+        "top_k": 100,
+        "max_ratio": 2.0,
+        "threshold": 0.0,
+        "sharpness": 50.0,
+        "most": 0.15,
+        "least": 1e-8,
+        "reference": "teacher",
+    },
     "rlsd": {"teacher": "synced(10)", "divide_by_std": True, "lam": 0.5, "decay_steps": 50, "epsilon": 0.2},
     "rlsd-gated": {
         "teacher": "synced(10)",
@@ -77,7 +113,19 @@ DEFAULTS = {
 }
 MUST = {"opd": {"teacher": "external(tiny)"}, "npo": {"guide": "external(tiny)"}}
 """Options without a default."""
+<<<<<<< HEAD
 CONTEXT = {"opsd": "solution", "grpo+opsd": "solution", "sdpo": "sibling", "opd": "question", "hdpo": "solution"}
+=======
+CONTEXT = {
+    "opsd": "solution",
+    "grpo+opsd": "solution",
+    "sdpo": "sibling",
+    "srpo": "sibling",
+    "demopsd": "sibling",
+    "sdar": "hint",
+    "opd": "question",
+}
+>>>>>>> distil
 """The context of those that have one which is not the answer."""
 
 
@@ -134,6 +182,102 @@ def test_token_advantages_by_hand():
     assert_close(advantages("grpo+opsd").expand(2, 2), tensor([[1.0, 1.0], [-1.0, -1.0]]))
     added = advantages("grpo+opsd", {"form": "advantage", "coefficient": 0.5})
     assert_close(added, tensor([[1.05, 1.5], [-1.025, -1.0]]))
+    mixed = advantages("grpo+opsd", {"form": "mix", "coefficient": 0.25})
+    assert_close(mixed.expand(2, 2), tensor([[0.75, 0.75], [-0.75, -0.75]]))
+    assert_close(advantages("sdpo", {"grpo_share": 0.25}), tensor([[0.25], [-0.25]]))
+    assert_close(advantages("sdar"), tensor([[1.0], [-1.0]]))
+    assert advantages("srpo") is None  # what has a demonstration
+    assert_close(advantages("srpo", context=None), tensor([[1.0], [-1.0]]))
+
+
+def test_rewards_are_normalised_over_the_batch_where_that_is_asked_for():
+    rewards, valid = tensor([[1.0, 1.0], [1.0, 0.0]]), torch.ones(2, 2, dtype=torch.bool)
+    # mean 3/4, unbiased variance (3/16 + 9/16) / 3 = 1/4: 1/4 / 1/2 = .5, -3/4 / 1/2 = -1.5
+    got = make("grpo+opsd", {"baseline": "batch"}).group_advantages(rewards, valid)
+    assert_close(got, tensor([[0.5, 0.5], [0.5, -1.5]]), atol=1e-5, rtol=0)
+    got = make("grpo+opsd", {"baseline": "batch", "divide_by_std": False}).group_advantages(rewards, valid)
+    assert_close(got, tensor([[0.25, 0.25], [0.25, -0.75]]))
+    # within groups the first has no contrast: 0; the second +-1/2 / .70711
+    got = make("grpo+opsd").group_advantages(rewards, valid)
+    assert_close(got, tensor([[0.0, 0.0], [0.707106, -0.707106]]), atol=1e-5, rtol=0)
+    # Dr. GRPO's: +-1/2
+    assert_close(make("srpo").group_advantages(rewards, valid), tensor([[0.0, 0.0], [0.5, -0.5]]))
+
+
+def test_sdar_pushes_by_a_gate_beside_the_surrogate():
+    credit = make("sdar").credit(signals(context="hint"))
+    # D = .1, 1, -.05, 0: sigmoid(.5) = .622459, sigmoid(5) = .993307, sigmoid(-.25) = .437823, sigmoid(0) = .5
+    gate = tensor([[0.622459, 0.993307], [0.437823, 0.5]])
+    assert_close(credit.per_token["gate"], gate, atol=1e-6, rtol=0)
+    assert_close(credit.unclipped, 0.01 * gate, atol=1e-7, rtol=0)
+    assert (credit.unclipped > 0).all()  # never down
+    assert make("sdar").credit(signals(context=None)).unclipped is None
+    assert not make("sdar", {"coefficient": 0.0}).contexts(0, {})
+
+
+def test_srpo_weighs_by_the_teachers_certainty():
+    student, teacher = distributions()
+    entropy = -(teacher.exp() * teacher).sum(-1)
+    given = dataclasses.replace(
+        signals(context="sibling"), entropy={"sibling": entropy.view(2, 2)}, state={"certainty": 0.5}
+    )
+    got = auxiliary("srpo", {"sharpness": 2.0})(student, teacher, given)
+    # w = exp(-2 H) / .5, times SDPO's divergence
+    assert_close(got, torch.exp(-2 * entropy) / 0.5 * auxiliary("sdpo")(student, teacher, given))
+
+
+def test_srpo_remembers_the_mean_certainty_of_the_tokens_it_distils():
+    srpo = make("srpo")
+    given = dataclasses.replace(
+        signals(context="sibling"),
+        entropy={"sibling": tensor([[0.0, math.log(2)], [math.log(4), 7.0]])},
+        shown={"sibling": tensor([[True], [True]])},
+        mask_NT=tensor([[True, True], [True, False]]),
+    )
+    # exp(-H) = 1, 1/2, 1/4 over three tokens
+    counted = {name: float(value) for name, value in srpo.statistics(given).items()}
+    assert counted == {"tokens": 3.0, "certainty": 1.75}
+    assert srpo.observe({"certainty": 1.0}, counted) == pytest.approx({"certainty": 1.75 / 3})
+    one = dataclasses.replace(given, shown={"sibling": tensor([[False], [True]])})
+    assert {name: float(value) for name, value in srpo.statistics(one).items()} == {"tokens": 1.0, "certainty": 0.25}
+    assert srpo.observe({"certainty": 0.3}, {"tokens": 0.0, "certainty": 0.0}) == {"certainty": 0.3}
+
+
+def demopsd(student, informed, plain, **options):
+    given = {"sibling": informed, "question": plain}
+    return make("demopsd", options).auxiliary(student, given, signals(context="sibling"))
+
+
+def test_demopsds_target_is_between_both_teachers():
+    """Written out in probabilities, one token: numbers of tests/agents/test_divergences.py."""
+    informed, plain = tensor([[0.1, 0.6, 0.3]]).double().log(), tensor([[0.5, 0.3, 0.2]]).double().log()
+    student = tensor([[0.25, 0.25, 0.5]]).double().log()
+    a = 0.148295  # at JSD .103294 with b = 50
+    target = [p ** (1 - a) * q**a for p, q in ((0.1, 0.5), (0.6, 0.3), (0.3, 0.2))]
+    expected = sum(s * math.log(s / (t / sum(target))) for s, t in zip((0.25, 0.25, 0.5), target))
+    one = dataclasses.replace(
+        signals(context="sibling"), **{name: tensor([[1.0]]) for name in ("A_N1", "S_NT", "S_old_NT")}
+    )
+    one = dataclasses.replace(one, mask_NT=torch.ones(1, 1, dtype=torch.bool))
+    others = {"sibling": informed, "question": plain}
+    assert make("demopsd").auxiliary(student, others, one).item() == pytest.approx(expected, abs=1e-5)
+
+
+def test_demopsd_at_its_ends():
+    student, informed = distributions()
+    plain = distributions()[0].flip(-1)
+
+    def kl(p, q):
+        return (p.exp() * (p - q)).sum(-1)
+
+    assert_close(demopsd(student, informed, plain, most=0.0), kl(student, informed))  # SDPO's reverse KL
+    far = demopsd(student, informed, plain, most=1.0, sharpness=1e9)  # a = 1 wherever they differ at all
+    assert_close(far, kl(student, plain))
+    alone = demopsd(student, informed, plain, reference="student", most=1.0, sharpness=1e9)
+    assert alone.abs().max() < 1e-9
+    rare = informed + tensor([0.0, 0.0, -60.0, 0.0, 0.0, 0.0])
+    floored, not_floored = (demopsd(student, rare, plain, most=0.0, least=least) for least in (1e-8, 0.0))
+    assert (floored < not_floored - 1).all()
 
 
 def test_opd_adds_the_verifier_to_the_other_models_evidence():
@@ -243,7 +387,12 @@ def test_auxiliary_losses_are_the_divergences_of_the_papers():
     assert_close(auxiliary("opsd", {"beta": 1.0})(student, teacher, signals()), kl(student, teacher))
     assert_close(auxiliary("sdpo")(student, teacher, signals()), jsd)  # top-100 of 6 is all, ratio 1
     assert_close(auxiliary("grpo+opsd")(student, teacher, signals()), 0.1 * jsd)
+<<<<<<< HEAD
     assert_close(auxiliary("hdpo", {"top_k": 0})(student, teacher, signals()), 0.01 * jsd)
+=======
+    assert_close(auxiliary("grpo+opsd", {"form": "mix"})(student, teacher, signals()), 0.1 * jsd)
+    assert_close(auxiliary("sdpo", {"grpo_share": 0.25})(student, teacher, signals()), 0.75 * jsd)
+>>>>>>> distil
     opd = {"form": "full", "beta": 1.0} | MUST["opd"]
     assert_close(auxiliary("opd", opd)(student, teacher, signals()), kl(student, teacher))
 
@@ -309,6 +458,7 @@ def test_sdpo_bounds_its_ratio_and_compares_the_top_k_with_a_tail():
         atol=1e-6,
         rtol=1e-5,
     )
+    assert_close(auxiliary("sdpo", {"max_ratio": 0.0})(student, teacher, far), plain)
     coarse = auxiliary("sdpo", {"top_k": 2})(student, teacher, signals())
     assert (coarse <= plain + 1e-12).all()  # merging entries can only lose divergence
     assert (coarse > 0).all()
@@ -329,15 +479,22 @@ def test_sdpo_bounds_its_ratio_and_compares_the_top_k_with_a_tail():
         ("opsd", {"entry_clip": 0.05}),
         ("sdpo", {}),
         ("grpo+opsd", {}),
+<<<<<<< HEAD
         ("hdpo", {"lam": 1.0, "top_k": 0}),
+=======
+        ("grpo+opsd", {"form": "mix"}),
+        ("srpo", {}),
+        ("demopsd", {"reference": "student"}),
+>>>>>>> distil
     ],
 )
 def test_the_distillation_gradient_depends_on_the_teacher(name, options):
     student, teacher = distributions()
+    given = dataclasses.replace(signals(), entropy={"sibling": torch.ones(2, 2)}, state={"certainty": 1.0})
     gradients = []
     for target in (teacher, teacher.flip(-1)):
         logits = student.clone().requires_grad_()
-        auxiliary(name, options)(logits.log_softmax(-1), target, signals()).sum().backward()
+        auxiliary(name, options)(logits.log_softmax(-1), target, given).sum().backward()
         gradients.append(logits.grad)
     assert not torch.allclose(gradients[0], gradients[1], atol=1e-3)
 
@@ -358,6 +515,9 @@ def test_who_is_trained_on():
         "opsd": [True, True, False],
         "sdpo": [True, True, False],
         "grpo+opsd": [True, True, True],
+        "sdar": [True, True, True],
+        "srpo": [True, True, True],
+        "demopsd": [True, True, False],
         "opd": [True, True, True],
         "hdpo": [True, True, True],
         "npo": [True, False, True],
@@ -367,6 +527,15 @@ def test_who_is_trained_on():
         assert make(name, MUST.get(name)).active(A_N, shown).tolist() == active, name
     assert make("grpo+opsd", {"coefficient": 0.0}).active(A_N, {}).tolist() == [True, False, True]
     assert make("sdpo").episode_weights(A_N, {"sibling": has}).tolist() == [1, 1, 0]  # out of the denominator as well
+    assert make("demopsd").episode_weights(A_N, {"sibling": has}).tolist() == [1, 1, 0]
+    mixed = make("sdpo", {"grpo_share": 0.5})
+    assert mixed.active(A_N, {"sibling": has}).tolist() == [True, True, True]
+    assert mixed.episode_weights(A_N, {"sibling": has}).tolist() == [1, 1, 1]
+    assert make("sdpo", {"grpo_share": 1.0}).active(A_N, {}).tolist() == [True, False, True]
+    whole = make("grpo+opsd", {"form": "mix", "coefficient": 1.0})
+    assert whole.active(A_N, {"solution": has}).tolist() == [True, True, False]
+    assert make("sdar", {"coefficient": 0.0}).active(A_N, {}).tolist() == [True, False, True]
+    assert make("srpo").episode_weights(A_N, {"sibling": has}).tolist() == [1, 1, 1]  # one denominator for all
     assert make("grpo").episode_weights(A_N, {}).tolist() == [1, 1, 1]
 
 
@@ -390,6 +559,18 @@ def test_who_is_trained_on():
         ("opsd", {"beta": 2.0}, "between 0 and 1"),
         ("sdpo", {"feedback": "yes"}, "allowed: always, never, without_sibling"),
         ("sdpo", {"top_k": 0}, "at least 1"),
+        ("sdpo", {"max_ratio": -1.0}, "max_ratio at least 0"),
+        ("sdpo", {"threshold": 2.0}, "threshold between 0 and 1"),
+        ("sdpo", {"grpo_share": 1.5}, "grpo_share of sdpo is 1.5"),
+        ("grpo+opsd", {"form": "sum"}, "allowed: advantage, loss, mix"),
+        ("grpo+opsd", {"form": "mix", "coefficient": 2.0}, "in form mix it must be between 0 and 1"),
+        ("grpo+opsd", {"form": "advantage", "beta": 0.0}, "forms that do: loss, mix"),
+        ("grpo+opsd", {"baseline": "none"}, "allowed: batch, group"),
+        ("sdar", {"hint": "answer"}, "allowed: feedback, reference"),
+        ("sdar", {"coefficient": -0.1}, "both must be at least 0"),
+        ("srpo", {"sharpness": -1.0}, "sharpness at least 0"),
+        ("demopsd", {"most": 1.5}, "most between 0 and 1"),
+        ("demopsd", {"reference": "both"}, "allowed: student, teacher"),
         ("grpo", {"divide_by_std": 1}, "of type bool"),
         ("opd", {}, "teacher of opd is ''; give another model"),
         ("opd", {"teacher": "frozen"}, "give another model"),
