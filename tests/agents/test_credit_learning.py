@@ -238,8 +238,10 @@ def test_a_groups_credit_sums_to_that_of_grpo_over_its_turns(policy, batch):
 
 
 def test_credit_outside_thoughts_is_the_verifiers(policy, batch):
-    sink = EvidenceSink()
-    learner(policy, make("rlsd", {"thought_only": True})).update(two_turns(batch), sink)
+    sink, one = EvidenceSink(), learner(policy, make("rlsd", {"thought_only": True, "teacher": "frozen"}))
+    with torch.no_grad():
+        one.policy.model.lm_head.weight.mul_(0.5)  # a teacher that is surer of every token
+    one.update(two_turns(batch), sink)
     moved = 0
     for one in sink.kept:
         assert one.tokens[0] == "<think>"
