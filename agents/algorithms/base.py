@@ -120,6 +120,7 @@ class Signals:
         shown: whether each row's episode is shown a context, [N, 1]; all true unless `scope` is "batch", where those
             that are not have the student's own log-probability, which is a gain of 0.
         success_N1: share of correct answers among the valid episodes of each row's group.
+        group_N1: number of each row's group among this process's, from 0.
         turn_NT: number of the turn that each token belongs to, from 0.
         ids_NT: the tokens.
         kinds_V: kind of each token of the vocabulary, see `agents.policy.token_kinds`.
@@ -137,6 +138,7 @@ class Signals:
     entropy: Mapping[str, Tensor] = field(default_factory=dict)
     shown: Mapping[str, Tensor] = field(default_factory=dict)
     success_N1: Tensor = field(default_factory=lambda: torch.full((1, 1), torch.nan))
+    group_N1: Tensor = field(default_factory=lambda: torch.zeros(1, 1, dtype=torch.long))
     turn_NT: Tensor = field(default_factory=lambda: torch.zeros(1, 1, dtype=torch.long))
     ids_NT: Tensor = field(default_factory=lambda: torch.zeros(1, 1, dtype=torch.long))
     kinds_V: Callable[[], Tensor] = field(default=lambda: torch.zeros(1, dtype=torch.long))

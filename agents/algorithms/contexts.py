@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 from PIL import Image as Pillow
 
-from agents.algorithms.base import Show, Shown
-from agents.episodes import Episode, EpisodeGroup, Message, Prompt
+from agents.algorithms.base import Show, ShowAcross, Shown
+from agents.episodes import Episode, EpisodeBatch, EpisodeGroup, Message, Prompt
 from rlsd_env.errors import ConfigurationError
 from rlsd_env.task import Image
 
@@ -162,6 +163,25 @@ def _only_guided(group: EpisodeGroup, i: int, show: Show) -> Shown | None:
     return show(group, i) if group.episodes[i].guided else None
 
 
+HINTS: dict[str, Show] = {
+    "answer": show_answer,
+    "solution": show_solution,
+    "sibling": show_sibling(0, correct=True),
+}
+"""What a teacher may be shown, by the name of the option; an episode without a successful sibling is shown none."""
+
+
+def of_sign(show: Show, sign: int) -> Show:
+    """Show only to episodes whose reward is above (1) or below (-1) the mean of their group's valid ones."""
+
+    def signed(group: EpisodeGroup, i: int) -> Shown | None:
+        rewards = [float(episode.reward) for episode in group.episodes if episode.valid]
+        difference = float(group.episodes[i].reward) - sum(rewards) / max(1, len(rewards))
+        return show(group, i) if sign * difference > 0 else None
+
+    return signed
+
+
 def show_degraded(degrade: Callable[[Image], Image]) -> Show:
     """Show the student's own prompt with pictures made worse; None where there is no picture.
 
@@ -186,6 +206,41 @@ def show_degraded(degrade: Callable[[Image], Image]) -> Show:
     return show
 
 
+def show_with_other_input(number: int) -> ShowAcross:
+    """Show the question and the pictures of another task of the batch, with this task's solution (CREDIT).
+
+    The later turns of a conversation stay as they are. Of groups with the same task as this one there is none.
+
+    Args:
+        number: which of the others, counted from this group on; those of the first come again at the end.
+
+    """
+
+    def show(batch: EpisodeBatch, g: int, i: int) -> Shown | None:
+        group, count = batch.groups[g], len(batch.groups)
+        places = (batch.groups[(g + k) % count] for k in range(1, count))
+        others = [other for other in places if other.item.task.id != group.item.task.id]
+        if number >= len(others):
+            return None
+        (first, *_), own = others[number].episodes[0].turns, group.episodes[i]
+        begins = own.turns[0].prompt
+        turns = tuple(replace(turn, prompt=_after(first.prompt, begins, turn.prompt)) for turn in own.turns)
+        episodes = (*group.episodes[:i], replace(own, turns=turns), *group.episodes[i + 1 :])
+        return show_solution(replace(group, episodes=episodes), i)
+
+    return show
+
+
+def _after(first: Prompt, begins: Prompt, prompt: Prompt) -> Prompt:
+    """Put another beginning in the place of a conversation's own; pictures stay the very same where none are added."""
+    later = prompt.images[len(begins.images) :], prompt.videos[len(begins.videos) :]
+    return Prompt(
+        (*first.messages, *prompt.messages[len(begins.messages) :]),
+        (*first.images, *later[0]) if later[0] else first.images,
+        (*first.videos, *later[1]) if later[1] else first.videos,
+    )
+
+
 def blank(image: Image) -> Image:
     """Return a picture of the same size in its mean colour."""
     return np.broadcast_to(image.mean(axis=(0, 1)).round().astype(np.uint8), image.shape).copy()
@@ -196,3 +251,20 @@ def blurred(image: Image, factor: int = 8) -> Image:
     height, width = image.shape[:2]
     small = Pillow.fromarray(image).resize((max(1, width // factor), max(1, height // factor)), Pillow.Resampling.BOX)
     return np.array(small.resize((width, height), Pillow.Resampling.BILINEAR))
+
+
+def shuffled(image: Image, patch: int = 16) -> Image:
+    """Return a picture whose square patches have changed places, none at its own; what is left at the edges stays."""
+    rows, columns = image.shape[0] // patch, image.shape[1] // patch
+    order = np.random.default_rng(0).permutation(rows * columns)
+    moved = image.copy()
+    for to, source in zip(order, np.roll(order, 1)):
+        (y, x), (v, u) = divmod(int(to), columns), divmod(int(source), columns)
+        moved[y * patch : (y + 1) * patch, x * patch : (x + 1) * patch] = image[
+            v * patch : (v + 1) * patch, u * patch : (u + 1) * patch
+        ]
+    return moved
+
+
+DEGRADED: dict[str, Callable[[Image], Image]] = {"blank": blank, "blurred": blurred, "shuffled": shuffled}
+"""Ways of making a picture worse, by the name of the option."""

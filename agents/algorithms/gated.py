@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from agents.algorithms.base import Context, Signals, State
-from agents.algorithms.contexts import show_answer
+from agents.algorithms.contexts import HINTS
 from agents.algorithms.rlsd import RLSD
 from rlsd_env.errors import ConfigurationError
 
@@ -41,15 +41,19 @@ class GatedRLSD(RLSD):
                 f"rate {self.rate} and probe_every {self.probe_every} of rlsd-gated: rate must be above 0 and at most "
                 "1, probe_every at least 1"
             )
+        if self.negative_only:
+            raise ConfigurationError(
+                "negative_only of rlsd-gated: agreement is of right and wrong episodes; leave it out"
+            )
 
     def share(self, step: int, state: State) -> float:
         """Return lam at a step."""
         return super().share(step, state) * max(0.0, 2 * state["agreement"] - 1)
 
     def contexts(self, step: int, state: State) -> Mapping[str, Context]:
-        """Show the final answer only, while lam is above 0 or may become so."""
+        """Show the hint while lam is above 0 or may become so."""
         probes = super().share(step, state) > 0 and step % self.probe_every == 0
-        return {"answer": Context(show_answer)} if probes or self.share(step, state) > 0 else {}
+        return {self.hint: Context(HINTS[self.hint])} if probes or self.share(step, state) > 0 else {}
 
     def initial(self) -> State:
         """Trust the teacher until there is evidence."""
@@ -57,10 +61,10 @@ class GatedRLSD(RLSD):
 
     def statistics(self, signals: Signals) -> Mapping[str, Tensor]:
         """Count right and wrong episodes, and those that the teacher's evidence agrees about."""
-        if "answer" not in signals.logp:
+        if self.hint not in signals.logp:
             return {}
-        total_N = torch.where(signals.mask_NT, signals.gain("answer"), 0.0).sum(1)
-        shown_N, A_N = signals.shown["answer"][:, 0], signals.A_N1[:, 0]
+        total_N = torch.where(signals.mask_NT, signals.gain(self.hint), 0.0).sum(1)
+        shown_N, A_N = signals.shown[self.hint][:, 0], signals.A_N1[:, 0]
         right_N, wrong_N = shown_N & (A_N > 0), shown_N & (A_N < 0)
         return {
             "right": right_N.sum(),

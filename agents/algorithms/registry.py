@@ -5,29 +5,42 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from agents.algorithms.antisd import AntiSD
 from agents.algorithms.base import Algorithm
 from agents.algorithms.belief import Belief
-from agents.algorithms.contrastive import CEPO, RLCSD
+from agents.algorithms.capped import CappedRLSD
+from agents.algorithms.cepo import CEPO
+from agents.algorithms.clip_target import ClipTargetRLSD
 from agents.algorithms.demopsd import DemoPSD
+from agents.algorithms.difficulty import DifficultyRLSD
+from agents.algorithms.egrsd import EGRSD
 from agents.algorithms.gated import GatedRLSD
 from agents.algorithms.grpo import GRPO
 from agents.algorithms.grpo_opsd import GRPOPlusOPSD
 from agents.algorithms.hdpo import HDPO
+from agents.algorithms.input_specific import CREDIT
 from agents.algorithms.npo import NPO
 from agents.algorithms.opd import OPD
 from agents.algorithms.opsd import OPSD
 from agents.algorithms.presets import PRESETS
+from agents.algorithms.rlcsd import RLCSD
+from agents.algorithms.rlrt import RLRT
 from agents.algorithms.rlsd import RLSD
 from agents.algorithms.sdar import SDAR
 from agents.algorithms.sdpo import SDPO
+from agents.algorithms.signal_size import SignalRLSD
 from agents.algorithms.srpo import SRPO
+from agents.algorithms.visual import VisualRLSD
 from agents.registry import Registry
 from rlsd_env.errors import ConfigurationError, one_of
 
 REGISTRY = Registry("agent", Algorithm, "agents.Algorithm")
-for _cls in (
-    GRPO, OPSD, SDPO, GRPOPlusOPSD, RLSD, GatedRLSD, CEPO, RLCSD, Belief, OPD, SDAR, SRPO, DemoPSD, HDPO, NPO,
-):  # fmt: skip
+REGISTERED: tuple[type[Algorithm], ...] = (
+    *(GRPO, OPSD, SDPO, GRPOPlusOPSD, OPD, SDAR, SRPO, DemoPSD, HDPO, NPO),
+    *(RLSD, GatedRLSD, SignalRLSD, ClipTargetRLSD, DifficultyRLSD, CappedRLSD, EGRSD, VisualRLSD),
+    *(CEPO, RLCSD, RLRT, AntiSD, Belief, CREDIT),
+)
+for _cls in REGISTERED:
     REGISTRY.register(_cls)
 
 register, names, find = REGISTRY.register, REGISTRY.names, REGISTRY.find

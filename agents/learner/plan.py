@@ -55,6 +55,10 @@ class Plan:
     parts: Sequence[Part]
     off_policy: bool
 
+    def groups(self, episodes: Tensor) -> Tensor:
+        """Return the numbers of the groups that episodes belong to, by theirs."""
+        return episodes // (len(self.episodes) // len(self.batch.groups))
+
     def counts(self) -> Tensor:
         """Return episodes without advantage, those that are run, and response tokens of this process."""
         return torch.stack([self.zero, self.runs_N.sum(), self.lengths_N.sum()])

@@ -244,6 +244,7 @@ class Step:
             },
             shown={name: torch.ones_like(turn_N1, dtype=torch.bool) for name in scored},
             success_N1=self.plan.success_N[episode_N][:, None],
+            group_N1=self.plan.groups(episode_N)[:, None],
             turn_NT=turn_N1.expand_as(mask_NT),
             ids_NT=torch.nn.utils.rnn.pad_sequence(ids, batch_first=True).to(device),
         )
@@ -292,14 +293,15 @@ class Step:
         contexts = self.plan.contexts
         full = {name: scores for name, scores in scored.items() if contexts[name].full}
         some = {name: scores.top_k(contexts[name].top_k) for name, scores in scored.items() if contexts[name].top_k}
-        fixed = [signals.A_N1, signals.S_NT, signals.S_old_NT, signals.success_N1, signals.turn_NT, signals.ids_NT]
+        fixed = [signals.A_N1, signals.S_NT, signals.S_old_NT, signals.success_N1]
+        fixed += [signals.group_N1, signals.turn_NT, signals.ids_NT]
         evidence = [*signals.logp.values(), *signals.entropy.values()]
         per_token = [at(value_NT.expand_as(signals.S_NT)) for value_NT in (*fixed, *evidence)]
 
         def unpack(tensors: Sequence[Tensor]) -> tuple[dict[str, Tensor | TopK], Signals]:
             given = iter(tensors)
             others: dict[str, Tensor | TopK] = {name: next(given) for name in full}
-            A_C1, S_C1, S_old_C1, success_C1, turn_C1, ids_C1 = (next(given)[:, None] for _ in fixed)
+            A_C1, S_C1, S_old_C1, success_C1, group_C1, turn_C1, ids_C1 = (next(given)[:, None] for _ in fixed)
             rows = replace(
                 signals,
                 A_N1=A_C1,
@@ -310,6 +312,7 @@ class Step:
                 entropy={name: next(given)[:, None] for name in signals.entropy},
                 shown={name: torch.ones_like(S_C1, dtype=torch.bool) for name in signals.logp},
                 success_N1=success_C1,
+                group_N1=group_C1,
                 turn_NT=turn_C1,
                 ids_NT=ids_C1,
             )

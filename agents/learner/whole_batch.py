@@ -105,6 +105,7 @@ class WholeBatch:
                 for name in names
             },
             success_N1=plan.success_N[number_E][:, None],
+            group_N1=plan.groups(number_E)[:, None],
             turn_NT=tokens([[row.number] * len(own) for row, own in zip(self.rows, ids)]),
             ids_NT=tokens(ids),
         )

@@ -12,6 +12,19 @@ from agents.algorithms import Signals, find, hyperparameters, make, names
 from agents.policy.scores import TopK
 from rlsd_env import ConfigurationError
 
+RLSD = {
+    "teacher": "synced(10)",
+    "divide_by_std": True,
+    "lam": 0.5,
+    "warmup_steps": 0,
+    "decay_steps": 50,
+    "epsilon": 0.2,
+    "hint": "answer",
+    "negative_only": False,
+    "thought_only": False,
+    "student": "current",
+    "conserving": "none",
+}
 DEFAULTS = {
     "grpo": {"divide_by_std": True},
     "opsd": {
@@ -61,16 +74,24 @@ DEFAULTS = {
         "least": 1e-8,
         "reference": "teacher",
     },
-    "rlsd": {"teacher": "synced(10)", "divide_by_std": True, "lam": 0.5, "decay_steps": 50, "epsilon": 0.2},
-    "rlsd-gated": {
-        "teacher": "synced(10)",
+    "rlsd": RLSD,
+    "rlsd-gated": RLSD | {"rate": 0.2, "probe_every": 10},
+    "rlsd-signal": RLSD | {"reference_steps": 5, "rate": 0.2, "stop": 0.25, "patience": 5},
+    "rlsd-clip-target": RLSD | {"target": 0.05, "least": 0.1, "most": 0.5},
+    "rlsd-difficulty": RLSD,
+    "rlsd-capped": RLSD | {"least": 0.05},
+    "rlsd-visual": RLSD | {"form": "add", "k": 0.5, "top": 0.2, "degrade": "blurred"},
+    "egrsd": RLSD | {"floor": 0.1},
+    "rlrt": RLSD | {"hint": "sibling"},
+    "antisd": {
+        "teacher": "live",
         "divide_by_std": True,
-        "lam": 0.5,
-        "decay_steps": 50,
-        "epsilon": 0.2,
-        "rate": 0.2,
-        "probe_every": 10,
+        "lam": 0.1,
+        "hint": "solution",
+        "warmup_steps": 5,
+        "low": 0.93,
     },
+    "credit": {"teacher": "ema(0.05)", "others": 1, "strength": 0.5, "reward": 0.0},
     "cepo": {
         "teacher": "live",
         "divide_by_std": True,
@@ -90,10 +111,13 @@ DEFAULTS = {
         "tau": 0.02,
         "scale": 1.0,
         "floor": 0.02,
+        "means": "one",
+        "eta": 1.0,
     },
     "belief": {
         "teacher": "synced(10)",
         "divide_by_std": True,
+        "form": "multiply",
         "lam": 0.5,
         "bound": 0.5,
         "unit": "token",
@@ -113,9 +137,6 @@ DEFAULTS = {
 }
 MUST = {"opd": {"teacher": "external(tiny)"}, "npo": {"guide": "external(tiny)"}}
 """Options without a default."""
-<<<<<<< HEAD
-CONTEXT = {"opsd": "solution", "grpo+opsd": "solution", "sdpo": "sibling", "opd": "question", "hdpo": "solution"}
-=======
 CONTEXT = {
     "opsd": "solution",
     "grpo+opsd": "solution",
@@ -124,8 +145,9 @@ CONTEXT = {
     "demopsd": "sibling",
     "sdar": "hint",
     "opd": "question",
+    "hdpo": "solution",
 }
->>>>>>> distil
+CONTEXT |= {"rlrt": "sibling", "antisd": "solution", "credit": "solution"}
 """The context of those that have one which is not the answer."""
 
 
@@ -286,94 +308,6 @@ def test_opd_adds_the_verifier_to_the_other_models_evidence():
     assert advantages("opd", MUST["opd"] | {"form": "full"}) is None
 
 
-def test_cepo_weighs_by_the_contrast_of_hints():
-    """D_c = log P(y | r+) - log P(y | r-): the student's own log-probability has no part in it."""
-    both = signals(context=None)
-    right, wrong = tensor([[-1.0, -2.0], [-0.5, -1.5]]), tensor([[-1.1, -3.0], [-0.45, -1.5]])
-    both = dataclasses.replace(both, logp={"right": right, "wrong_0": wrong})
-    # D_c = (.1, 1), (-.05, 0) as above; epsilon .5: .5 + .5 e^.1 = 1.052585; .5 + .5 * 1.5 = 1.25; 1.025636; 1
-    expected = tensor([[1.052585, 1.25], [-1.025636, -1.0]])
-    assert_close(make("cepo").credit(both).advantages, expected, atol=1e-5, rtol=0)
-    # of two wrong hints the mean probability counts: log((e^-1.1 + e^-3.0)/2) = -1.653568 - ..; by hand below
-    two = dataclasses.replace(both, logp=both.logp | {"wrong_1": tensor([[-1.1, -1.0], [-0.45, -1.5]])})
-    mean = math.log((math.exp(-3.0) + math.exp(-1.0)) / 2)
-    weight = min(1.5, math.exp(-2.0 - mean))
-    got = make("cepo", {"wrong": 2}).credit(two).advantages
-    assert got[0, 1].item() == pytest.approx(0.5 + 0.5 * weight, abs=1e-5)
-    assert got[0, 0].item() == pytest.approx(1.052585, abs=1e-5)
-
-
-def test_where_there_is_no_wrong_hint_the_fallback_is_taken():
-    alone = dataclasses.replace(signals(context=None), logp={"right": signals().logp["answer"]})
-    rlsd = make("rlsd", {"epsilon": 0.5}).credit(signals()).advantages
-    assert torch.equal(make("cepo").credit(alone).advantages, rlsd)
-    assert torch.equal(make("cepo", {"fallback": "grpo"}).credit(alone).advantages, alone.A_N1)
-
-
-def test_rlcsd_adds_and_keeps_the_sign():
-    right, wrong = tensor([[-1.0, -2.0], [-0.5, -1.5]]), tensor([[-1.1, -1.0], [-0.501, -3.0]])
-    both = dataclasses.replace(signals(context=None), logp={"right": right, "wrong_0": wrong})
-    got = make("rlcsd").credit(both).advantages
-    # tau .02, lam .5: tanh(5) = .9999, res .49995; tanh(-50) = -1, res -.5; tanh(.05) = .049958, res .024979 > .02
-    assert_close(got, tensor([[1.499955, 0.5], [-0.975021, -0.5]]), atol=1e-5, rtol=0)
-    small = dataclasses.replace(both, A_N1=tensor([[0.3], [-0.3]]))
-    assert_close(make("rlcsd").credit(small).advantages[0, 1], tensor(0.0))  # .3 - .5 would change its sign
-    assert_close(make("rlcsd").credit(small).advantages[1, 1], tensor(0.0))
-    below = dataclasses.replace(both, logp={"right": right, "wrong_0": right - 0.0005})
-    assert torch.equal(make("rlcsd").credit(below).advantages, below.A_N1.expand(2, 2))  # res .0125 is left out
-
-
-def test_belief_pays_what_moves_the_odds():
-    # prior 1/2; D = (ln 3, 0): V = .75, .75, steps (.25, 0): z = (1, -1); A = 1: m = 1.5, .5; lam .5: 1.25, .75
-    given = dataclasses.replace(
-        signals(), logp={"answer": signals().S_NT + tensor([[math.log(3), 0.0], [0.0, -math.log(3)]])}
-    )
-    credit = make("belief").credit(given)
-    assert_close(credit.per_token["belief_step"], tensor([[0.25, 0.0], [0.0, -0.25]]))
-    # A = -1, steps (0, -.25): z = (1, -1), m = 1 - .5 z: .5, 1.5 -> -.75, -1.25
-    assert_close(credit.advantages, tensor([[1.25, 0.75], [-0.75, -1.25]]))
-    total = credit.per_token["belief_step"].sum(1)
-    assert_close(total, tensor([0.25, -0.25]))  # telescopes to V_T - V_0
-
-
-def test_belief_of_turns_gives_all_tokens_of_a_turn_the_same():
-    gain = tensor([[math.log(3), 0.0, 0.0, -math.log(3)]])
-    zero = torch.zeros(1, 4)
-    given = Signals(
-        A_N1=tensor([[1.0]]),
-        S_NT=zero,
-        S_old_NT=zero,
-        mask_NT=torch.ones(1, 4, dtype=torch.bool),
-        step=0,
-        logp={"answer": gain},
-        shown={"answer": torch.ones(1, 1, dtype=torch.bool)},
-        success_N1=tensor([[0.5]]),
-        turn_NT=tensor([[0, 0, 1, 1]]),
-    )
-    # turns move belief by +.25 and -.25: z = 1, -1; lam .5, b .5: 1.25 and .75
-    assert_close(make("belief", {"unit": "turn"}).credit(given).advantages, tensor([[1.25, 1.25, 0.75, 0.75]]))
-
-
-def test_a_gate_closes_on_a_teacher_that_is_no_better_than_chance_and_opens_again():
-    gated = make("rlsd-gated")
-    state = gated.initial()
-    assert gated.share(0, state) == 0.5
-    # right: D sums to 1.1 > 0, agreed; wrong: D sums to -.05 < 0, agreed
-    counts = {name: float(value) for name, value in gated.statistics(signals()).items()}
-    assert counts == {"right": 1, "wrong": 1, "right_agreed": 1, "wrong_agreed": 1}
-    chance = {"right": 10.0, "wrong": 10.0, "right_agreed": 6.0, "wrong_agreed": 4.0}
-    state = gated.observe(state, chance)
-    assert state == {"agreement": 0.5, "steps_seen": 1}
-    assert gated.share(1, state) == 0
-    assert gated.contexts(1, state) == {}
-    assert gated.contexts(10, state)  # a look every ten steps
-    assert torch.equal(advantages("rlsd-gated", step=10, state=state), signals().A_N1 * torch.ones(2, 2))
-    better = gated.observe(state, {"right": 10.0, "wrong": 10.0, "right_agreed": 10.0, "wrong_agreed": 9.0})
-    assert better["agreement"] == pytest.approx(0.5 + 0.2 * 0.45)
-    assert gated.share(10, better) == pytest.approx(0.4 * 0.18)
-    assert gated.observe(better, {}) == better  # a step without evidence
-
-
 def test_auxiliary_losses_are_the_divergences_of_the_papers():
     student, teacher = distributions()
     mixture = (0.5 * student.exp() + 0.5 * teacher.exp()).log()
@@ -387,12 +321,9 @@ def test_auxiliary_losses_are_the_divergences_of_the_papers():
     assert_close(auxiliary("opsd", {"beta": 1.0})(student, teacher, signals()), kl(student, teacher))
     assert_close(auxiliary("sdpo")(student, teacher, signals()), jsd)  # top-100 of 6 is all, ratio 1
     assert_close(auxiliary("grpo+opsd")(student, teacher, signals()), 0.1 * jsd)
-<<<<<<< HEAD
     assert_close(auxiliary("hdpo", {"top_k": 0})(student, teacher, signals()), 0.01 * jsd)
-=======
     assert_close(auxiliary("grpo+opsd", {"form": "mix"})(student, teacher, signals()), 0.1 * jsd)
     assert_close(auxiliary("sdpo", {"grpo_share": 0.25})(student, teacher, signals()), 0.75 * jsd)
->>>>>>> distil
     opd = {"form": "full", "beta": 1.0} | MUST["opd"]
     assert_close(auxiliary("opd", opd)(student, teacher, signals()), kl(student, teacher))
 
@@ -440,7 +371,11 @@ def test_opd_compares_the_teachers_likeliest_entries_and_a_tail():
     assert_close(got, (p * (p / q).log()).sum(-1))  # forward KL of three buckets
 
 
-@pytest.mark.parametrize("name", ["grpo", "rlsd", "cepo", "rlcsd", "belief", "rlsd-gated", "npo"])
+PLAIN = ["grpo", "rlsd", "cepo", "rlcsd", "belief", "rlsd-gated", "rlsd-signal", "rlsd-clip-target", "rlsd-difficulty"]
+PLAIN += ["rlsd-capped", "rlsd-visual", "egrsd", "rlrt", "antisd", "credit", "npo"]
+
+
+@pytest.mark.parametrize("name", PLAIN)
 def test_no_distributions_are_asked_for_where_none_are_compared(name):
     made = make(name, MUST.get(name))
     contexts = made.contexts(0, made.initial())
@@ -479,13 +414,10 @@ def test_sdpo_bounds_its_ratio_and_compares_the_top_k_with_a_tail():
         ("opsd", {"entry_clip": 0.05}),
         ("sdpo", {}),
         ("grpo+opsd", {}),
-<<<<<<< HEAD
         ("hdpo", {"lam": 1.0, "top_k": 0}),
-=======
         ("grpo+opsd", {"form": "mix"}),
         ("srpo", {}),
         ("demopsd", {"reference": "student"}),
->>>>>>> distil
     ],
 )
 def test_the_distillation_gradient_depends_on_the_teacher(name, options):
@@ -577,7 +509,27 @@ def test_who_is_trained_on():
         ("cepo", {"fallback": "none"}, "allowed: grpo, rlsd"),
         ("cepo", {"wrong": 0}, "at least 1"),
         ("belief", {"unit": "word"}, "allowed: token, turn"),
+        ("belief", {"form": "add"}, "allowed: multiply, replace"),
         ("rlsd-gated", {"rate": 0.0}, "above 0"),
+        ("rlsd-gated", {"negative_only": True}, "right and wrong episodes; leave it out"),
+        ("rlsd", {"hint": "feedback"}, "unknown hint of rlsd 'feedback'; allowed: answer, sibling, solution"),
+        ("rlsd", {"student": "new"}, "allowed: current, old"),
+        ("rlsd", {"conserving": "batch"}, "allowed: group, none, response"),
+        ("rlsd", {"warmup_steps": -1}, "warmup_steps of rlsd is -1; it must be at least 0"),
+        ("rlrt", {"negative_only": True}, "where A > 0 alone; leave the option out"),
+        ("antisd", {"hint": "none"}, "allowed: answer, sibling, solution"),
+        ("antisd", {"warmup_steps": 0}, "warmup_steps at least 1"),
+        ("rlsd-visual", {"form": "multiply"}, "allowed: add, gate"),
+        ("rlsd-visual", {"degrade": "noise"}, "allowed: blank, blurred, shuffled"),
+        ("rlsd-visual", {"top": 0.0}, "top above 0"),
+        ("rlsd-signal", {"patience": 0}, "at least 1"),
+        ("rlsd-clip-target", {"least": 0.5}, "least below most"),
+        ("rlsd-capped", {"least": 0.6}, "at most 0.5"),
+        ("rlsd-capped", {"hint": "solution"}, "it must be answer"),
+        ("egrsd", {"floor": 2.0}, "between 0 and 1"),
+        ("rlcsd", {"means": "three"}, "allowed: one, two"),
+        ("rlcsd", {"eta": -1.0}, "eta -1.0 of rlcsd"),
+        ("credit", {"others": 0}, "others must be at least 1"),
         ("grpo", {"teacher": "ema(0.1)"}, "unknown option of grpo 'teacher'"),
         ("no_such_module:Thing", {}, "no module named 'no_such_module'"),
         ("agents.losses:Thing", {}, "unknown name in module 'agents.losses' 'Thing'"),

@@ -153,6 +153,7 @@ def test_rows_of_a_whole_batch_are_episodes_with_their_turns_end_to_end(policy, 
             t for t, turn in enumerate(turns) for _ in turn.action.token_ids
         ]
         assert signals.success_N1[n].item() == 0.5
+        assert signals.group_N1[n].item() == g
         recorded = [logp for turn in turns for logp in turn.action.logprobs]
         assert_close(signals.S_NT[n, :length], torch.tensor(recorded))
         whole = torch.cat([answer[g, i, t] for t in range(len(turns))])

@@ -87,3 +87,113 @@ def token_logps(p_ab):
     """The log-probabilities of both tokens of every response, `[responses, 2]`, from those of the responses."""
     first_a = p_ab.sum(1)
     return torch.stack([first_a[:, None].expand_as(p_ab), p_ab / first_a[:, None]], dim=-1).flatten(0, 1).log()
+
+
+@given(st.lists(FINITE, min_size=1, max_size=6), FINITE, st.floats(0, 0.9))
+def test_a_conserving_weight_keeps_sum_sign_and_wider_bounds(gains, a, epsilon):
+    advantage, mask = tensor([[a]], dtype=torch.float64), torch.ones(1, len(gains), dtype=torch.bool)
+    got, said = credit.weighed_credit(
+        advantage,
+        tensor([gains], dtype=torch.float64),
+        1.0,
+        epsilon,
+        lambda weight: credit.conserved(weight, mask, advantage, tensor([0])),
+    )
+    assert_close(got.sum(), advantage[0, 0] * len(gains), atol=1e-9, rtol=1e-9)
+    assert (torch.sign(got) == torch.sign(advantage)).all()
+    weight = said["weight"]
+    assert (1 - epsilon) / (1 + epsilon) - 1e-9 <= weight.min()
+    assert weight.max() <= (1 + epsilon) / (1 - epsilon) + 1e-9
+
+
+def test_the_bounds_of_a_conserving_weight_are_reached():
+    # one of many at 1.2 among .8: 1.2 / .8 = 1.5 in the limit; here 1.2 / (1.2 + 99 x .8) x 100 = 1.4925
+    weight = torch.full((1, 100), 0.8)
+    weight[0, 0] = 1.2
+    got = credit.conserved(weight, torch.ones(1, 100, dtype=torch.bool), tensor([[-3.0]]), tensor([0]))
+    assert got[0, 0].item() == pytest.approx(1.492537, abs=1e-5)
+    assert got[0, 1].item() == pytest.approx(0.995025, abs=1e-5)
+
+
+def test_conserving_leaves_what_is_off_the_mask_and_rows_without_an_advantage():
+    weight, mask = tensor([[1.2, 0.9], [1.1, 0.8]]), tensor([[True, False], [True, True]])
+    got = credit.conserved(weight, mask, tensor([[1.0], [0.0]]), tensor([0, 1]))
+    assert_close(got, tensor([[1.0, 0.9], [1.1, 0.8]]))
+    # one segment of both: (1.2 x 1 + 1.1 x 3 + .8 x 3) / 7 = .985714
+    got = credit.conserved(weight, mask, tensor([[1.0], [3.0]]), tensor([0, 0]))
+    assert_close(got, tensor([[1.217391, 0.9], [1.115942, 0.811594]]), atol=1e-5, rtol=0)
+
+
+def test_warm_up_and_decay():
+    # to .6 over 3 steps, to 0 over 4: 0, .2, .4, .6, .45, .3, .15, 0
+    got = [credit.warmup_decay(0.6, step, 3, 4) for step in range(9)]
+    assert got == pytest.approx([0, 0.2, 0.4, 0.6, 0.45, 0.3, 0.15, 0, 0])
+    assert [credit.warmup_decay(0.5, step, 0, 50) for step in (0, 7, 60)] == [
+        credit.linear_decay(0.5, step, 50) for step in (0, 7, 60)
+    ]
+
+
+def test_a_share_of_the_evidence_by_token():
+    got, said = credit.weighed_credit(tensor([[1.0]]), tensor([[9.0, 9.0]]), tensor([[0.5, 0.1]]), 0.2)
+    assert_close(got, tensor([[1.1, 1.02]]))
+    assert_close(said["lam"], tensor([[0.5, 0.1]]))
+
+
+def test_anti_distillation_is_bounded_on_one_side():
+    # -log(2) / 2 = -.346574 for a teacher that rules the token out; D / 2 for one that is sure: (30 - .693147) / 2
+    got = credit.anti_distillation(tensor([-30.0, 0.0, 30.0]))
+    assert_close(got, tensor([-0.346574, 0.0, 14.653426]), atol=1e-5, rtol=0)
+
+
+def test_a_switch_with_hysteresis():
+    seen, on = [], True
+    for value in (1.0, 0.93, 0.92, 0.99, 1.0, 0.95):
+        on = credit.switched(on, value, 0.93, 1.0)
+        seen.append(on)
+    assert seen == [True, True, False, False, True, True]
+
+
+def test_the_highest_of_a_row():
+    values = tensor([[0.3, 0.1, 9.0, 0.2], [0.5, 0.5, 0.5, 0.1]])
+    mask = tensor([[True, True, False, True], [True, True, True, True]])
+    # .4 of three, rounded up: two; one of four, and what is as high
+    assert credit.highest(values, mask, 0.4)[0].tolist() == [True, False, False, True]
+    assert credit.highest(values, mask, 0.25)[1].tolist() == [True, True, True, False]
+    assert credit.highest(values, mask, 1.0).equal(mask)
+    assert not credit.highest(values, torch.zeros_like(mask), 0.5).any()
+
+
+def test_a_quantile_of_a_histogram():
+    # 10 below .1, 5 and 5 in bins of .2, 20 above .5
+    counts = [10.0, 5.0, 5.0, 20.0]
+    # of 40: 8 lie below; 12.5 is halfway through the first bin, 15 its end; 16 a fifth into the second; 30 is above
+    found = [credit.histogram_quantile(counts, 0.1, 0.5, share) for share in (0.2, 0.3125, 0.375, 0.4, 0.75)]
+    assert found == pytest.approx([0.1, 0.2, 0.3, 0.34, 0.5])
+
+
+def test_capped_gain_leaves_what_is_within_its_bound():
+    gain, mask = tensor([[1.0, 3.0, 9.0], [-5.0, 1.0, 0.0]]), tensor([[True, True, False], [True, True, True]])
+    # 4 on the mask of 2 that there are: halved; -4: as it is
+    assert_close(credit.capped_gain(gain, mask, tensor([[2.0], [2.0]]))[0, :2], tensor([0.5, 1.5]))
+    assert_close(credit.capped_gain(gain, mask, tensor([[2.0], [2.0]]))[1], gain[1])
+
+
+def test_confidence_and_difficulty():
+    assert_close(credit.confidence(tensor([math.log(2), math.log(8)]), 8, 0.2), tensor([2 / 3, 0.2]))
+    assert_close(credit.difficulty(tensor([0.0, 0.25, 0.5, 1.0])), tensor([0.0, 0.75, 1.0, 0.0]))
+
+
+def test_input_contrast_leaves_the_contrast_of_inputs_at_full_strength():
+    gain, others = tensor([1.0, -1.0]), tensor([[0.5, 0.0], [1.5, -2.0]])
+    assert_close(credit.input_contrast(gain, others, 1.0), tensor([0.0, 0.0]))  # means 1, -1
+    assert_close(credit.input_contrast(gain, others, 0.25), tensor([0.75, -0.75]))
+
+
+def test_rlcsds_residue_and_its_two_means():
+    residue = credit.contrast_residue(tensor([0.02, 0.0002, -9.0]), tau=0.02, scale=3.0, floor=0.1, cap=2.0)
+    assert_close(residue, tensor([2.0, 0.0, -2.0]))  # 3 tanh(1) = 2.28 -> 2; .03 is left out; -3 -> -2
+    assert_close(credit.added_with_sign(tensor([1.0, 1.0, 1.0]), residue), tensor([3.0, 1.0, 0.0]))
+    selected, mask = tensor([[True, False, False, True]]), tensor([[True, True, True, False]])
+    # of three tokens one is selected: 3 / 1 x .5, 3 / 2
+    assert_close(credit.two_means(selected, mask, 0.5)[:, :3], tensor([[1.5, 1.5, 1.5]]))
+    assert_close(credit.two_means(mask, mask, 1.0)[:, :3], torch.ones(1, 3))

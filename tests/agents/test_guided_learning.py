@@ -109,7 +109,7 @@ def test_apart_the_policys_own_attempts_are_compared_and_what_helped_has_a_mean_
 
 
 def distributions(policy, prompt_text, image, response):
-    """Log-probabilities over the vocabulary by transformers' own forward pass, and what its processor makes of a text."""
+    """Log-probabilities over the vocabulary by transformers' own forward pass on what its processor makes of a text."""
     content = [{"type": "image"}, {"type": "text", "text": prompt_text}]
     text = policy.processor.apply_chat_template(
         [{"role": "user", "content": content}], tokenize=False, add_generation_prompt=True

@@ -76,7 +76,7 @@ class Divergent(Algorithm):
         chosen = others["answer"].gather(-1, signals.ids_NT)
         assert_close(chosen, signals.logp["answer"])  # ids, log-probabilities and rows belong together
         assert_close(student_MV.detach().gather(-1, signals.ids_NT), signals.S_NT)
-        names = ("A_N1", "S_NT", "S_old_NT", "success_N1", "turn_NT")
+        names = ("A_N1", "S_NT", "S_old_NT", "success_N1", "group_N1", "turn_NT")
         self.seen[-1][1].append({name: getattr(signals, name)[:, 0] for name in names})
         return 0.01 * (student_MV.exp() * (student_MV - others["answer"])).sum(-1)
 
@@ -89,6 +89,7 @@ def test_a_further_loss_is_given_each_tokens_own_signals(policy, batch):
     last = one.seen[-1][0]
     assert not torch.equal(last.S_NT, last.S_old_NT)  # the second update: the weights have moved
     assert len({float(x) for signals, _ in one.seen for x in signals.success_N1.flatten()}) == 3
+    assert {int(x) for signals, _ in one.seen for x in signals.group_N1.flatten()} == {0, 1, 2, 3}
     for signals, chunks in one.seen:
         flat = {name: torch.cat([chunk[name] for chunk in chunks]) for name in chunks[0]}
         for name, values in flat.items():

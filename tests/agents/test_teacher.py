@@ -8,19 +8,23 @@ import torch
 from torch import nn
 
 from agents.algorithms.contexts import (
+    HINTS,
     blank,
     blurred,
+    of_sign,
     show_answer,
     show_degraded,
     show_question,
     show_sibling,
     show_sibling_or_feedback,
     show_solution,
+    show_with_other_input,
     show_wrong_answer,
+    shuffled,
     successful_sibling,
 )
 from agents.algorithms.rules import parse_rule
-from agents.episodes import Completion, Episode, EpisodeGroup, Prompt, StopReason, Turn
+from agents.episodes import Completion, Episode, EpisodeBatch, EpisodeGroup, Prompt, StopReason, Turn
 from agents.learner.own_weights import OwnWeights
 from agents.messages import user_message
 from rlsd_env import ConfigurationError, Item, Privileged, Task
@@ -125,6 +129,81 @@ def test_a_contrast_of_siblings_leaves_the_scored_one_out():
     assert show_sibling(1, correct=False)(three, 0) is None
     assert "right" in shown(show_sibling(0, correct=True)(three, 0))
     assert show_sibling(0, correct=True)(three, 2) is None
+
+
+def test_a_hint_may_be_kept_to_those_above_or_below_their_group():
+    four = group(episode("7", True), episode("9", False), episode("3", False), episode("?", True, status=Status.ERROR))
+    below, above = (of_sign(show_answer, sign) for sign in (-1, 1))
+    # rewards 1, 0, 0 and one that counts for nothing: mean 1/3
+    assert [below(four, i) is not None for i in range(3)] == [False, True, True]
+    assert [above(four, i) is not None for i in range(3)] == [True, False, False]
+    alike = group(episode("7", True), episode("7", True))
+    assert below(alike, 0) is above(alike, 0) is None
+    assert "answer is 7" in shown(below(four, 1))
+
+
+def test_hints_by_name():
+    two = group(episode("right", True), episode("wrong", False))
+    assert list(HINTS) == ["answer", "solution", "sibling"]
+    assert "answer is 7" in shown(HINTS["answer"](two, 0))
+    assert "2 + 5 = 7." in shown(HINTS["solution"](two, 0))
+    assert "right" in shown(HINTS["sibling"](two, 1))
+    assert HINTS["sibling"](two, 0) is None
+
+
+def another(name, question, images=(IMAGE,)):
+    prompt = Prompt((user_message(question),), images)
+    turns = (Turn(prompt, Completion((1,), (0.0,), "4", StopReason.STOP)),)
+    one = Episode(turns, 0.0, Verdict(0.0, False, "4", Status.OK))
+    item = Item(Task(name, question, images), Privileged(Reference("4"), None))
+    return EpisodeGroup(item, (one, one), {"answer": "4"})
+
+
+def test_another_tasks_question_with_this_tasks_hint():
+    blue = (np.full((16, 16, 3), 9, np.uint8),)
+    mine = group(episode("3", False), episode("7", True))
+    three = EpisodeBatch((another("u", "<image>Which?", blue), mine, another("t", "<image>Same task?")), 0)
+    show = show_with_other_input(0)
+    (prompt,) = show(three, 1, 0).prompts
+    text = prompt.messages[0]["content"][-1]["text"]
+    assert text.startswith("Which?\nThe reference solution is: 2 + 5 = 7.")
+    assert prompt.images is blue  # the very same ones, which are run once
+    assert show(three, 1, 1).prompts[0].key == prompt.key
+    assert show_with_other_input(1)(three, 1, 0) is None  # the third group has this very task
+    assert [show_with_other_input(k)(three, 0, 0).prompts[0].images is PROMPT.images for k in (0, 1)] == [True, False]
+    assert show(EpisodeBatch((mine,), 0), 0, 0) is None
+
+
+def test_another_tasks_question_before_the_later_turns_of_this_conversation():
+    crop = np.full((16, 16, 3), 5, np.uint8)
+    later = Prompt((*PROMPT.messages, {"role": "assistant", "content": "5"}, user_message("<image>?")), (IMAGE, crop))
+    turns = (
+        Turn(PROMPT, Completion((1,), (0.0,), "5", StopReason.STOP)),
+        Turn(later, Completion((1,), (0.0,), "7", StopReason.STOP)),
+    )
+    two = Episode(turns, 1.0, Verdict(1.0, True, "7", Status.OK))
+    blue = (np.full((16, 16, 3), 9, np.uint8), np.full((16, 16, 3), 8, np.uint8))
+    both = EpisodeBatch((group(two, two), another("u", "<image><image>Which?", blue)), 0)
+    first, second = show_with_other_input(0)(both, 0, 0).prompts
+    assert first.images is blue
+    assert [image[0, 0, 0] for image in second.images] == [9, 8, 5]
+    assert second.messages[0] == first.messages[0]
+    assert second.messages[1:] == later.messages[1:]
+
+
+def test_shuffled_patches_are_all_there_and_none_at_its_place():
+    image = np.zeros((35, 49, 3), np.uint8)
+    for number in range(6):  # two rows of three patches of 16 and a rest
+        image[16 * (number // 3) : 16 * (number // 3) + 16, 16 * (number % 3) : 16 * (number % 3) + 16] = 10 + number
+    image[32:], image[:, 48:] = 99, 98
+    got = shuffled(image)
+    patches = [int(got[16 * y, 16 * x, 0]) for y in range(2) for x in range(3)]
+    assert sorted(patches) == list(range(10, 16))
+    assert all(patch != 10 + number for number, patch in enumerate(patches))
+    assert np.array_equal(got[32:], image[32:])
+    assert np.array_equal(got[:, 48:], image[:, 48:])
+    assert np.array_equal(got, shuffled(image))
+    assert np.array_equal(shuffled(image[:10, :10]), image[:10, :10])  # smaller than a patch
 
 
 def test_the_question_alone_is_the_students_own_prompt():
