@@ -44,7 +44,7 @@ def rlsd_advantages(advantages: Tensor, gain: Tensor, lam: float, epsilon: float
         advantages: sequence advantages, [N, 1] or [N, T].
         gain: D, [N, T], without gradient.
         lam: share of the teacher, 0 to 1.
-        epsilon: bound of the weight around 1, 0 to below 1.
+        epsilon: bound of the weight around 1, 0 to 1.
 
     >>> rlsd_advantages(torch.tensor([-1.0]), torch.tensor([-2.0]), lam=1.0, epsilon=0.2)
     tensor([-1.2000])
@@ -66,14 +66,14 @@ def weighed_credit(
         advantages: sequence advantages, [N, 1].
         gain: D, [N, T], or other evidence in nats in its place.
         lam: share of the evidence, 0 to 1; a number, or one per row or token, [N, 1] or [N, T].
-        epsilon: bound of the weight around 1, 0 to below 1.
+        epsilon: bound of the weight around 1, 0 to 1.
         conserve: what is done to the clipped weights, see `conserved`.
 
     """
     if isinstance(lam, float | int) and not 0 <= lam <= 1:
         raise ValueError(f"lam is {lam}; it must be between 0 and 1")
-    if not 0 <= epsilon < 1:
-        raise ValueError(f"epsilon is {epsilon}; it must be at least 0 and below 1, or a sign could flip")
+    if not 0 <= epsilon <= 1:
+        raise ValueError(f"epsilon is {epsilon}; it must be between 0 and 1, or a sign could flip")
     if gain.requires_grad or advantages.requires_grad:
         raise ValueError("advantages or gain carry a gradient; credit is a constant of the update")
     unbounded = evidence_weight(advantages, gain)
@@ -119,8 +119,8 @@ def check_share(name: str, lam: float, epsilon: float, decay_steps: int, warmup_
     """
     if not 0 <= lam <= 1:
         raise ConfigurationError(f"lam of {name} is {lam}; it must be between 0 and 1")
-    if not 0 <= epsilon < 1:
-        raise ConfigurationError(f"epsilon of {name} is {epsilon}; it must be at least 0 and below 1")
+    if not 0 <= epsilon <= 1:
+        raise ConfigurationError(f"epsilon of {name} is {epsilon}; it must be between 0 and 1")
     if decay_steps < 1:
         raise ConfigurationError(f"decay_steps of {name} is {decay_steps}; it must be at least 1")
     if warmup_steps < 0:

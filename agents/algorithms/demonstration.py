@@ -96,8 +96,8 @@ class Demonstrated(Algorithm):
         index_MK = top_entries(student_MV, self.top_k)
         return [on_support(one, index_MK, tail=True) for one in (student_MV, *others)]
 
-    def ratio(self, signals: Signals) -> Tensor | float:
-        """Return the bounded importance ratio of each token, [M]."""
+    def ratio_NT(self, signals: Signals) -> Tensor:
+        """Return the bounded importance ratio of each token, [N, T]."""
         if not self.max_ratio:
-            return 1.0
-        return torch.exp(signals.S_NT - signals.S_old_NT).clamp(max=self.max_ratio)[signals.mask_NT]
+            return torch.ones_like(signals.S_NT)
+        return torch.exp(signals.S_NT - signals.S_old_NT).clamp(max=self.max_ratio)

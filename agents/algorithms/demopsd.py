@@ -85,4 +85,4 @@ class DemoPSD(Demonstrated):
         if self.least:
             informed_MV, plain_MV = (one.clamp(min=math.log(self.least)) for one in (informed_MV, plain_MV))
         target_MV = barycentre(informed_MV, plain_MV, attenuation(plain_MV, informed_MV, self.sharpness, self.most))
-        return self.ratio(signals) * kl_divergence(student_MV, target_MV)
+        return self.ratio_NT(signals)[signals.mask_NT] * kl_divergence(student_MV, target_MV)

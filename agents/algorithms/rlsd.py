@@ -68,6 +68,8 @@ class RLSD(GRPO):
         for option, allowed in CHOICES.items():
             if getattr(self, option) not in allowed:
                 raise ConfigurationError(one_of(f"{option} of {self.name}", getattr(self, option), allowed))
+        if self.epsilon == 1 and self.conserving != "none":
+            raise ConfigurationError(f"epsilon of {self.name} is 1: conserving may divide by 0; take one below 1")
 
     def share(self, step: int, state: State) -> float:
         """Return lam at a step."""

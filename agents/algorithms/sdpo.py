@@ -13,6 +13,8 @@ successful attempt of the same group and/or the feedback on this very one; see `
    where the paper mixes advantages; one without a teacher has GRPO's part alone.
 6. The official option dont_reprompt_on_self_success leaves an attempt's own response out of what it is shown. That is
    always so here; `own_success=False` goes further and teaches failed attempts only.
+7. `form="sampled"` is the paper's estimate from the sampled token, the gradient of the reverse KL: `-min(rho_t, 2) D_t`
+   times that of S_t; TRL's default. alpha and top_k have no part in it.
 """
 
 from __future__ import annotations
@@ -26,10 +28,12 @@ from torch import Tensor
 
 from agents.algorithms.base import Context, Credit, Signals, State
 from agents.algorithms.demonstration import Demonstrated
+from agents.algorithms.forms import check_form
 from agents.losses import generalised_jsd
 from rlsd_env.errors import ConfigurationError, one_of
 
 FEEDBACK = ("never", "without_sibling", "always")
+FORMS = {"top_k": ("alpha", "top_k"), "sampled": ()}
 
 
 @dataclass(frozen=True)
@@ -38,8 +42,10 @@ class SDPO(Demonstrated):
 
     name: ClassVar[str] = "sdpo"
 
+    form: str = "top_k"
+    """top_k: the divergence over the student's likeliest entries. sampled: its estimate from the sampled token."""
     alpha: float = 0.5
-    """0: forward KL(T || S). 1: reverse KL(S || T). Between: JSD."""
+    """0: forward KL(T || S). 1: reverse KL(S || T). Between: JSD. Of form top_k."""
     feedback: str = "without_sibling"
     """When the teacher sees the environment's feedback (`--env-kwargs feedback=outcome`): never, without_sibling or
     always."""
@@ -50,6 +56,7 @@ class SDPO(Demonstrated):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        check_form(self, FORMS)
         if self.feedback not in FEEDBACK:
             raise ConfigurationError(one_of("feedback of sdpo", self.feedback, FEEDBACK))
         for name, value in (("alpha", self.alpha), ("grpo_share", self.grpo_share)):
@@ -60,7 +67,7 @@ class SDPO(Demonstrated):
         """Show a successful sibling and/or feedback."""
         if self.grpo_share == 1:
             return {}
-        return {"sibling": Context(self.show(self.feedback, successes=self.own_success), full=True)}
+        return {"sibling": Context(self.show(self.feedback, successes=self.own_success), full=self.form == "top_k")}
 
     def episode_weights(self, advantages_N: Tensor, shown: Mapping[str, Tensor]) -> Tensor:
         """Leave out episodes without a teacher, unless GRPO has a share."""
@@ -72,10 +79,15 @@ class SDPO(Demonstrated):
         return shown["sibling"] | contrast_N if "sibling" in shown else contrast_N
 
     def credit(self, signals: Signals) -> Credit | None:
-        """Return GRPO's part, if there is one."""
-        return Credit(self.grpo_share * signals.A_N1) if self.grpo_share else None
+        """Return GRPO's part, and the sampled form's beside the surrogate."""
+        taught = self.form == "sampled" and "sibling" in signals.logp
+        if not taught:
+            return Credit(self.grpo_share * signals.A_N1) if self.grpo_share else None
+        pull_NT = (1 - self.grpo_share) * self.ratio_NT(signals) * signals.gain("sibling")
+        return Credit(self.grpo_share * signals.A_N1, unclipped=pull_NT)
 
     def auxiliary(self, student_MV: Tensor, others: Mapping[str, Tensor], signals: Signals) -> Tensor:
         """Return the divergence on the student's top-k and the tail, times the bounded ratio."""
         student_MV, teacher_MV = self.reduced(student_MV, others["sibling"])
-        return (1 - self.grpo_share) * self.ratio(signals) * generalised_jsd(student_MV, teacher_MV, self.alpha)
+        ratio_M = self.ratio_NT(signals)[signals.mask_NT]
+        return (1 - self.grpo_share) * ratio_M * generalised_jsd(student_MV, teacher_MV, self.alpha)

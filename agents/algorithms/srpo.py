@@ -69,7 +69,7 @@ class SRPO(Demonstrated):
         """Return SDPO's divergence, weighed."""
         student_MV, teacher_MV = self.reduced(student_MV, others["sibling"])
         weight_M = self._certainty(signals)[signals.mask_NT] / signals.state["certainty"]
-        return weight_M * self.ratio(signals) * generalised_jsd(student_MV, teacher_MV, self.alpha)
+        return weight_M * self.ratio_NT(signals)[signals.mask_NT] * generalised_jsd(student_MV, teacher_MV, self.alpha)
 
     def _certainty(self, signals: Signals) -> Tensor:
         return torch.exp(-self.sharpness * signals.entropy["sibling"])

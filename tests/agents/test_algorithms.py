@@ -38,6 +38,7 @@ DEFAULTS = {
     },
     "sdpo": {
         "teacher": "ema(0.05)",
+        "form": "top_k",
         "alpha": 0.5,
         "top_k": 100,
         "max_ratio": 2.0,
@@ -478,7 +479,8 @@ def test_who_is_trained_on():
         ("rlsd", {"lamda": 0.3}, "unknown option of rlsd 'lamda'; did you mean 'lam'"),
         ("rlsd", {"lam": "a lot"}, "lam is 'a lot'; it must be of type float"),
         ("rlsd", {"lam": 1.5}, "between 0 and 1"),
-        ("rlsd", {"epsilon": 1.0}, "below 1"),
+        ("rlsd", {"epsilon": 1.1}, "between 0 and 1"),
+        ("rlsd", {"epsilon": 1.0, "conserving": "response"}, "take one below 1"),
         ("rlsd", {"decay_steps": 0}, "at least 1"),
         ("rlsd", {"teacher": "old"}, "allowed are live, frozen"),
         ("opsd", {"form": "token"}, "allowed: full, sampled, student_top1, teacher_top1, top_k"),
