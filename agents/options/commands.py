@@ -115,8 +115,8 @@ class TrainOptions(TrainingOptions):
     """Options of `python -m agents.train`."""
 
     agent: str = "rlsd"
-    """grpo, opsd, sdpo, grpo+opsd, rlsd, rlsd-gated, cepo, rlcsd, belief, opd (whose teacher must be given), ppo (a
-    small network on a numeric view), or module:Class of your own."""
+    """grpo, opsd, sdpo, grpo+opsd, rlsd, rlsd-gated, cepo, rlcsd, belief, opd (whose teacher must be given), hdpo, npo
+    (whose guide must be given), ppo (a small network on a numeric view), or module:Class of your own."""
     label: str = ""
     """What the run is called in results; empty: the agent's own name."""
     agent_kwargs: Pairs = field(default_factory=dict)
@@ -141,8 +141,9 @@ class CompareOptions(ClusterOptions, TrainingOptions):
 
     agents: Names = ("grpo", "opsd", "sdpo", "grpo+opsd", "rlsd")
     """Agents to compare: grpo, opsd, sdpo, grpo+opsd, rlsd, rlsd-gated, cepo, rlcsd, belief, opd (whose teacher must be
-    given), ppo (a small network on a numeric view, with a budget of its own), or module:Class of your own. LABEL=AGENT
-    gives one another name, so that a method can be compared with itself: rlsd,tight=rlsd."""
+    given), hdpo, npo (whose guide must be given), ppo (a small network on a numeric view, with a budget of its own), or
+    module:Class of your own. LABEL=AGENT gives one another name, so that a method can be compared with itself:
+    rlsd,tight=rlsd."""
     agent_kwargs: Pairs = field(default_factory=dict)
     """Hyperparameters by agent or label, e.g. tight.epsilon=0.1 opsd.beta=0.0 ppo.total_steps=25000."""
     seeds: Numbers = (0, 1, 2)
