@@ -24,6 +24,7 @@ class Workload:
         assumptions: with nothing left open.
         scored_by: the architecture behind each context, the policy's own or another's, in a step that asks for most;
             a server's is not here.
+        others: parameters of other models on each GPU that score, or act with help.
         copies: copies of the trained weights that scorers hold.
         steady: whether every scorer's weights stay as they are between the updates of a step.
         teacher_steps: training steps in which scorers are asked.
@@ -35,6 +36,7 @@ class Workload:
     architecture: Architecture
     assumptions: Assumptions
     scored_by: tuple[Architecture, ...]
+    others: int
     copies: int
     steady: bool
     teacher_steps: int
@@ -80,13 +82,6 @@ class Workload:
         """Those of a vision tower that is not trained."""
         vision = self.architecture.vision
         return 0 if vision is None or self.vision_trained else vision.parameters
-
-    @property
-    def others(self) -> int:
-        """Parameters of other models that score on each GPU."""
-        return sum(
-            one.parameters for one in {id(one): one for one in self.scored_by}.values() if one is not self.architecture
-        )
 
     @property
     def sharded(self) -> bool:
@@ -211,6 +206,7 @@ def make_workload(options: TrainOptions) -> Workload:
     asked = [algorithm.contexts(step, state) for step in range(options.steps)]
     most = max(asked, key=len)
     rules = {name: parse_rule(text) for name, text in algorithm.scorers().items()}
+    elsewhere = {rule.place for rule in rules.values() if rule.kind == "external"}
     behind = {
         name: find_architecture(rule.place) if rule.kind == "external" else architecture
         for name, rule in rules.items()
@@ -222,6 +218,7 @@ def make_workload(options: TrainOptions) -> Workload:
         architecture,
         resolve(given, options.precision, architecture.text.layers, options.max_tokens, vllm),
         scored_by=tuple(behind[context.scorer] for context in most.values() if context.scorer in behind),
+        others=sum(find_architecture(place).parameters for place in elsewhere),
         copies=sum({rule.text: rule.copies for rule in rules.values()}.values()),
         steady=all(rule.steady for rule in rules.values()),
         teacher_steps=sum(map(bool, asked)),

@@ -276,3 +276,8 @@ def test_another_model_that_scores_takes_memory():
     held = updating("opd", teacher=f"external({larger})")
     assert held["other models that score"] == 4 * find_architecture(larger).parameters  # float32
     assert "other models that score" not in updating("rlsd")
+    # A guide is held too, though no context asks it, and though it is the very model that is trained.
+    smaller = "Qwen/Qwen3-VL-2B-Instruct"
+    assert updating("npo", guide=f"external({smaller})")["other models that score"] == (
+        4 * find_architecture(smaller).parameters
+    )

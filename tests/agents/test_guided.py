@@ -67,7 +67,7 @@ def hinted(**changes):
 
 
 class Hard(Scripted):
-    """Of three groups of four the middle one has right attempts; with the hint attempts 1 and 3 are right."""
+    """Of three groups of four the middle one has a right attempt; with the hint attempts 1 and 3 of the others are."""
 
     def __init__(self, right="right"):
         own = completion_seeds(3, (1, 0), 12)

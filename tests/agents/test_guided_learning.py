@@ -109,7 +109,7 @@ def test_apart_the_policys_own_attempts_are_compared_and_what_helped_has_a_mean_
 
 
 def distributions(policy, prompt_text, image, response):
-    """Log-probabilities over the vocabulary by transformers' own forward pass on what its processor makes of a text."""
+    """Log-probabilities over the vocabulary by transformers' own processor and forward pass."""
     content = [{"type": "image"}, {"type": "text", "text": prompt_text}]
     text = policy.processor.apply_chat_template(
         [{"role": "user", "content": content}], tokenize=False, add_generation_prompt=True
@@ -175,11 +175,11 @@ def test_hdpo_without_a_weight_is_grpo(policy, batch):
     assert all(torch.equal(a, b) for a, b in zip(grpo.parameters, hdpo.parameters))
 
 
-def recorded(batch, shift):
-    """Say of the attempts with help that they were sampled with other probabilities."""
+def recorded(batch, shift, *, guided=True):
+    """Say of the attempts with help, or of the others, that they were sampled with other probabilities."""
 
     def moved(episode):
-        if not episode.guided:
+        if episode.guided is not guided:
             return episode
         (turn,) = episode.turns
         action = dataclasses.replace(turn.action, logprobs=tuple(x - shift for x in turn.action.logprobs))
@@ -195,6 +195,12 @@ def test_the_sampler_is_compared_on_the_policys_own_attempts_alone(policy, batch
     assert metrics["sampler_difference"] < 1e-5
     assert metrics["sampler_ratio_largest"] == pytest.approx(1.0, abs=1e-5)
     assert metrics["sampler_corrected_share"] == 0
+    # The other way round: r = e on all of the policy's own tokens, more than the cap.
+    other = recorded(guided_batch(batch), 1.0, guided=False)
+    metrics = learner(policy, Within(), sampler_correction="truncate", sampler_cap=2.0).update(other)
+    assert metrics["sampler_difference"] == pytest.approx(1.0, abs=1e-5)
+    assert metrics["sampler_ratio"] == pytest.approx(math.e, abs=1e-4)
+    assert metrics["sampler_corrected_share"] == 1
 
 
 def gradient(one, batch):

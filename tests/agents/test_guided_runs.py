@@ -15,9 +15,8 @@ from agents.policy.replica import ReplicaSampler
 from tests.agents.commands import call, outcome
 from tests.agents.test_distributed import launch
 
-SMALL = (
-    "--env-kwargs difficulty=3 --steps 4 --prompts-per-step 6 --group-size 4 --eval-tasks 4 --eval-samples 2".split()
-)
+SMALL = "--env-kwargs difficulty=3 --steps 4 --prompts-per-step 6 --group-size 4".split()
+SMALL += "--eval-tasks 4 --eval-samples 2".split()
 HDPO = ["--agent", "hdpo", "--agent-kwargs", "lam=1.0", "--lr", "1e-3", *SMALL]
 
 
