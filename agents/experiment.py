@@ -2,7 +2,8 @@
 
 A run's folder holds config.toml (the resolved options), metrics.csv (one row per training step), timing.csv
 (seconds, kept apart because they differ from run to run), checkpoint.pt and, when it is done, result.json and
-the trained model in model/. A baseline has no checkpoint.pt: interrupted, it starts again.
+the trained model in model/; with evaluations on the way also evaluations.csv and the best of the models in best/.
+A baseline has no checkpoint.pt: interrupted, it starts again.
 """
 
 from __future__ import annotations
@@ -27,11 +28,11 @@ from agents.policy.base import Policy, Sampler, Sampling
 from agents.policy.loading import find_policy
 from agents.rollouts.ahead import Rollouts, RolloutsAhead
 from agents.rollouts.collect import collect, completion_seeds
-from agents.rollouts.environments import folds, make_group_env, require_trainable
-from agents.rollouts.evaluation import Evaluation, evaluate
+from agents.rollouts.curve import BEST, TuningCurve, evaluate_fold, summarise
+from agents.rollouts.environments import in_fold, make_group_env, require_trainable
 from agents.rollouts.guided import collect_guided, guided_metrics
 from agents.rollouts.metrics import batch_metrics, difficulty
-from agents.rollouts.tasks import TaskStream, heldout_tasks
+from agents.rollouts.tasks import TaskStream
 from agents.runs import checkpoint
 from agents.runs.logging import RunLog
 from agents.runs.progress import Progress
@@ -85,7 +86,22 @@ def train(options: TrainOptions, report: Report) -> dict[str, Any]:
 
 def _train(options: TrainOptions, algorithm: Algorithm, report: Report, world: World) -> dict[str, Any]:
     with prepare(options, world) as actor:
-        return _train_actor(actor, options, algorithm, report, world)
+        outcome = _train_actor(actor, options, algorithm, report, world)
+    if options.eval_every:
+        del actor  # its memory is wanted
+        outcome["best"] = _evaluate_best(options, outcome, world)
+    return outcome
+
+
+def _evaluate_best(options: TrainOptions, outcome: dict[str, Any], world: World) -> dict[str, Any]:
+    """Evaluate the best weights of the run, which may be the last."""
+    step = outcome["tuning"]["peak_step"]
+    if step == options.steps:
+        return {"step": step, "evaluation": outcome["evaluation"]}
+    stored = dataclasses.replace(options, policy=str(options.out / BEST), rollouts_ahead=False)
+    with prepare(stored, world) as actor:
+        evaluation = evaluate_fold(actor, stored, options.eval_fold, options.seed, world)
+    return {"step": step, "evaluation": evaluation_record(evaluation)}
 
 
 def _train_actor(
@@ -94,7 +110,7 @@ def _train_actor(
     out = options.out
     sampling = Sampling(options.temperature, options.max_tokens)
     agent = Agent(actor, algorithm, options, sampling, world)
-    env_kwargs, _ = folds(options.env_kwargs)
+    env_kwargs = in_fold(options.env_kwargs, "train")
     groups = options.prompts_per_step // world.size
     env = make_group_env(options.env, env_kwargs, groups, options.group_size, options.curriculum)
     stream = TaskStream(env.task_indices, options.prompts_per_step, options.seed)
@@ -119,10 +135,13 @@ def _train_actor(
         stood[step] = env.state_dict()
         return batch
 
+    curve = TuningCurve(actor, options, world, run.evaluations) if options.eval_every else None
     rollouts = Rollouts(roll, actor)
     if options.rollouts_ahead:
         rollouts = RolloutsAhead(roll, actor, options.steps, list(world.share(run.ahead)))
     with rollouts, RunLog(out, options.log if world.first else (), title, run.rows) as log:
+        if curve is not None:
+            curve.begin(run.step)
         for step in range(run.step, options.steps):
             began = time.perf_counter()
             batch = rollouts.batch(step)
@@ -140,15 +159,23 @@ def _train_actor(
             seconds = {"seconds_rollout": rolled - began, "seconds_update": updated - rolled}
             run.timing.append({"step": step, **seconds, **_pictures(actor.policy)})
             run.rows, run.step, run.environment = log.rows, step + 1, stood.pop(step)
-            if run.step % options.checkpoint_every == 0 or run.step == options.steps:
+            best = False
+            if curve is not None and curve.due(run.step):
+                rollouts.wait()
+                best = curve.measure(run.step)
+                run.timing[-1]["seconds_evaluation"] = time.perf_counter() - updated
+            if best or run.step % options.checkpoint_every == 0 or run.step == options.steps:
                 run.ahead = [row for part in world.gather(rollouts.sampled_ahead()) for row in part]
                 checkpoint.save(out, agent, run, world)
                 _write_tables(out, log, run, world)
+            if best and curve is not None:
+                curve.keep()
             report(Progress(options.label, options.seed, step + 1, options.steps, row.get("reward", float("nan"))))
     _write_tables(out, log, run, world)  # a kill may have come between the last checkpoint and its tables
-    evaluation = evaluate_heldout(actor, options, options.seed, world)
+    evaluation = evaluate_fold(actor, options, options.eval_fold, options.seed, world)
     outcome = {
         "evaluation": evaluation_record(evaluation),
+        **({} if curve is None else {"tuning": summarise(curve.rows)}),
         "training": training_record(log.rows),
         "seconds": {name: sum(row[f"seconds_{name}"] for row in run.timing) for name in ("rollout", "update")},
     }
@@ -174,14 +201,8 @@ def _write_tables(out: Path, log: RunLog, run: checkpoint.RunState, world: World
     if world.first:
         log.save()
         write_csv(out / "timing.csv", run.timing)
-
-
-def evaluate_heldout(actor: Actor, options: TrainingOptions, seed: int, world: World | None = None) -> Evaluation:
-    """Evaluate on the held-out tasks; several processes divide them."""
-    _, env_kwargs = folds(options.env_kwargs)
-    sampling = Sampling(options.temperature, options.max_tokens)
-    tasks = heldout_tasks(options)
-    return evaluate(actor, options.env, env_kwargs, tasks, options.eval_samples, sampling, seed, world)
+        if run.evaluations:
+            write_csv(out / "evaluations.csv", run.evaluations)
 
 
 def untrained(options: TrainingOptions, seed: int, path: Path) -> dict[str, Any]:
@@ -194,7 +215,7 @@ def untrained(options: TrainingOptions, seed: int, path: Path) -> dict[str, Any]
     if path.exists():
         return read_json(path)
     with prepare(options) as actor:
-        record = evaluation_record(evaluate_heldout(actor, options, seed))
+        record = evaluation_record(evaluate_fold(actor, options, options.eval_fold, seed))
     result = {"agent": "untrained", "seed": seed, "evaluation": record}
     path.parent.mkdir(parents=True, exist_ok=True)
     write_json(path, result)

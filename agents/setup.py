@@ -18,7 +18,7 @@ from agents.policy.loading import find_policy, load_policy
 from agents.policy.open_sampler import with_sampler
 from agents.policy.replica import with_replica
 from agents.policy.vllm.server_scorer import answering
-from agents.rollouts.environments import folds, make_group_env, require_trainable
+from agents.rollouts.environments import in_fold, make_group_env, require_trainable
 from agents.runs.heap import keep_freed_memory
 from rlsd_env.errors import ConfigurationError
 
@@ -58,15 +58,18 @@ def check(runs: Sequence[TrainOptions]) -> None:
         raise ConfigurationError("shard is for several processes: torchrun --nproc-per-node N -m agents.train ..")
     methods = [(run, make_method(run.agent, run.agent_kwargs)) for run in runs]
     find_policy(options.policy, options.device)
-    training, heldout = folds(options.env_kwargs)
+    training = in_fold(options.env_kwargs, "train")
     env = make_group_env(options.env, training, options.prompts_per_step, options.group_size, options.curriculum)
     env.reset(options={"task_index": [env.task_indices[0]] * env.num_groups})  # a broken picture shows here
     require_trainable(env.items)
-    make_group_env(options.env, heldout, 1, 1)
+    for fold in {options.eval_fold, "tuning"} if options.eval_every else {options.eval_fold}:
+        make_group_env(options.env, in_fold(options.env_kwargs, fold), 1, 1)
     for run, method in methods:
         if isinstance(method, Baseline):
             if run.curriculum:
                 raise ConfigurationError(f"{method.name} trains at one difficulty; leave curriculum out")
+            if run.eval_every:
+                raise ConfigurationError(f"{method.name} is not evaluated while it trains; leave eval_every out")
             method.check(run)
         else:
             check_group_size(method, run)

@@ -35,10 +35,14 @@ def main(argv: Sequence[str]) -> None:
         bar.close()
     if not command_line.prints():
         return
-    evaluation = result["evaluation"]
-    for kind in ("sampled", "greedy"):
-        values = np.array([np.nan if value is None else value for value in evaluation[kind]])
-        print(f"{kind} accuracy on {len(values)} held-out tasks: {np.nanmean(values):.3f}")
+    tasks = "held-out tasks" if options.eval_fold == "heldout" else f"tasks of fold {options.eval_fold}"
+    evaluations = {"": result["evaluation"]}
+    if "best" in result:
+        evaluations[f", weights of step {result['best']['step']} (best on fold tuning)"] = result["best"]["evaluation"]
+    for weights, evaluation in evaluations.items():
+        for kind in ("sampled", "greedy"):
+            values = np.array([np.nan if value is None else value for value in evaluation[kind]])
+            print(f"{kind} accuracy on {len(values)} {tasks}{weights}: {np.nanmean(values):.3f}")
     if result["training"].get("active_share") == 0:
         print("warning: nothing was learned: in no step did a group's attempts differ in reward")
     print(f"metrics, checkpoint and model: {options.out}")

@@ -11,7 +11,7 @@ import gymnasium
 
 from agents.baselines.base import Baseline, Outcome
 from agents.options.commands import TrainingOptions, TrainOptions
-from agents.rollouts.environments import find_view, folds
+from agents.rollouts.environments import find_view, in_fold
 from agents.runs.progress import Progress
 from rlsd_env.errors import ConfigurationError, one_of
 from rlsd_env.views.ids import LEVELS
@@ -93,23 +93,24 @@ class PPO(Baseline):
 
     def check(self, options: TrainingOptions) -> None:
         """Find the view and make it once."""
-        for env_kwargs in folds(options.env_kwargs):
-            _make(find_view(options.env, self.view), env_kwargs).close()
+        for fold in ("train", options.eval_fold):
+            _make(find_view(options.env, self.view), in_fold(options.env_kwargs, fold)).close()
 
     def train(self, options: TrainOptions, report: Callable[[Progress], None]) -> Outcome:
         """Train and evaluate; the model is kept in `options.out`/model/ppo.zip."""
         import torch
 
         from agents.baselines import training
-        from agents.rollouts.tasks import heldout_tasks
+        from agents.rollouts.tasks import evaluation_tasks
         from agents.runs.logging import RunLog
         from agents.runs.records import evaluation_record, training_record
         from agents.runs.storage import write_csv
 
         torch.set_num_threads(options.threads)
         view = find_view(options.env, self.view)
-        train_kwargs, heldout_kwargs = folds(options.env_kwargs)
-        heldout, tasks = _make(view, heldout_kwargs), heldout_tasks(options)
+        train_kwargs = in_fold(options.env_kwargs, "train")
+        heldout = _make(view, in_fold(options.env_kwargs, options.eval_fold))
+        tasks = evaluation_tasks(options, options.eval_fold)
         seed, evaluation_seed = (
             training.derived_seed(options.seed, stream) for stream in (STREAM_TRAINING, STREAM_EVALUATION)
         )

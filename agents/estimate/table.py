@@ -198,7 +198,7 @@ def _print_run(console: Console, found: Estimate) -> None:
     table.add_row("steps", f"{options.steps:,}")
     table.add_row("rollouts", f"{rollouts:,}")
     table.add_row("sampled tokens", f"{rollouts * work.response:,.0f}")
-    table.add_row("evaluation afterwards, minutes", f"{timing.evaluation / 60:,.1f}")
+    table.add_row(f"evaluations ({options.evaluations}), minutes", f"{timing.evaluation / 60:,.1f}")
     table.add_row("hours", f"{timing.hours:,.2f}")
     table.add_row(f"GPU-hours, on {timing.gpus} GPU{'s' if timing.gpus > 1 else ''}", f"{timing.gpu_hours:,.1f}")
     console.print(table)

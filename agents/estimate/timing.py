@@ -60,7 +60,7 @@ class Timing:
         teacher: scoring with the teacher, in a step that asks it.
         update: of the weights.
         update_sent: seconds of the update's traffic between GPUs, which runs beside its computation.
-        evaluation: of the trained model.
+        evaluation: of all evaluations, those during training included.
         overlaps: whether sampling runs beside the update, on other GPUs.
         steps: training steps.
         teacher_steps: those that ask the teacher.
@@ -85,7 +85,7 @@ class Timing:
 
     @property
     def hours(self) -> float:
-        """Hours of all steps and the evaluation."""
+        """Hours of all steps and evaluations."""
         taught = self.teacher_steps * self.step(True) + (self.steps - self.teacher_steps) * self.step(False)
         return (taught + self.evaluation) / 3600
 
@@ -154,7 +154,8 @@ def timing(work: Workload, memory: Memory) -> Timing:
         teacher=passes * max(groups * cost.teacher / rate, gathered) if work.teacher_steps else 0.0,
         update=options.updates_per_batch * max(groups * cost.update / rate, update_sent),
         update_sent=options.updates_per_batch * update_sent,
-        evaluation=_rollout(work, memory, evaluated, evaluated * (options.eval_samples + 1)).total,
+        evaluation=options.evaluations
+        * _rollout(work, memory, evaluated, evaluated * (options.eval_samples + 1)).total,
         overlaps=options.rollouts_ahead and work.serves,
         steps=options.steps,
         teacher_steps=work.teacher_steps,

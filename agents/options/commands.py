@@ -21,6 +21,7 @@ from agents.options.types import Names, Numbers, Pairs, at_least
 from rlsd_env.errors import ConfigurationError, one_of
 from rlsd_env.extras import require
 
+EVAL_FOLDS = ("heldout", "tuning")
 LOG_FORMATS = ("csv", "json", "stdout", "tensorboard")
 """Where metrics can go; see `agents.runs.logging`."""
 
@@ -55,9 +56,15 @@ class EvaluationOptions:
     """How a policy is evaluated on held-out tasks."""
 
     eval_tasks: int = 128
-    """Held-out tasks."""
+    """Tasks of each evaluation."""
     eval_samples: int = 8
-    """Sampled completions per held-out task; sampled accuracy is their mean."""
+    """Sampled completions per task of an evaluation; sampled accuracy is their mean."""
+    eval_fold: str = "heldout"
+    """Tasks that the evaluation at the end is on: heldout, or tuning, so that options are not chosen on the tasks that
+    are reported."""
+    eval_every: int = 0
+    """Steps between evaluations during training, on tasks of the fold tuning; the untrained and the last weights count
+    as well, and the best are kept. 0: there are none."""
 
 
 @dataclass(frozen=True)
@@ -98,10 +105,19 @@ class TrainingOptions(
         for name in ("threads", "max_tokens"):
             at_least(name, getattr(self, name), 1)
         at_least("evidence_every", self.evidence_every, 0)
+        at_least("eval_every", self.eval_every, 0)
+        if self.eval_fold not in EVAL_FOLDS:
+            raise ConfigurationError(one_of("eval_fold", self.eval_fold, EVAL_FOLDS))
         at_least("evidence_tasks", self.evidence_tasks, 1)
         if self.temperature <= 0:
             raise ConfigurationError(f"temperature is {self.temperature}; training samples, so it must be above 0")
         read_assumptions(self.assumptions, self.max_tokens)
+
+    @property
+    def evaluations(self) -> int:
+        """Evaluations of a run: at the end, and with `eval_every` before, during and of the best weights."""
+        during = -(-self.steps // self.eval_every) + 1 if self.eval_every else 0
+        return 1 + (during + 1 if during else 0)
 
     @property
     def correction(self) -> str:
@@ -120,10 +136,10 @@ class TrainOptions(TrainingOptions):
     """Options of `python -m agents.train`."""
 
     agent: str = "rlsd"
-    """grpo, opsd, sdpo, grpo+opsd, opd, sdar, srpo, demopsd, hdpo, npo, rlsd, rlsd-gated, rlsd-signal, rlsd-clip-target,
-    rlsd-difficulty, rlsd-capped, rlsd-visual, egrsd, cepo, rlcsd, rlrt, antisd, belief, credit (opd's teacher and npo's
-    guide must be given); a preset such as rlsd/paper (python -m agents.presets); ppo (a small network on a numeric
-    view); or module:Class of your own."""
+    """grpo, opsd, sdpo, grpo+opsd, opd, sdar, srpo, demopsd, hdpo, npo, rlsd, rlsd-gated, rlsd-signal,
+    rlsd-clip-target, rlsd-difficulty, rlsd-capped, rlsd-visual, egrsd, cepo, rlcsd, rlrt, antisd, belief, credit (opd's
+    teacher and npo's guide must be given); a preset such as rlsd/paper (python -m agents.presets); ppo (a
+    small network on a numeric view); or module:Class of your own."""
     label: str = ""
     """What the run is called in results; empty: the agent's own name."""
     agent_kwargs: Pairs = field(default_factory=dict)
@@ -147,10 +163,10 @@ class CompareOptions(ClusterOptions, TrainingOptions):
     """Options of `python -m agents.compare`."""
 
     agents: Names = ("grpo", "opsd", "sdpo", "grpo+opsd", "rlsd")
-    """Agents to compare: grpo, opsd, sdpo, grpo+opsd, opd, sdar, srpo, demopsd, hdpo, npo, rlsd, rlsd-gated, rlsd-signal, rlsd-clip-target,
-    rlsd-difficulty, rlsd-capped, rlsd-visual, egrsd, cepo, rlcsd, rlrt, antisd, belief, credit (opd's teacher and npo's
-    guide must be given); a preset such as rlsd/paper (python -m agents.presets); ppo (a small network on a numeric
-    view, with a budget of its own); or module:Class of your own. LABEL=AGENT gives one another name, so that a method
+    """Agents to compare: grpo, opsd, sdpo, grpo+opsd, opd, sdar, srpo, demopsd, hdpo, npo, rlsd, rlsd-gated,
+    rlsd-signal, rlsd-clip-target, rlsd-difficulty, rlsd-capped, rlsd-visual, egrsd, cepo, rlcsd, rlrt, antisd, belief,
+    credit (opd's teacher and npo's guide must be given); a preset such as rlsd/paper (python -m agents.presets); ppo (a
+    small network on a numeric view, with a budget of its own); or module:Class of your own. LABEL=AGENT gives one another name, so that a method
     can be compared with itself: rlsd,tight=rlsd."""
     agent_kwargs: Pairs = field(default_factory=dict)
     """Hyperparameters by agent or label, e.g. tight.epsilon=0.1 opsd.beta=0.0 ppo.total_steps=25000."""
@@ -232,7 +248,7 @@ class EvaluateOptions(SamplerOptions, ModelOptions, EnvironmentOptions):
     """Options of `python -m agents.evaluate`."""
 
     fold: str = "heldout"
-    """heldout (never trained on by agents.train), train, or all (a whole benchmark)."""
+    """heldout and tuning (never trained on by agents.train), train, or all (a whole benchmark)."""
     limit: int = 128
     """Tasks to evaluate on, from the first of the fold on."""
     samples: int = 4

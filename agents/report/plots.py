@@ -1,4 +1,4 @@
-"""Learning curves as PNG files, drawn from the runs' metrics.csv."""
+"""Learning curves as PNG files, drawn from the runs' metrics.csv and evaluations.csv."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ CURVES: dict[str, tuple[str, str]] = {
     "entropy": ("Student entropy, nats per token", "learning_curve_entropy.png"),
     "response_length": ("Response length, tokens", "learning_curve_length.png"),
 }
+TUNING = "learning_curve_tuning.png"
 WINDOW = 5
 
 
@@ -39,6 +40,18 @@ def read_curves(folder: Path, metric: str) -> dict[str, list[list[float]]]:
     return curves
 
 
+def read_evaluations(folder: Path) -> dict[str, tuple[list[float], list[list[float]]]]:
+    """Read sampled accuracy on tuning tasks by agent: the steps, and the values at them, one list per seed."""
+    curves: dict[str, tuple[list[float], list[list[float]]]] = {}
+    for path in sorted(folder.glob("runs/*/seed*/evaluations.csv")):
+        with path.open(newline="", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+        steps = [float(row["step"]) for row in rows]
+        values = [float(row["sampled_accuracy"]) for row in rows]
+        curves.setdefault(path.parent.parent.name, (steps, []))[1].append(values)
+    return curves
+
+
 def smooth(values: Sequence[float], window: int = WINDOW) -> np.ndarray:
     """Average each value with up to `window - 1` before it."""
     return np.array([np.nanmean(values[max(0, i + 1 - window) : i + 1]) for i in range(len(values))])
@@ -46,23 +59,41 @@ def smooth(values: Sequence[float], window: int = WINDOW) -> np.ndarray:
 
 def draw(curves: Mapping[str, Sequence[Sequence[float]]], label: str, path: Path) -> None:
     """Draw one line per agent, the mean over seeds, in a band from the lowest seed to the highest."""
-    figure, axes = plt.subplots(figsize=(8, 4.5), layout="constrained")
+    lines = {}
     for name, runs in curves.items():
         shortest = min(len(run) for run in runs)
-        smoothed = np.array([smooth(run[:shortest]) for run in runs])
-        steps = np.arange(1, shortest + 1)
-        (line,) = axes.plot(steps, smoothed.mean(axis=0), label=name, marker="o" if shortest <= WINDOW else "")
-        if len(runs) > 1:
-            axes.fill_between(steps, smoothed.min(axis=0), smoothed.max(axis=0), color=line.get_color(), alpha=0.12)
-    axes.set_xlabel(f"training step (running mean of up to {WINDOW})")
+        lines[name] = (range(1, shortest + 1), [smooth(run[:shortest]) for run in runs])
+    _draw(lines, f"training step (running mean of up to {WINDOW})", label, path)
+
+
+def _draw(
+    lines: Mapping[str, tuple[Sequence[float], Sequence[Sequence[float] | np.ndarray]]],
+    across: str,
+    label: str,
+    path: Path,
+) -> None:
+    """Draw by name what was found at some steps, a list per seed."""
+    figure, axes = plt.subplots(figsize=(8, 4.5), layout="constrained")
+    axes.set_prop_cycle(color=plt.get_cmap("tab10" if len(lines) <= 10 else "turbo")(_shades(len(lines))))
+    for name, (steps, runs) in lines.items():
+        values = np.array(runs)
+        (line,) = axes.plot(steps, values.mean(axis=0), label=name, marker="o" if len(steps) <= WINDOW else "")
+        if len(values) > 1:
+            axes.fill_between(steps, values.min(axis=0), values.max(axis=0), color=line.get_color(), alpha=0.12)
+    axes.set_xlabel(across)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_ylabel(label)
     axes.grid(alpha=0.3)
-    axes.legend(frameon=False)
+    axes.legend(frameon=False, fontsize="medium" if len(lines) <= 10 else "x-small")
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
     figure.savefig(path, dpi=130)
     plt.close(figure)
+
+
+def _shades(count: int) -> np.ndarray:
+    """Return places in a colour map for so many lines: its first colours, or evenly spread."""
+    return np.arange(10) if count <= 10 else np.linspace(0, 1, count)
 
 
 def draw_curves(folder: Path) -> list[Path]:
@@ -73,4 +104,8 @@ def draw_curves(folder: Path) -> list[Path]:
         if curves:
             draw(curves, label, folder / name)
             drawn.append(folder / name)
+    if evaluations := read_evaluations(folder):
+        label = "Sampled accuracy on tasks of fold tuning"
+        _draw(evaluations, "training steps done", label, folder / TUNING)
+        drawn.append(folder / TUNING)
     return drawn

@@ -19,6 +19,8 @@ from agents.report.statistics import Interval, crossed_interval
 
 SCHEMA = "rlsd-results-1"
 KINDS = ("sampled", "greedy")
+CURVE = ("final", "peak", "area")
+"""Numbers of a tuning curve that are averaged over seeds."""
 
 
 def summarise(
@@ -42,6 +44,7 @@ def summarise(
             for name, runs in by_agent.items()
         },
         "seeds": list(options.seeds),
+        "eval_fold": options.eval_fold,
         "heldout_tasks": len(next(iter(by_agent.values()))[0]["evaluation"]["sampled"]),
         "rollouts_per_agent_and_seed": options.steps * options.prompts_per_step * options.group_size,
         "options": resolved(options),
@@ -71,28 +74,48 @@ def _agent(runs: Sequence[Mapping[str, Any]], untrained: Sequence[Mapping[str, A
     shared = ("algorithm", "hyperparameters", "environment", "environment_steps")
     summary: dict[str, Any] = {key: runs[0][key] for key in shared if key in runs[0]}
     evaluations = [run["evaluation"] for run in runs]
-    for kind in KINDS:
-        values_ST = _values(evaluations, kind)
-        summary[f"{kind}_accuracy"] = _interval(crossed_interval(values_ST), 0.0)
-        summary[f"{kind}_gain"] = _interval(crossed_interval(values_ST - _values(untrained, kind)), -1.0)
+    summary |= _accuracies(evaluations, untrained)
+    if "best" in runs[0]:
+        best = _accuracies([run["best"]["evaluation"] for run in runs], untrained)
+        summary |= {f"best_{name}": interval for name, interval in best.items()}
+        curves = {part: _values([run["tuning"] for run in runs], part) for part in CURVE}
+        summary["tuning"] = {part: _interval(crossed_interval(values_S1), 0.0) for part, values_S1 in curves.items()}
     summary["heldout_metrics"] = _means([evaluation["metrics"] for evaluation in evaluations])
     summary["training_metrics"] = _means([run["training"] for run in runs])
-    summary["runs"] = [
-        {
-            "seed": run["seed"],
-            **{f"{kind}_accuracy": _number(np.nanmean(_values([run["evaluation"]], kind))) for kind in KINDS},
-        }
-        for run in runs
-    ]
+    summary["runs"] = [_run(run) for run in runs]
     return summary
 
 
+def _accuracies(
+    evaluations: Sequence[Mapping[str, Any]], untrained: Sequence[Mapping[str, Any]]
+) -> dict[str, dict[str, float | None]]:
+    """Summarise accuracies and gains of one evaluation per seed."""
+    found = {}
+    for kind in KINDS:
+        values_ST = _values(evaluations, kind)
+        found[f"{kind}_accuracy"] = _interval(crossed_interval(values_ST), 0.0)
+        found[f"{kind}_gain"] = _interval(crossed_interval(values_ST - _values(untrained, kind)), -1.0)
+    return found
+
+
+def _run(run: Mapping[str, Any]) -> dict[str, Any]:
+    """Summarise one run."""
+
+    def accuracies(evaluation: Mapping[str, Any]) -> dict[str, float | None]:
+        return {f"{kind}_accuracy": _number(np.nanmean(_values([evaluation], kind))) for kind in KINDS}
+
+    found = {"seed": run["seed"], **accuracies(run["evaluation"])}
+    if "best" in run:
+        best = accuracies(run["best"]["evaluation"])
+        found |= {"tuning": run["tuning"], **{f"best_{name}": value for name, value in best.items()}}
+    return found
+
+
 def _values(evaluations: Sequence[Mapping[str, Any]], kind: str) -> NDArray[np.float64]:
-    """Read one value per seed and task; null becomes NaN."""
-    return np.array(
-        [[math.nan if value is None else value for value in evaluation[kind]] for evaluation in evaluations],
-        dtype=np.float64,
-    )
+    """Read one value per seed and task, or per seed where there is one; null becomes NaN."""
+    found = [evaluation[kind] for evaluation in evaluations]
+    rows = [values if isinstance(values, list) else [values] for values in found]
+    return np.array([[math.nan if value is None else value for value in row] for row in rows], dtype=np.float64)
 
 
 def _interval(interval: Interval, least: float) -> dict[str, float | None]:

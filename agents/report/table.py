@@ -56,14 +56,36 @@ def differing(agents: Mapping[str, Mapping[str, Any]]) -> list[str]:
     return [option for option, values in found.items() if len(values) > 1]
 
 
+def _basis(results: Mapping[str, Any]) -> str:
+    """Say what accuracies are of."""
+    fold, seeds = results["eval_fold"], len(results["seeds"])
+    tasks = f"{results['heldout_tasks']} {'held-out tasks' if fold == 'heldout' else f'tasks of fold {fold}'}"
+    return f"{tasks}, {seeds} seed{'' if seeds == 1 else 's'}, 95 % intervals over seeds and tasks"
+
+
+def _print_curves(results: Mapping[str, Any], console: Console) -> None:
+    """Print curves on tuning tasks, and what the weights that did best there are worth, of runs that have them."""
+    agents = {name: agent for name, agent in results["agents"].items() if "tuning" in agent}
+    if not agents:
+        return
+    table = Table(title="During training: sampled accuracy on tasks of fold tuning", title_justify="left")
+    columns = ("agent", "final", "peak", "peak at steps", "mean over steps", "best weights, sampled", "greedy")
+    for column in columns:
+        table.add_column(column, justify="left" if column == "agent" else "right")
+    for name, agent in agents.items():
+        steps = sorted({run["tuning"]["peak_step"] for run in agent["runs"]})
+        final, peak, area = (_interval({**agent["tuning"][part], "low": None}) for part in ("final", "peak", "area"))
+        best = [_interval(agent[f"best_{kind}_accuracy"]) for kind in ("sampled", "greedy")]
+        table.add_row(name, final, peak, ", ".join(map(str, steps)), area, *best)
+    console.print(table)
+    basis = "these very tasks" if results["eval_fold"] == "tuning" else _basis(results)
+    console.print(f"Best weights were chosen on fold tuning; their accuracies are on {basis}.", highlight=False)
+
+
 def print_table(results: Mapping[str, Any], console: Console | None = None) -> None:
     """Print accuracies with intervals, then what training was like."""
     console = console or terminal(width=140)
-    seeds, tasks = len(results["seeds"]), results["heldout_tasks"]
-    accuracy = Table(
-        title=f"Accuracy on {tasks} held-out tasks, {seeds} seeds, 95 % intervals over seeds and tasks",
-        title_justify="left",
-    )
+    accuracy = Table(title=f"Accuracy on {_basis(results)}", title_justify="left")
     own = differing(results["agents"])
     for column in ("agent", *own, "sampled", "gain over untrained", "greedy", "gain over untrained"):
         accuracy.add_column(column, justify="left" if column == "agent" else "right", no_wrap=True)
@@ -90,7 +112,8 @@ def print_table(results: Mapping[str, Any], console: Console | None = None) -> N
                 highlight=False,
             )
 
-    behaviour = Table(title="Behaviour: on held-out tasks, and means over training", title_justify="left")
+    _print_curves(results, console)
+    behaviour = Table(title="Behaviour: on the same tasks, and means over training", title_justify="left")
     rows: list[tuple[str, Mapping[str, float], Mapping[str, float]]] = []
     if base is not None:
         rows.append(("untrained", base["metrics"], {}))

@@ -44,6 +44,9 @@ class Rollouts:
         """Return the batch of a step; steps must be asked for in order."""
         return self._roll(self._sampler, step)
 
+    def wait(self) -> None:
+        """Wait until nothing is being sampled; nothing is."""
+
     def sampled_ahead(self) -> Sampled:
         """Return what was sampled for the next step; nothing is."""
         return []
@@ -102,6 +105,11 @@ class RolloutsAhead(Rollouts):
         torch.set_num_threads(max(1, self._threads // 2))
         with torch.cuda.stream(self._stream) if self._stream is not None else contextlib.nullcontext():
             return self._roll(self._ahead, step)
+
+    def wait(self) -> None:
+        """Wait until the next batch is sampled, so that the engine may get other weights."""
+        if self._next is not None:
+            self._next.result()
 
     def sampled_ahead(self) -> Sampled:
         """Return what was sampled for the next step, once it is; nothing after the last."""

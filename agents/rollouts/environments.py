@@ -99,16 +99,18 @@ def find_view(env: str, level: str = "auto") -> str:
     return views[level]
 
 
-def folds(env_kwargs: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return the arguments for training and for evaluating on held-out tasks.
+def in_fold(env_kwargs: Mapping[str, Any], fold: str) -> dict[str, Any]:
+    """Return the arguments of an environment with a fold.
 
     Raises:
         ConfigurationError: the arguments choose a fold already.
 
     """
     if "fold" in env_kwargs:
-        raise ConfigurationError("env_kwargs has fold; training takes fold train and evaluates on heldout by itself")
-    return {**env_kwargs, "fold": "train"}, {**env_kwargs, "fold": "heldout"}
+        raise ConfigurationError(
+            "env_kwargs has fold; training takes fold train and evaluates on heldout by itself, or on --eval-fold"
+        )
+    return {**env_kwargs, "fold": fold}
 
 
 def require_trainable(items: Sequence[rlsd_env.Item]) -> None:

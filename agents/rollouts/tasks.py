@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from agents.options.commands import TrainingOptions
-from agents.rollouts.environments import folds, make_group_env
+from agents.rollouts.environments import in_fold, make_group_env
 
-HELDOUT_SEED = 3
+CHOICE_SEED = 3
 
 
 class TaskStream:
@@ -43,13 +43,12 @@ class TaskStream:
         return [int(self.indices[int(orders[epoch][place])]) for epoch, place in positions]
 
 
-def heldout_tasks(options: TrainingOptions) -> list[int]:
-    """Choose the held-out tasks: the same for every agent and every seed."""
-    _, env_kwargs = folds(options.env_kwargs)
-    indices = make_group_env(options.env, env_kwargs, 1, 1).task_indices
+def evaluation_tasks(options: TrainingOptions, fold: str) -> list[int]:
+    """Choose the tasks of a fold that are evaluated on: the same for every agent and every seed."""
+    indices = make_group_env(options.env, in_fold(options.env_kwargs, fold), 1, 1).task_indices
     if len(indices) <= options.eval_tasks:
         return [int(index) for index in indices]
     if len(indices) > TaskStream.SMALL:
         return [int(indices[k]) for k in range(options.eval_tasks)]
-    chosen = np.random.default_rng(HELDOUT_SEED).choice(len(indices), options.eval_tasks, replace=False)
+    chosen = np.random.default_rng(CHOICE_SEED).choice(len(indices), options.eval_tasks, replace=False)
     return [int(indices[int(k)]) for k in chosen]

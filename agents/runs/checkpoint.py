@@ -28,6 +28,7 @@ class RunState:
         timing: seconds of each step.
         step: steps done.
         ahead: what has been sampled for the next step already, see `agents.rollouts.ahead`; by all processes.
+        evaluations: rows of evaluations.csv.
         environment: where the training environment stood after the last step's batch, see `rlsd_env.GroupEnv`.
 
     """
@@ -36,6 +37,7 @@ class RunState:
     timing: list[dict[str, float]] = field(default_factory=list)
     step: int = 0
     ahead: list[Any] = field(default_factory=list)
+    evaluations: list[dict[str, float]] = field(default_factory=list)
     environment: dict[str, Any] = field(default_factory=dict)
 
 

@@ -9,6 +9,7 @@ import io
 import json
 import os
 import pickle
+import shutil
 import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -33,6 +34,17 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
         file.flush()
         os.fsync(file.fileno())
     os.replace(temporary, path)
+
+
+def replaced(folder: Path, write: Callable[[Path], object]) -> None:
+    """Have a folder written beside its place and move it there, in place of what was there."""
+    temporary = folder.with_name(f".{folder.name}{TEMPORARY}")
+    if temporary.exists():
+        shutil.rmtree(temporary)
+    write(temporary)
+    if folder.exists():
+        shutil.rmtree(folder)
+    temporary.rename(folder)
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -110,7 +122,7 @@ def claimed(folder: Path, options: Any, resume: bool) -> Iterator[None]:
     folder.mkdir(parents=True, exist_ok=True)
     with locked(folder / LOCK):
         for leftover in folder.glob(f".*{TEMPORARY}"):
-            leftover.unlink()
+            shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
         if not (folder / CONFIG).exists():
             text = to_toml(options)
             write_atomically(folder / CONFIG, lambda file: file.write(text.encode()))

@@ -98,7 +98,8 @@ def _forget(folder, known):
 
 def outcome(folder):
     """Return what must be the same bytes for the same command: metrics, models, and results without the seconds."""
-    found = {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("metrics.csv"))}
+    tables = sorted([*folder.rglob("metrics.csv"), *folder.rglob("evaluations.csv")])
+    found = {str(path.relative_to(folder)): path.read_bytes() for path in tables}
     for path in sorted([*folder.rglob("result.json"), *folder.rglob("results.json")]):
         record = json.loads(path.read_text())
         record.pop("seconds", None)

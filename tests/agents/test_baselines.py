@@ -21,7 +21,7 @@ from agents.methods import make_method
 from agents.options.commands import TrainOptions
 from agents.report.plots import read_curves
 from agents.rollouts.environments import find_view, make_group_env
-from agents.rollouts.tasks import heldout_tasks
+from agents.rollouts.tasks import evaluation_tasks
 from agents.setup import check
 from rlsd_env import ConfigurationError
 from rlsd_env.procedural.dot_sum import DotSum
@@ -126,10 +126,12 @@ def test_the_same_run_gives_the_same_bytes_and_a_stopped_one_starts_again(tmp_pa
 
 
 def test_held_out_tasks_are_the_text_environments(tmp_path):
-    tasks = heldout_tasks(options(tmp_path, env="rlsd/DotSum-v0"))
-    assert heldout_tasks(options(tmp_path)) == heldout_tasks(options(tmp_path, env=CHOICES)) == tasks
+    of_text, of_tokens, of_choices = (
+        evaluation_tasks(options(tmp_path, env=env), "heldout") for env in ("rlsd/DotSum-v0", TOKENS, CHOICES)
+    )
+    assert of_text == of_tokens == of_choices
     text = make_group_env(TOKENS, {}, 1, 1)
-    text.reset(options={"task_index": tasks[:1]})
+    text.reset(options={"task_index": of_text[:1]})
     assert text.items[0].task.id.startswith("dot_sum-")
 
 
@@ -212,7 +214,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from agents.baselines import Baseline, Outcome
-from agents.rollouts.tasks import heldout_tasks
+from agents.rollouts.tasks import evaluation_tasks
 from agents.runs.logging import RunLog
 from agents.runs.progress import Progress
 
@@ -235,7 +237,7 @@ class AlwaysRight(Baseline):
             log.append({"step": 0, "reward": self.share})
             log.save()
         report(Progress(options.label, options.seed, 1, 1, self.share))
-        tasks = len(heldout_tasks(options))
+        tasks = len(evaluation_tasks(options, "heldout"))
         before, after = ({"sampled": [x] * tasks, "greedy": [x] * tasks, "metrics": {}} for x in (0.0, 1.0))
         return Outcome(options.env, 7, after, before, {"reward": self.share}, {"rollout": 0.0, "update": 0.0})
 """

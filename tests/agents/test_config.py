@@ -111,6 +111,8 @@ def test_the_stored_options_can_be_given_back(tmp_path):
         (CompareOptions, ["--agent-options", "opsd.group_size=4.0"], "opsd.group_size is 4.0; it must be of type int"),
         (CompareOptions, ["--agent-options", "opsd.lr=-1"], "agent_options of opsd: lr is -1.0; it must be above 0"),
         (CompareOptions, ["--agent-options", "sdpo.aggregation=sum"], "unknown aggregation 'sum'"),
+        (TrainOptions, ["--eval-every", "-1"], "eval_every is -1; it must be at least 0"),
+        (TrainOptions, ["--eval-fold", "train"], "unknown eval_fold 'train'.*heldout, tuning"),
         (EvaluateOptions, ["--limit", "0"], "limit is 0; it must be at least 1"),
         (EvaluateOptions, ["--config", "/nowhere.toml"], "'/nowhere.toml' does not exist"),
     ],

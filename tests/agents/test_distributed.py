@@ -21,7 +21,7 @@ from tests.agents.commands import call
 from tests.conftest import ROOT
 
 TRAIN = "--agent rlsd-gated --steps 3 --prompts-per-step 4 --group-size 4 --checkpoint-every 2".split()
-TRAIN += "--eval-tasks 5 --eval-samples 2".split()
+TRAIN += "--eval-tasks 5 --eval-samples 2 --eval-every 2".split()
 ALONE = {"RANK": "0", "LOCAL_RANK": "0", "WORLD_SIZE": "1", "MASTER_ADDR": "localhost", "MASTER_PORT": "0"}
 """What torchrun tells the only process that it starts."""
 
@@ -87,6 +87,9 @@ def test_two_processes_give_the_losses_of_one(trained, name):
             assert b[key] == pytest.approx(value, rel=1e-5, abs=1e-6 if key == "sampler_difference" else 1e-9), key
     results = [json.loads((trained / which / "result.json").read_text()) for which in ("one", name)]
     assert results[0]["evaluation"]["sampled"] == results[1]["evaluation"]["sampled"]
+    assert results[0]["tuning"] == results[1]["tuning"]
+    assert results[0]["best"]["step"] == results[1]["best"]["step"]
+    assert results[0]["best"]["evaluation"]["sampled"] == results[1]["best"]["evaluation"]["sampled"]
     assert results[0]["evaluation"]["metrics"] == pytest.approx(results[1]["evaluation"]["metrics"], rel=1e-5)
 
 

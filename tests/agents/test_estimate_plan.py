@@ -242,6 +242,8 @@ def test_an_adapter_on_an_unknown_layer_is_refused():
 
 
 def test_a_comparison_takes_assumptions_from_its_options():
+    counts = [CompareOptions(steps=5, eval_every=every).evaluations for every in (0, 2, 5)]
+    assert counts == [1, 6, 4]  # at the end; at 0, 2, 4, 5, and then of the last and the best; at 0, 5, ..
     assert CompareOptions(assumptions={"gpus": 4}).train_options("grpo", "grpo", 0, ROOT).assumptions == {"gpus": 4}
 
 

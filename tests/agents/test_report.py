@@ -11,7 +11,7 @@ from rich.console import Console
 
 from agents.entrants import resolve
 from agents.options.commands import CompareOptions
-from agents.report.plots import draw_curves, read_curves, smooth
+from agents.report.plots import draw_curves, read_curves, read_evaluations, smooth
 from agents.report.results import summarise
 from agents.report.table import print_table
 from agents.runs.storage import write_csv
@@ -85,6 +85,41 @@ def test_curves_are_drawn_from_the_metrics(tmp_path):
         pixels = np.asarray(Image.open(path).convert("RGB"))
         assert len(np.unique(pixels.reshape(-1, 3), axis=0)) > 10
     assert read_curves(tmp_path, "reward")["rlsd"][1] == pytest.approx([1.0, 1.1, 1.2, 1.3, 1.4, 1.5])
+
+
+def test_the_best_weights_stand_beside_the_last():
+    options, entrants = resolve(CompareOptions(agents=("grpo",), seeds=(0, 1), eval_every=2))
+    records = [record("untrained", seed, [0.5, 0.25], [1.0, 0.0]) for seed in (0, 1)]
+    for seed, peak, step in ((0, 0.75, 2), (1, 0.25, 4)):
+        curve = {"final": 0.5, "peak": peak, "peak_step": step, "area": None}
+        best = {"step": step, "evaluation": {"sampled": [1.0, 0.75], "greedy": [1.0, 1.0], "metrics": {}}}
+        records.append(record("grpo", seed, [0.5, 0.75], [1.0, 0.0]) | {"tuning": curve, "best": best})
+    found = summarise(records, options, entrants)
+    grpo = found["agents"]["grpo"]
+    assert grpo["tuning"]["peak"]["mean"] == 0.5  # of .75 and .25
+    assert grpo["tuning"]["final"]["mean"] == 0.5
+    assert grpo["tuning"]["area"] == {"mean": None, "low": None, "high": None}
+    assert grpo["best_sampled_accuracy"]["mean"] == 0.875
+    assert grpo["best_sampled_gain"]["mean"] == 0.5  # 1 - .5 and .75 - .25
+    assert grpo["sampled_accuracy"]["mean"] == 0.625
+    assert grpo["runs"][1]["tuning"]["peak_step"] == 4
+    assert grpo["runs"][1]["best_greedy_accuracy"] == 1.0
+    text = io.StringIO()
+    print_table(found, Console(file=text, width=160, markup=False))
+    for word in ("on tasks of fold tuning", "2, 4", "0.875", "on 2 held-out tasks, 2 seeds"):
+        assert word in text.getvalue()
+
+
+def test_curves_of_evaluations_are_drawn_at_their_steps(tmp_path):
+    for seed in (0, 1):
+        folder = tmp_path / "runs" / "grpo" / f"seed{seed}"
+        folder.mkdir(parents=True)
+        rows = [{"step": step, "sampled_accuracy": 0.1 * step + seed} for step in (0, 4, 6)]
+        write_csv(folder / "evaluations.csv", rows)
+    assert [path.name for path in draw_curves(tmp_path)] == ["learning_curve_tuning.png"]
+    steps, values = read_evaluations(tmp_path)["grpo"]
+    assert steps == [0, 4, 6]
+    assert values[1] == pytest.approx([1.0, 1.4, 1.6])
 
 
 def test_smoothing_by_hand():
