@@ -346,7 +346,7 @@ def test_the_gradient_is_that_of_an_independent_formula(policy, batch, case, tur
     algorithm = make(name, options)
     trained = type(policy)(copy.deepcopy(policy.model), policy.processor)
     one = Learner(trained, algorithm, config)
-    one.state = {key: 0.4 for key in one.state}
+    one.state = dict.fromkeys(one.state, 0.4)
     before = []
     step = one.optimizer.step
     one.optimizer.step = lambda: (before.append(copy.deepcopy(trained.model)), step())
