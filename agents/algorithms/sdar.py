@@ -7,7 +7,8 @@ the teacher rejects is only pushed up less.
 1. b = 5 and c = .01, the paper's; others use c up to .1.
 2. The paper's agents are shown retrieved skills. Here the teacher sees the reference trace, or what SDPO's sees.
 3. Both terms are averaged by the learner's `aggregation`; the published code averages over the tokens of the batch.
-4. The push is outside PPO's clipping, as in the published code (`Credit.unclipped`).
+4. The push is outside PPO's clipping, as in the published code (`Credit.unclipped`). The logged loss leaves out what
+   has no gradient, `c g_t Q_t`.
 5. Every episode that is shown something is pushed, those of groups without contrast as well.
 
 Inferred: that the teacher has the student's own weights (`live`), the same model with more in its prompt.

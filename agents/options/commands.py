@@ -164,10 +164,10 @@ class CompareOptions(ClusterOptions, TrainingOptions):
 
     agents: Names = ("grpo", "opsd", "sdpo", "grpo+opsd", "rlsd")
     """Agents to compare: grpo, opsd, sdpo, grpo+opsd, opd, sdar, srpo, demopsd, hdpo, npo, rlsd, rlsd-gated,
-    rlsd-signal, rlsd-clip-target, rlsd-difficulty, rlsd-capped, rlsd-visual, egrsd, cepo, rlcsd, rlrt, antisd, belief,
-    credit (opd's teacher and npo's guide must be given); a preset such as rlsd/paper (python -m agents.presets); ppo (a
-    small network on a numeric view, with a budget of its own); or module:Class of your own. LABEL=AGENT gives one another name, so that a method
-    can be compared with itself: rlsd,tight=rlsd."""
+    rlsd-signal, rlsd-clip-target, rlsd-difficulty, rlsd-capped, rlsd-visual, egrsd, cepo, rlcsd, rlrt, antisd,
+    belief, credit (opd's teacher and npo's guide must be given); a preset such as rlsd/paper (python -m
+    agents.presets); ppo (a small network on a numeric view, with a budget of its own); or module:Class of your own.
+    LABEL=AGENT gives one another name, so that a method can be compared with itself: rlsd,tight=rlsd."""
     agent_kwargs: Pairs = field(default_factory=dict)
     """Hyperparameters by agent or label, e.g. tight.epsilon=0.1 opsd.beta=0.0 ppo.total_steps=25000."""
     agent_options: Pairs = field(default_factory=dict)
