@@ -20,6 +20,8 @@ from agents.options.types import Names, Numbers, Pairs, at_least
 from rlsd_env.errors import ConfigurationError, one_of
 from rlsd_env.extras import require
 
+DIAGNOSES = ("bayes", "gradient", "classes", "information")
+"""What can be measured on request; see `agents.diagnostics.on_request`."""
 LOG_FORMATS = ("csv", "json", "stdout", "tensorboard")
 """Where metrics can go; see `agents.runs.logging`."""
 
@@ -77,6 +79,11 @@ class TrainingOptions(
     """Steps between those of which the run keeps what each token earned, in evidence/; 0: of none."""
     evidence_tasks: int = 4
     """Tasks of such a step that are kept, with all attempts."""
+    diagnose: Names = ()
+    """What is measured beside what every run measures, at a cost: bayes, gradient, classes, information; see
+    docs/metrics.md, On request. It changes no result."""
+    diagnose_every: int = 10
+    """Steps between those in which it is."""
     log: Names = ("csv",)
     """Where metrics go: csv (metrics.csv, always needed), json (metrics.jsonl), stdout, tensorboard."""
     resume: bool = False
@@ -98,6 +105,10 @@ class TrainingOptions(
             at_least(name, getattr(self, name), 1)
         at_least("evidence_every", self.evidence_every, 0)
         at_least("evidence_tasks", self.evidence_tasks, 1)
+        for name in self.diagnose:
+            if name not in DIAGNOSES:
+                raise ConfigurationError(one_of("diagnose", name, DIAGNOSES))
+        at_least("diagnose_every", self.diagnose_every, 1)
         at_least("group_size", self.group_size, 2)
         if self.temperature <= 0:
             raise ConfigurationError(f"temperature is {self.temperature}; training samples, so it must be above 0")
@@ -292,6 +303,8 @@ VOLATILE = (
     "assumptions",
     "evidence_every",
     "evidence_tasks",
+    "diagnose",
+    "diagnose_every",
 )
 """Options that do not change a result."""
 
