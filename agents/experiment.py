@@ -18,6 +18,7 @@ from typing import Any
 from agents.agent import Agent
 from agents.algorithms import Algorithm
 from agents.baselines import Baseline
+from agents.diagnostics.on_request import diagnose
 from agents.distributed import World, join
 from agents.episodes import EpisodeBatch
 from agents.evidence import EvidenceSink, write_evidence
@@ -147,7 +148,8 @@ def _train_actor(
             batch = rollouts.batch(step)
             rolled = time.perf_counter()
             sink = _sink(options, batch)
-            row = {"step": step, **batch_metrics(batch, world), **agent.update(batch, sink)}
+            measured = diagnose(options, agent.learner, batch)
+            row = {"step": step, **batch_metrics(batch, world), **measured, **agent.update(batch, sink)}
             if algorithm.guides:
                 row |= guided_metrics(batch, world)
             if sink is not None:

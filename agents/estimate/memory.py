@@ -151,7 +151,9 @@ def _updating(work: Workload) -> list[tuple[str, float, float]]:
     if work.sharded:
         rows.append(("gathered layers and their gradients", _gathered(work)))
     elif work.whole and options.precision == "bfloat16":
-        matrices = work.trained - (0 if text.tied else text.embeddings)
+        looked_up = 0 if text.tied else 1  # embeddings are not multiplied by, and a float32 head is taken as it is
+        wide = options.head_dtype == "float32"
+        matrices = work.trained - (looked_up + wide) * text.embeddings
         rows.append(("trained weights in bfloat16", 2.0 * matrices))
     if work.assumptions.gpus > 1 and not work.sharded:
         # All gradients are added up over the processes at once, when the activations are gone.

@@ -25,6 +25,7 @@ import torch
 from torch import Tensor
 
 from agents.algorithms import Algorithm, Context, Signals
+from agents.algorithms.base import State
 from agents.distributed import World
 from agents.episodes import EpisodeBatch
 from agents.evidence import EvidenceSink
@@ -78,7 +79,8 @@ class Learner:
         self._checked: set[str] = set()
 
     @functools.cached_property
-    def _kinds_V(self) -> Tensor:
+    def kinds_V(self) -> Tensor:
+        """Kind of each token of the vocabulary, see `agents.policy.token_kinds`."""
         kinds_V = token_kinds(self.policy.tokenizer, self.policy.vocabulary_size)
         return kinds_V.to(self.parameters[0].device)
 
@@ -97,37 +99,11 @@ class Learner:
             RuntimeError: the verifier failed on every episode, or the loss or gradient is not finite.
 
         """
-        plan = make_plan(batch, self.algorithm, self.state, self.options, self.policy, self.world, sharded=self.sharded)
-        self.scorers.check(plan.contexts, self.temperature)
-        none = torch.zeros(0, 0, device=plan.A_N.device)
-        base = Signals(
-            none,
-            none,
-            none,
-            none.bool(),
-            batch.step,
-            kinds_V=lambda: self._kinds_V,
-            texts_V=lambda: self._texts_V,
-            state=self.state,
-        )
-        step = Step(
-            self.policy,
-            self.algorithm,
-            self.scorers,
-            self.options,
-            plan,
-            base,
-            temperature=self.temperature,
-            recorded_is_own=self.samples_itself and self.options.correction == "none",
-            # Sharded gradients come as the mean over the processes; what is wanted is their sum.
-            gradient_scale=self.world.size if self.sharded else 1,
-            keep=keep,
-            checked=self._checked,
-        )
+        step = self._start(batch, self.algorithm, self.state, keep)
+        plan = step.plan
         grad_norm = 0.0
         ages = self.scorers.ages()
-        anything = self.world.sum(torch.tensor(len(plan.parts), device=plan.A_N.device))
-        for number in range(self.options.updates_per_batch if anything else 0):
+        for number in range(self.options.updates_per_batch if self._runs(step) else 0):
             grad_norm = self._update_once(step, first=number == 0)
         self.scorers.after_step()
         statistics = self._of_all(step.statistics)
@@ -147,6 +123,69 @@ class Learner:
             **{f"state_{name}": value for name, value in self.state.items()},
         }
 
+    def gradient(
+        self, batch: EpisodeBatch, algorithm: Algorithm | None = None, keep: EvidenceSink | None = None
+    ) -> None:
+        """Leave the gradient of a batch's loss before any update in the parameters, and change nothing else.
+
+        It is that of all processes, and not scaled down; None where nothing is run.
+
+        Args:
+            batch: the episodes.
+            algorithm: another one in the place of the learner's own, without contexts.
+            keep: as in `update`.
+
+        """
+        own = algorithm is None
+        algorithm = algorithm or self.algorithm
+        step = self._start(batch, algorithm, self.state if own else algorithm.initial(), keep)
+        self.optimizer.zero_grad(set_to_none=True)
+        if self._runs(step):
+            self._add_gradient(step, first=True)
+
+    def _start(self, batch: EpisodeBatch, algorithm: Algorithm, state: State, keep: EvidenceSink | None) -> Step:
+        """Plan what is run of a batch."""
+        plan = make_plan(batch, algorithm, state, self.options, self.policy, self.world, sharded=self.sharded)
+        self.scorers.check(plan.contexts, self.temperature)
+        none = torch.zeros(0, 0, device=plan.A_N.device)
+        base = Signals(
+            none,
+            none,
+            none,
+            none.bool(),
+            batch.step,
+            kinds_V=lambda: self.kinds_V,
+            texts_V=lambda: self._texts_V,
+            state=state,
+        )
+        return Step(
+            self.policy,
+            algorithm,
+            self.scorers,
+            self.options,
+            plan,
+            base,
+            temperature=self.temperature,
+            recorded_is_own=self.samples_itself and self.options.correction == "none",
+            # Sharded gradients come as the mean over the processes; what is wanted is their sum.
+            gradient_scale=self.world.size if self.sharded else 1,
+            keep=keep,
+            checked=self._checked,
+        )
+
+    def _runs(self, step: Step) -> bool:
+        """Tell whether any process runs anything."""
+        return bool(self.world.sum(torch.tensor(len(step.plan.parts), device=step.plan.A_N.device)))
+
+    def _add_gradient(self, step: Step, *, first: bool) -> None:
+        """Run the parts, and add up what they give over all processes."""
+        if first and step.algorithm.scope == "batch":
+            step.credit_batch()
+        for part in step.plan.parts:
+            step.backward(part)
+        if not self.sharded:
+            self.world.add_gradients(self.parameters)
+
     def _asked(self, contexts: Mapping[str, Context]) -> int:
         """Return how often scorers are asked for all tokens of a step, once at least."""
         each = (
@@ -158,15 +197,10 @@ class Learner:
         """Take one optimiser step and return the gradient's norm before it was scaled down."""
         step.meter.start_update()
         self.optimizer.zero_grad(set_to_none=True)
-        if first and self.algorithm.scope == "batch":
-            step.credit_batch()
-        for part in step.plan.parts:
-            step.backward(part)
+        self._add_gradient(step, first=first)
         if first:
             step.count()
             step.forget()
-        if not self.sharded:
-            self.world.add_gradients(self.parameters)
         grad_norm = clip_gradients(self.parameters, self.options.max_grad_norm)
         if not math.isfinite(grad_norm):
             raise RuntimeError(

@@ -22,6 +22,8 @@ from rlsd_env.errors import ConfigurationError, one_of
 from rlsd_env.extras import require
 
 EVAL_FOLDS = ("heldout", "tuning")
+DIAGNOSES = ("bayes", "gradient", "classes", "information")
+"""What can be measured on request; see `agents.diagnostics.on_request`."""
 LOG_FORMATS = ("csv", "json", "stdout", "tensorboard")
 """Where metrics can go; see `agents.runs.logging`."""
 
@@ -85,6 +87,11 @@ class TrainingOptions(
     """Steps between those of which the run keeps what each token earned, in evidence/; 0: of none."""
     evidence_tasks: int = 4
     """Tasks of such a step that are kept, with all attempts."""
+    diagnose: Names = ()
+    """What is measured beside what every run measures, at a cost: bayes, gradient, classes, information; see
+    docs/metrics.md, On request. It changes no result."""
+    diagnose_every: int = 10
+    """Steps between those in which it is."""
     log: Names = ("csv",)
     """Where metrics go: csv (metrics.csv, always needed), json (metrics.jsonl), stdout, tensorboard."""
     resume: bool = False
@@ -109,6 +116,10 @@ class TrainingOptions(
         if self.eval_fold not in EVAL_FOLDS:
             raise ConfigurationError(one_of("eval_fold", self.eval_fold, EVAL_FOLDS))
         at_least("evidence_tasks", self.evidence_tasks, 1)
+        for name in self.diagnose:
+            if name not in DIAGNOSES:
+                raise ConfigurationError(one_of("diagnose", name, DIAGNOSES))
+        at_least("diagnose_every", self.diagnose_every, 1)
         if self.temperature <= 0:
             raise ConfigurationError(f"temperature is {self.temperature}; training samples, so it must be above 0")
         read_assumptions(self.assumptions, self.max_tokens)
@@ -349,6 +360,8 @@ VOLATILE = (
     "assumptions",
     "evidence_every",
     "evidence_tasks",
+    "diagnose",
+    "diagnose_every",
 )
 """Options that do not change a result."""
 

@@ -10,6 +10,7 @@ from rlsd_env.errors import ConfigurationError, one_of
 from rlsd_env.extras import absence
 
 PRECISIONS = ("float32", "bfloat16")
+HEAD_DTYPES = ("float32", "model")
 SCORINGS = ("auto", "packed", "plain")
 
 
@@ -20,6 +21,9 @@ class ModelOptions:
     precision: str = "float32"
     """float32, or bfloat16: matrix products in bfloat16. Trained weights stay float32 either way, since AdamW at 1e-6
     changes almost no bfloat16 weight; weights that are not trained are bfloat16 as well."""
+    head_dtype: str = "float32"
+    """float32: logits are a product in float32, whatever the precision: log-probabilities keep the digits that D, the
+    difference of two, is made of; model: in the precision, which is faster (vLLM's sampler has a head of its own)."""
     compile: bool = False
     """Compile the language model's layers with torch.compile; minutes at the start, and other rounding."""
     scoring: str = "auto"
@@ -33,7 +37,7 @@ class ModelOptions:
             ConfigurationError: a value is unknown or out of range.
 
         """
-        for name, allowed in (("precision", PRECISIONS), ("scoring", SCORINGS)):
+        for name, allowed in (("precision", PRECISIONS), ("head_dtype", HEAD_DTYPES), ("scoring", SCORINGS)):
             if getattr(self, name) not in allowed:
                 raise ConfigurationError(one_of(name, getattr(self, name), allowed))
 

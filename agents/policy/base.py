@@ -161,6 +161,11 @@ class Policy(Protocol):
         ...
 
     @property
+    def head_dtype(self) -> str:
+        """What logits are computed in: float32, or model, the precision."""
+        ...
+
+    @property
     def vocabulary_size(self) -> int:
         """The number of token ids."""
         ...

@@ -81,7 +81,8 @@ class ExternalScorer:
 
     def __init__(self, place: str, policy: Policy) -> None:
         device = next(policy.model.parameters()).device.type
-        self.policy = load_policy(place, device, ModelOptions(precision=policy.precision))
+        options = ModelOptions(precision=policy.precision, head_dtype=policy.head_dtype)
+        self.policy = load_policy(place, device, options)
         check_tokenizer(f"external({place})", self.policy.tokenizer, policy.tokenizer)
         if self.policy.vocabulary_size < policy.vocabulary_size and len(policy.tokenizer) > self.policy.vocabulary_size:
             raise ConfigurationError(

@@ -57,7 +57,8 @@ def with_replica(policy: TransformersPolicy, options: TrainingOptions) -> Actor:
 
     Pictures are made into patches once for both.
     """
-    replica = load_policy(options.policy, options.device, ModelOptions(precision=options.precision))
+    own = ModelOptions(precision=options.precision, head_dtype=options.head_dtype)
+    replica = load_policy(options.policy, options.device, own)
     replica.encoder.media = policy.encoder.media
     engine = ReplicaSampler(replica, frozen_vision=policy.encoder.kept.frozen)
     return Actor(policy, engine, current=True)

@@ -13,10 +13,10 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
 
 from agents.losses import entropy
+from agents.policy.widened import product, times
 
 CHUNK_NUMBERS = 2**24
 """Largest distributions that are held at once, in numbers: tokens times vocabulary; 64 MiB in float32. Below 32 MiB the
@@ -37,6 +37,7 @@ class Head:
         bias_V: its bias, or None.
         never: ids that are never sampled; their probability is 0 (a finite, very negative logarithm).
         temperature: divides the logits; 0 (greedy sampling) is scored as 1.
+        wide: compute the product in float32, whatever the matrix's precision; False: in the matrix's.
 
     """
 
@@ -44,15 +45,22 @@ class Head:
     bias_V: Tensor | None
     never: Tensor
     temperature: float = 1.0
+    wide: bool = True
 
     @property
     def scale(self) -> float:
         """What logits are multiplied by."""
         return 1.0 / self.temperature if self.temperature else 1.0
 
+    @property
+    def dtype(self) -> torch.dtype:
+        """What the product is computed in."""
+        narrow = self.weight_VH.dtype
+        return torch.promote_types(narrow, torch.float32) if self.wide else narrow
+
     def logits(self, hidden_CH: Tensor) -> Tensor:
-        """Compute logits at the temperature, [C, V] in float32; the product is in the matrix's precision."""
-        logits = functional.linear(hidden_CH.to(self.weight_VH.dtype), self.weight_VH, self.bias_V).float()
+        """Compute logits at the temperature, [C, V] in float32."""
+        logits = product(hidden_CH, self.weight_VH, self.bias_V, self.dtype).float()
         if self.scale != 1.0:
             logits.mul_(self.scale)
         return logits.index_fill_(-1, self.never, NEVER)
@@ -259,7 +267,7 @@ class _ChosenLogps(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, grad_M: Tensor, _: Tensor) -> tuple[Tensor | None, ...]:
         hidden_MH, weight_VH, bias_V, ids_M, log_sum_M = ctx.saved_tensors
-        head = Head(weight_VH, bias_V, ctx.head.never, ctx.head.temperature)
+        head = Head(weight_VH, bias_V, ctx.head.never, ctx.head.temperature, ctx.head.wide)
         tokens = max(1, CHUNK_NUMBERS // weight_VH.shape[0])
         grads_hidden = []
         # Sums over chunks are in float32, whatever the precision of the products.
@@ -275,13 +283,13 @@ class _ChosenLogps(torch.autograd.Function):
                 grad_CV.mul_(head.scale)
             if grad_bias is not None:
                 grad_bias += grad_CV.sum(0)
-            grad_CV = grad_CV.to(weight_VH.dtype)
-            grads_hidden.append((grad_CV @ weight_VH).to(hidden_CH.dtype))
+            grad_CV = grad_CV.to(head.dtype)
+            grads_hidden.append(times(grad_CV, weight_VH).to(hidden_CH.dtype))
             if grad_weight is not None:
-                if grad_weight.dtype == weight_VH.dtype:
-                    grad_weight.addmm_(grad_CV.T, hidden_CH)
+                if grad_weight.dtype == head.dtype:
+                    grad_weight.addmm_(grad_CV.T, hidden_CH.to(head.dtype))
                 else:
-                    grad_weight += grad_CV.T @ hidden_CH.to(weight_VH.dtype)
+                    grad_weight += grad_CV.T @ hidden_CH.to(head.dtype)
         return (
             torch.cat(grads_hidden),
             None if grad_weight is None else grad_weight.to(weight_VH.dtype),

@@ -51,7 +51,7 @@ class TransformersPolicy:
         options = options or TrainedModelOptions()
         self.model = model
         self.processor = processor
-        self.precision = options.precision
+        self.precision, self.head_dtype = options.precision, options.head_dtype
         self.packs = prepare_model(model, options)
         self.sharded = False
         self.weights_version = 0
@@ -169,10 +169,11 @@ class TransformersPolicy:
             weight, bias = weight.detach(), None if bias is None else bias.detach()
             if self.sharded:  # gathered weights do not outlast the next change of the shards
                 weight, bias = weight.clone(), None if bias is None else bias.clone()
-        if self.precision == "bfloat16":
+        wide = self.head_dtype == "float32"
+        if self.precision == "bfloat16" and not wide:
             weight = weight.to(torch.bfloat16)
             bias = None if bias is None else bias.to(torch.bfloat16)
-        return Head(weight, bias, self.never_ids, temperature)
+        return Head(weight, bias, self.never_ids, temperature, wide)
 
     def autocast(self) -> torch.autocast:
         """Return the context of the model's precision."""

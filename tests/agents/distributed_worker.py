@@ -45,15 +45,16 @@ def command(name: str, argv: list[str]) -> None:
     Path(f"{name}-{os.environ['RANK']}.json").write_text(json.dumps(seen))
 
 
-def update(folder: str, first: int, last: int) -> None:
+def update(folder: str, first: int, last: int, precision: str = "float32", shard: bool = True) -> None:
     """Update a sharded model from its checkpoint on; what came of it goes to FOLDER/resultLAST.json."""
     torch.set_num_threads(1)
     world = join("cpu")
-    policy = load_policy("tiny", "cpu", TrainedModelOptions())
-    policy.shard(world)
+    policy = load_policy("tiny", "cpu", TrainedModelOptions(precision=precision))
+    if shard:
+        policy.shard(world)
     config = LearnerOptions(lr=1e-3, micro_batch_tokens=700)
     agent = Agent(Actor(policy), make("cepo", {"teacher": "ema(0.5)"}), config, Sampling(1.0, 40), world)
-    assert all(isinstance(p, DTensor) for p in agent.learner.parameters)
+    assert all(isinstance(p, DTensor) == shard for p in agent.learner.parameters)
     held = sum(local(p).numel() for p in agent.learner.parameters)
     total = sum(p.numel() for p in agent.learner.parameters)
     progress = checkpoint.restore(Path(folder), agent, world)

@@ -105,6 +105,16 @@ def test_memory_of_the_8b_model_on_32_gpus_by_hand():
     assert total / GIB == pytest.approx(63.92, abs=0.01)
 
 
+def test_a_float32_head_has_no_copy_in_bfloat16():
+    """The 2B model's head is its embeddings, 151,936 x 2,048 numbers: of autocast's copies they are one, or none."""
+    options = dataclasses.replace(read("qwen3-vl-2b-lora-1gpu"), lora_rank=0, freeze_vision=True)
+    wide, narrow = (
+        parts(estimate(dataclasses.replace(options, head_dtype=head)).memory, "updating")["trained weights in bfloat16"]
+        for head in ("float32", "model")
+    )
+    assert narrow - wide == 2 * 151_936 * 2048
+
+
 def test_memory_and_time_of_the_2b_model_with_adapters_by_hand():
     found = estimate(read("qwen3-vl-2b-lora-1gpu"))
     updating = parts(found.memory, "updating")

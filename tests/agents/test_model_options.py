@@ -13,6 +13,7 @@ from torch._dynamo.testing import CompileCounterWithBackend
 from torch.testing import assert_close
 
 import agents
+from agents.algorithms.contexts import show_answer
 from agents.episodes import Prompt
 from agents.learner.optimizers import make_optimizer
 from agents.messages import user_message
@@ -197,6 +198,36 @@ def test_bfloat16_is_close_and_trained_weights_stay_float32(fresh, batch):
     assert metrics["grad_norm"] == pytest.approx(make(exact).update(alternating(batch))["grad_norm"], rel=0.1)
 
 
+@pytest.mark.parametrize(("kind", "share"), [(TrainedModelOptions, 0.4), (ModelOptions, 0.7)])
+def test_a_float32_head_keeps_the_digits_of_the_gain(fresh, batch, kind, share):
+    """How far D = Q - S is from that of the float32 model, 95 tokens in 100; the matrix is float32, and bfloat16."""
+    turns = [group.episodes[0].turns[0] for group in batch.groups]
+    ids = [turn.action.token_ids for turn in turns]
+    shown = [show_answer(group, 0).prompts[0] for group in batch.groups]
+    gains = []
+    with torch.no_grad():
+        for options in (ModelOptions(), *(kind(precision="bfloat16", head_dtype=d) for d in ("model", "float32"))):
+            policy = fresh(options)
+            S, Q = (policy.score(prompts, range(4), ids) for prompts in ([turn.prompt for turn in turns], shown))
+            gains.append((Q.logp_NT - S.logp_NT)[S.mask_NT])
+    narrow, wide = (float((gain - gains[0]).abs().quantile(0.95)) for gain in gains[1:])
+    assert 0 < wide < share * narrow
+
+
+@pytest.mark.parametrize("kind", [TrainedModelOptions, ModelOptions])
+def test_logits_of_a_float32_head_are_a_product_in_float32(fresh, batch, kind):
+    """In scoring and in sampling, from the states that the model has: by hand."""
+    policy = fresh(kind(precision="bfloat16"))
+    prompts, _, responses = case(batch)
+    with torch.no_grad():
+        scores = policy.score(prompts, [0], responses[:1])
+        logits = scores.hidden_KH.float() @ policy.model.lm_head.weight.float().T
+        logits[:, policy.never_ids] = -1e30
+        assert_close(scores.logp_MV, logits.log_softmax(-1), atol=1e-5, rtol=0)
+        with policy.autocast():
+            assert_close(policy.head(1.0).logits(scores.hidden_KH), logits, atol=1e-5, rtol=1e-6)
+
+
 def test_with_adapters_bfloat16_narrows_what_is_frozen(fresh, batch):
     policy = fresh(TrainedModelOptions(precision="bfloat16", lora_rank=4))
     kinds = {p.requires_grad: p.dtype for p in policy.model.parameters()}
@@ -249,6 +280,7 @@ def test_moments_in_8_bits(fresh, batch):
     ("options", "message"),
     [
         ({"precision": "float16"}, "precision 'float16'.*bfloat16, float32"),
+        ({"head_dtype": "float16"}, "head_dtype 'float16'.*float32, model"),
         ({"scoring": "fast"}, "scoring 'fast'.*auto, packed, plain"),
         ({"lora_rank": -1}, "lora_rank is -1"),
         ({"lora_rank": 1, "lora_targets": ()}, "lora_targets is empty"),
