@@ -106,6 +106,18 @@ def test_a_conserving_weight_keeps_sum_sign_and_wider_bounds(gains, a, epsilon):
     assert weight.max() <= (1 + epsilon) / (1 - epsilon) + 1e-9
 
 
+@given(st.lists(FINITE, min_size=1, max_size=4), FINITE, st.floats(0, 0.9))
+def test_lam_0_is_the_advantage_itself_whatever_is_conserved(gains, a, epsilon):
+    advantage, mask = tensor([[a]]), torch.ones(1, len(gains), dtype=torch.bool)
+
+    def conserve(weight):
+        return credit.conserved(weight, mask, advantage, tensor([0]))
+
+    for lam in (0.0, torch.zeros(1, 1)):
+        got, _ = credit.weighed_credit(advantage, tensor([gains]), lam, epsilon, conserve)
+        assert torch.equal(got, advantage.expand_as(got))
+
+
 def test_the_bounds_of_a_conserving_weight_are_reached():
     # one of many at 1.2 among .8: 1.2 / .8 = 1.5 in the limit; here 1.2 / (1.2 + 99 x .8) x 100 = 1.4925
     weight = torch.full((1, 100), 0.8)

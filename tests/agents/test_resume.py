@@ -59,9 +59,13 @@ def test_killed_in_the_middle_and_resumed_is_as_if_never_stopped(tmp_path):
     assert outcome(killed) == outcome(tmp_path / "straight")
 
 
-def test_a_training_stopped_between_steps_resumes_with_its_teacher(tmp_path, monkeypatch):
-    """The synced teacher is two updates old at the stop; a run resumed by another process must not renew it."""
-    argv = ["--agent", "rlsd", "--agent-kwargs", "teacher=synced(3)", "decay_steps=6", *SMALL, "--steps", "5"]
+@pytest.mark.parametrize(
+    ("agent", "options"),
+    [("rlsd", ["teacher=synced(3)", "decay_steps=6"]), ("antisd", ["warmup_steps=2", "lam=0.5"])],
+)
+def test_a_training_stopped_between_steps_resumes_with_what_it_remembers(tmp_path, monkeypatch, agent, options):
+    """A synced teacher that is two updates old must not be renewed, nor a warm-up that is over be begun again."""
+    argv = ["--agent", agent, "--agent-kwargs", *options, *SMALL, "--steps", "5"]
     call("agents.train", *argv, "--out", tmp_path / "straight")
     metrics = experiment.batch_metrics
 
