@@ -1,4 +1,4 @@
-"""RLSD whose evidence is no more than there is to know (ours; frontier idea G).
+"""RLSD whose evidence is no more than there is to know (ours).
 
 By Theorem 4 of arXiv 2604.03128 `sum_t D_t = log P(r | x, y) - log P(r | x) <= -log P(r | x)`. A response whose D sum
 to more is scored by a teacher that is no Bayesian observer of r; its D are scaled down to that bound.

@@ -1,4 +1,4 @@
-"""RLSD whose epsilon follows its weights, so that the same share of them is clipped at any model (ours; idea E).
+"""RLSD whose epsilon follows its weights, so that the same share of them is clipped at any model (ours).
 
 `e_{k+1} = quantile_{1 - target}(|w - 1|)` of step k's weights before clipping, kept within `least` and `most`.
 Published runs with one epsilon clip from 3 % (arXiv 2604.03128) to 71 % (arXiv 2605.19436) of the weights.

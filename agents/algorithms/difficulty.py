@@ -1,4 +1,4 @@
-"""RLSD whose lam is largest where a group is divided (ours; frontier idea F).
+"""RLSD whose lam is largest where a group is divided (ours).
 
 `lam_x = 4 p (1 - p) lam`, p the group's success rate: lam itself where half succeeds, little where nearly all or none
 do.

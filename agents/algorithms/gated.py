@@ -1,4 +1,4 @@
-"""RLSD whose lam is gated by whether the teacher agrees with the verifier (ours; frontier idea B).
+"""RLSD whose lam is gated by whether the teacher agrees with the verifier (ours).
 
 `agreement = 1/2 [P(sum_t D_t > 0 | A > 0) + P(sum_t D_t < 0 | A < 0)]` of a step's episodes; by Theorem 4 of the paper
 sum_t D_t is above 0 exactly where the response supports the hint. `lam_k = lam(k) max(0, 2 EMA(agreement) - 1)`: a

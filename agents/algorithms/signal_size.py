@@ -1,4 +1,4 @@
-"""RLSD whose lam shrinks with the teacher's evidence, and which lets the teacher go (ours; the authors' dropped idea).
+"""RLSD whose lam shrinks with the teacher's evidence, and which lets the teacher go (ours).
 
 `lam_k = lam(k) min(1, m_k / m_0)`: m_k is the moving average of a step's mean |D|, m_0 its mean over the first
 `reference_steps` steps with evidence. After `patience` steps in a row with `m_k < stop m_0` the teacher is not asked

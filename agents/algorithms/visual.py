@@ -1,4 +1,4 @@
-"""RLSD that asks as well how much a token owes to the picture (ours; frontier idea N5).
+"""RLSD that asks as well how much a token owes to the picture (ours).
 
 `V_t = S_t(picture) - S_t(degraded picture)` by the trained model as it is. "add": the evidence is `D_t + k V_t`.
 "gate": it is D_t where V_t is among the highest share `top` of its turn, else 0. The rest is RLSD's.
