@@ -52,6 +52,9 @@ def check(options: TrainingOptions, agents: Sequence[tuple[str, dict[str, Any]]]
     if options.shard and not launched():
         raise ConfigurationError("shard is for several processes: torchrun --nproc-per-node N -m agents.train ..")
     methods = [make_method(agent, kwargs) for agent, kwargs in agents]
+    measured = options.diagnose or options.poison or options.canary
+    if measured and all(isinstance(method, Baseline) for method in methods):
+        raise ConfigurationError("diagnose, poison and canary are of language models; leave them out for a baseline")
     find_policy(options.policy, options.device)
     training, heldout = folds(options.env_kwargs)
     curriculum = options.curriculum if isinstance(options, TrainOptions) else None
