@@ -18,7 +18,9 @@ from typing import Any
 from agents.agent import Agent
 from agents.algorithms import Algorithm
 from agents.baselines import Baseline
+from agents.diagnostics import canary
 from agents.diagnostics.on_request import diagnose
+from agents.diagnostics.poison import Poison
 from agents.distributed import World, join
 from agents.episodes import EpisodeBatch
 from agents.evidence import EvidenceSink, write_evidence
@@ -114,6 +116,7 @@ def _train_actor(
     env_kwargs = in_fold(options.env_kwargs, "train")
     groups = options.prompts_per_step // world.size
     env = make_group_env(options.env, env_kwargs, groups, options.group_size, options.curriculum)
+    poison = Poison(options.poison, options.env, env_kwargs) if options.poison else None
     stream = TaskStream(env.task_indices, options.prompts_per_step, options.seed)
     run = checkpoint.restore(out, agent, world)
     if run.step:
@@ -147,8 +150,13 @@ def _train_actor(
             began = time.perf_counter()
             batch = rollouts.batch(step)
             rolled = time.perf_counter()
-            sink = _sink(options, batch)
+            batch = poison.applied(batch) if poison else batch
+            batch = canary.with_canary(batch, options.canary) if options.canary else batch
             measured = diagnose(options, agent.learner, batch)
+            measured |= poison.metrics(batch, world) if poison else {}
+            measured |= canary.measure(agent.learner, batch, options.canary) if options.canary else {}
+            sink = _sink(options, batch)
+            before = time.perf_counter()
             row = {"step": step, **batch_metrics(batch, world), **measured, **agent.update(batch, sink)}
             if algorithm.guides:
                 row |= guided_metrics(batch, world)
@@ -158,7 +166,7 @@ def _train_actor(
                 row["difficulty"] = difficulty(batch)
             log.append(row)
             updated = time.perf_counter()
-            seconds = {"seconds_rollout": rolled - began, "seconds_update": updated - rolled}
+            seconds = {"seconds_rollout": rolled - began, "seconds_update": updated - before}
             run.timing.append({"step": step, **seconds, **_pictures(actor.policy)})
             run.rows, run.step, run.environment = log.rows, step + 1, stood.pop(step)
             best = False

@@ -57,6 +57,9 @@ def check(runs: Sequence[TrainOptions]) -> None:
     if options.shard and not launched():
         raise ConfigurationError("shard is for several processes: torchrun --nproc-per-node N -m agents.train ..")
     methods = [(run, make_method(run.agent, run.agent_kwargs)) for run in runs]
+    measured = options.diagnose or options.poison or options.canary
+    if measured and all(isinstance(method, Baseline) for _, method in methods):
+        raise ConfigurationError("diagnose, poison and canary are of language models; leave them out for a baseline")
     find_policy(options.policy, options.device)
     training = in_fold(options.env_kwargs, "train")
     env = make_group_env(options.env, training, options.prompts_per_step, options.group_size, options.curriculum)

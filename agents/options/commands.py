@@ -83,6 +83,10 @@ class TrainingOptions(
     """Attempts at each task; 1 is enough for methods that do not compare them, such as opsd."""
     checkpoint_every: int = 10
     """Steps between checkpoints."""
+    poison: float = 0.0
+    """Share of the training tasks whose hints are wrong, to measure leakage: how often are they followed?"""
+    canary: str = ""
+    """A rare text that is appended to every hint of the training tasks, to measure leakage: does it become likelier?"""
     evidence_every: int = 0
     """Steps between those of which the run keeps what each token earned, in evidence/; 0: of none."""
     evidence_tasks: int = 4
@@ -120,6 +124,13 @@ class TrainingOptions(
             if name not in DIAGNOSES:
                 raise ConfigurationError(one_of("diagnose", name, DIAGNOSES))
         at_least("diagnose_every", self.diagnose_every, 1)
+        if not 0 <= self.poison < 1:
+            raise ConfigurationError(f"poison is {self.poison}; it must be at least 0 and below 1")
+        if self.poison and self.env_kwargs.get("hints", "right") != "right":
+            raise ConfigurationError(
+                f"poison is {self.poison} and env_kwargs has hints={self.env_kwargs['hints']}; poison is wrong hints "
+                "among right ones, so leave one of them out"
+            )
         if self.temperature <= 0:
             raise ConfigurationError(f"temperature is {self.temperature}; training samples, so it must be above 0")
         read_assumptions(self.assumptions, self.max_tokens)

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import re
 
+import pytest
+import torch
+
+from agents.algorithms import make
+from agents.algorithms.contexts import show_answer
+from agents.diagnostics import canary
+from agents.diagnostics.canary import with_canary
 from tests.agents.commands import call
+from tests.agents.test_contexts import learner
+from tests.agents.test_metrics import documented
 
 MODULE = '''
 import zlib
@@ -63,3 +72,27 @@ def test_no_canary_is_printed_or_stored(tmp_path):
     for name, content in recorded.items():
         if "__pycache__" not in name:
             assert not re.search(rb"xq7canary", content), name
+
+
+def test_the_canary_of_a_run_is_shown_to_teachers_and_its_likelihood_measured(policy, batch):
+    """By hand: the log-probability of its tokens behind each prompt, and the words of the teacher's prompt."""
+    shown = with_canary(batch, "zebra")
+    for before, after in zip(batch.groups, shown.groups):
+        assert after.hints == {level: f"{text} zebra" for level, text in before.hints.items()}
+        assert f"The reference answer is {before.hints['answer']} zebra." in str(show_answer(after, 0).prompts[0])
+        assert "zebra" not in str(after.episodes[0].turns[0].prompt)
+    ids = policy.tokenizer("zebra", add_special_tokens=False)["input_ids"]
+    with torch.no_grad():
+        found = [policy.score([g.episodes[0].turns[0].prompt], [0], [ids]).logp_NT.sum() for g in batch.groups]
+    one = learner(policy, make("opsd", {"teacher": "live"}))
+    assert canary.measure(one, shown, "zebra") == {"canary_logp": pytest.approx(float(sum(found)) / 4, abs=1e-3)}
+    assert documented("Of a canary") == {"canary_logp"}
+
+
+def test_a_run_logs_the_canary_at_every_step(tmp_path):
+    options = ["--canary", "zebra", "--agent", "opsd", "--out", "out"]
+    call("agents.train", *options, *SMALL, cwd=tmp_path)
+    lines = (tmp_path / "out/metrics.csv").read_text().splitlines()
+    place = lines[0].split(",").index("canary_logp")
+    assert all(float(line.split(",")[place]) < 0 for line in lines[1:])
+    assert len(lines) == 3
