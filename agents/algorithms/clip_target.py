@@ -59,7 +59,7 @@ class ClipTargetRLSD(RLSD):
         if self.hint not in signals.logp:
             return {}
         away_NT = (evidence_weight(signals.A_N1, self.evidence(signals)) - 1).abs().double()
-        away_M = away_NT[self.weighed(signals) & (signals.A_N1 != 0)]
+        away_M = away_NT[self.weighed(signals)]
         edges = torch.linspace(self.least, self.most, BINS + 1, dtype=torch.float64, device=away_M.device)
         counts = torch.bincount(torch.bucketize(away_M, edges), minlength=BINS + 2)
         return {f"bin_{number}": count for number, count in enumerate(counts)}
