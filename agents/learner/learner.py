@@ -222,6 +222,10 @@ class Learner:
 
     def state_dict(self) -> dict[str, Any]:
         """Return the trained weights, optimiser, scorers and the algorithm's state."""
+        if self.sharded:  # an evaluation leaves the last weights that it gathered where the shards belong
+            from agents.policy.sharding import reshard
+
+            reshard(self.policy.model)
         return {
             "model": {name: p.detach() for name, p in self._trained()},
             "optimizer": self._optimizer_state(),

@@ -105,4 +105,4 @@ def test_what_cannot_be_poisoned():
         TrainOptions(poison=0.1, env_kwargs={"hints": "blank"})
     for options in ({"poison": 0.1}, {"diagnose": ("bayes",)}, {"canary": "zq"}):
         with pytest.raises(ConfigurationError, match="diagnose, poison and canary are of language models"):
-            check(TrainOptions(agent="ppo", env="rlsd/DotSumTokens-v0", **options), [("ppo", {})])
+            check([TrainOptions(agent="ppo", env="rlsd/DotSumTokens-v0", **options)])
