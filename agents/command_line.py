@@ -9,9 +9,9 @@ import os
 import re
 import sys
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_type_hints
 
 from agents.extras import require_agents
 from rlsd_env.errors import ConfigurationError, one_of
@@ -44,7 +44,7 @@ def parse(
 
     from agents.options.commands import from_toml
 
-    flags = {"--" + f.name.replace("_", "-") for f in dataclasses.fields(cls)}  # type: ignore[arg-type]
+    flags = set(_kinds(cls))
     defaults: dict[str, Any] = {}
     agent = ""
     for position, word in enumerate(argv):
@@ -65,7 +65,7 @@ def parse(
         with contextlib.redirect_stderr(captured):
             return tyro.cli(
                 cls,
-                args=list(argv),
+                args=_merged(argv, {flag for flag, kind in _kinds(cls).items() if kind == dict[str, Any]}),
                 prog=prog,
                 description=description,
                 default=cls(**defaults),
@@ -75,6 +75,31 @@ def parse(
         if stop.code in (0, None):
             raise
         raise ConfigurationError(_first_paragraph(captured.getvalue())) from None
+
+
+def _kinds(cls: type[Any]) -> dict[str, Any]:
+    """Return the type of each flag's value."""
+    hints = get_type_hints(cls)
+    return {"--" + f.name.replace("_", "-"): hints[f.name] for f in dataclasses.fields(cls)}
+
+
+def _merged(argv: Sequence[str], flags: Collection[str]) -> list[str]:
+    """Put the values of flags that may be given several times behind one of each."""
+    words: list[str] = []
+    values: dict[str, list[str]] = {}
+    into = words
+    for word in argv:
+        flag, equals, value = word.partition("=")
+        flag = flag.replace("_", "-")
+        if not word.startswith("--"):
+            into.append(word)
+        elif flag in flags:
+            into = values.setdefault(flag, [])
+            into.extend([value] if equals else [])
+        else:
+            into = words
+            words.append(word)
+    return words + [word for flag, found in values.items() for word in (flag, *found)]
 
 
 def _first_paragraph(boxed: str) -> str:

@@ -36,8 +36,10 @@ def run(options: CompareOptions) -> dict[str, Any]:
     """
     require("a comparison's plots", "report", "matplotlib")
     from agents.entrants import resolve
+    from agents.report.budget import budget_lines
     from agents.report.plots import draw_curves
     from agents.report.results import summarise
+    from agents.report.sweep import print_sweep
     from agents.report.table import print_table
     from agents.runs.storage import claimed, write_json
     from agents.setup import check
@@ -51,6 +53,7 @@ def run(options: CompareOptions) -> dict[str, Any]:
         pool = stack.enter_context(_pool(options))
         options = dataclasses.replace(options, device=pool.device)
         stack.enter_context(claimed(options.out, options, options.resume))
+        print("\n".join(budget_lines(options, entrants)), flush=True)
         started = time.monotonic()
         tasks: dict[str, Any] = {}
         done = 0
@@ -74,7 +77,7 @@ def run(options: CompareOptions) -> dict[str, Any]:
         results["timing"]["lost_workers"] = finished.lost
         write_json(options.out / "results.json", results)
         draw_curves(options.out)
-        print_table(results)
+        (print_sweep if options.sweep else print_table)(results)
         print(f"\nresults, metrics, plots and models: {options.out}")
         return results
 

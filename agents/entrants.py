@@ -1,18 +1,22 @@
-"""The agents of a comparison, each with every default written out, and what their budgets have in common."""
+"""The agents of a comparison, variants of a sweep among them, with every default written out and equal budgets."""
 
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from agents import baselines
 from agents.baselines import Baseline
-from agents.methods import hyperparameters, learner_options, make_method, method_name
+from agents.methods import hyperparameters, learner_options, make_method, method_name, option_names
 from agents.options.commands import CompareOptions, TrainOptions
-from rlsd_env.errors import ConfigurationError
+from agents.options.per_agent import PER_AGENT, fitted
+from agents.options.sweep import sweep_of
+from rlsd_env.errors import ConfigurationError, one_of
 
 
 @dataclass(frozen=True)
@@ -25,6 +29,7 @@ class Entrant:
         agent: which agent it is.
         kwargs: all its hyperparameters.
         options: the options of learner and batch that it has for itself.
+        swept: those of both that a sweep chose.
         steps: how many steps a run of it reports.
         language_model: whether it is a language model, and not a baseline.
 
@@ -35,6 +40,7 @@ class Entrant:
     agent: str
     kwargs: Mapping[str, Any]
     options: Mapping[str, Any]
+    swept: Mapping[str, Any]
     steps: int
     language_model: bool
 
@@ -60,28 +66,64 @@ def resolve(options: CompareOptions) -> tuple[CompareOptions, list[Entrant]]:
     entrants: dict[str, Entrant] = {}
     kwargs: dict[str, Any] = {}
     for label, spec in options.specs():
-        method = make_method(spec, options.kwargs_of(label))
-        own = {**learner_options(spec), **options.options_of(label)}
-        language_model = not isinstance(method, Baseline)
-        if own and not language_model:
-            raise ConfigurationError(
-                f"agent_options has {label}.{next(iter(own))}; {label} is no language model and has hyperparameters "
-                "only: --agent-kwargs"
-            )
-        name = method_name(spec, method) if label == spec else label
-        if not re.fullmatch(r"\w[\w+.-]*", name) or name == "untrained":
-            raise ConfigurationError(f"agent name {name!r}: letters, digits, _ + . - only, and not 'untrained'")
-        if name in entrants:
-            raise ConfigurationError(f"two agents are called {name!r}; give one a label: LABEL={spec}")
-        steps = method.updates if isinstance(method, Baseline) else options.steps
-        entrants[name] = Entrant(label, name, spec, hyperparameters(method), own, steps, language_model)
-        kwargs |= {f"{label}.{key}": value for key, value in hyperparameters(method).items()}
+        for entrant in _variants(options, label, spec):
+            if entrant.name in entrants:
+                raise ConfigurationError(f"two agents are called {entrant.name!r}; give one a label: LABEL={spec}")
+            entrants[entrant.name] = entrant
+            fixed = {key: value for key, value in entrant.kwargs.items() if key not in entrant.swept}
+            kwargs |= {f"{label}.{key}": value for key, value in fixed.items()}
     options = dataclasses.replace(options, agent_kwargs=kwargs)
     if options.cluster != "local":
         options = dataclasses.replace(options, out=options.out.absolute())
     found = list(entrants.values())
     check_budgets(options, found)
     return options, found
+
+
+def _variants(options: CompareOptions, label: str, spec: str) -> Iterator[Entrant]:
+    """Yield an agent once, or once for each combination of the values that are swept.
+
+    Raises:
+        ConfigurationError: an option of it is unknown or unusable, or its name is no folder name.
+
+    """
+    known = option_names(spec)
+    baseline = baselines.is_baseline(spec)
+    own = {**learner_options(spec), **options.options_of(label)}
+    if own and baseline:
+        raise ConfigurationError(
+            f"agent_options has {label}.{next(iter(own))}; {label} is no language model and has hyperparameters "
+            "only: --agent-kwargs"
+        )
+    swept = sweep_of(options.sweep, label, shared=not baseline)
+    for option in swept:
+        if option not in known and (baseline or option not in PER_AGENT):
+            raise ConfigurationError(one_of(f"option of {label} in sweep", option, (*known, *PER_AGENT)))
+        if option in known and option in PER_AGENT and not baseline:
+            raise ConfigurationError(f"sweep has {label}.{option}, a hyperparameter and an option; use --agent-kwargs")
+    for values in itertools.product(*swept.values()):
+        chosen = dict(zip(swept, values))
+        given = {name: value for name, value in chosen.items() if name in known}
+        method = make_method(spec, options.kwargs_of(label) | given)
+        mine = {k: fitted(k, value, f"sweep {label}.{k}") for k, value in chosen.items() if k not in known}
+        kwargs = hyperparameters(method)
+        chosen = {name: kwargs[name] if name in known else mine[name] for name in chosen}
+        name = method_name(spec, method) if label == spec else label
+        if not re.fullmatch(r"\w[\w+.-]*", name) or name == "untrained":
+            raise ConfigurationError(f"agent name {name!r}: letters, digits, _ + . - only, and not 'untrained'")
+        name += f"@{','.join(f'{option}={_word(value)}' for option, value in chosen.items())}" if chosen else ""
+        steps = method.updates if isinstance(method, Baseline) else options.steps
+        entrant = Entrant(label, name, spec, kwargs, own | mine, chosen, steps, not baseline)
+        try:
+            entrant.train_options(options, 0, options.out)
+        except ConfigurationError as error:
+            raise ConfigurationError(f"{name}: {error}") from None
+        yield entrant
+
+
+def _word(value: Any) -> str:
+    """Write a value such that it can be part of a folder's name."""
+    return re.sub(r"[^\w+.-]+", "-", str(value)).rstrip("-")
 
 
 def rollouts_per_step(options: CompareOptions, entrants: Sequence[Entrant]) -> dict[str, tuple[int, int]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
@@ -21,10 +22,26 @@ def make_method(spec: str, options: Mapping[str, Any] | None = None) -> Method:
         ConfigurationError: there is none of that name, or an option does not fit it.
 
     """
+    _check_known(spec)
+    return baselines.make(spec, options) if baselines.is_baseline(spec) else algorithms.make(spec, options)
+
+
+def option_names(spec: str) -> tuple[str, ...]:
+    """Return the names of the hyperparameters of what an agent's name stands for.
+
+    Raises:
+        ConfigurationError: there is none of that name.
+
+    """
+    _check_known(spec)
+    cls: Any = baselines.find(spec) if baselines.is_baseline(spec) else algorithms.find(spec)
+    return tuple(field.name for field in dataclasses.fields(cls))
+
+
+def _check_known(spec: str) -> None:
     known = (*algorithms.names(), *baselines.names())
     if not {":", "/"} & set(spec) and spec not in known:
         raise ConfigurationError(one_of("agent", spec, known) + ", or module:Class of your own")
-    return baselines.make(spec, options) if baselines.is_baseline(spec) else algorithms.make(spec, options)
 
 
 def method_name(spec: str, method: Method) -> str:

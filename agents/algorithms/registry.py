@@ -22,7 +22,7 @@ from agents.algorithms.input_specific import CREDIT
 from agents.algorithms.npo import NPO
 from agents.algorithms.opd import OPD
 from agents.algorithms.opsd import OPSD
-from agents.algorithms.presets import PRESETS
+from agents.algorithms.presets import PRESETS, Preset
 from agents.algorithms.rlcsd import RLCSD
 from agents.algorithms.rlrt import RLRT
 from agents.algorithms.rlsd import RLSD
@@ -43,8 +43,17 @@ REGISTERED: tuple[type[Algorithm], ...] = (
 for _cls in REGISTERED:
     REGISTRY.register(_cls)
 
-register, names, find = REGISTRY.register, REGISTRY.names, REGISTRY.find
-hyperparameters = REGISTRY.options_of
+register, names, hyperparameters = REGISTRY.register, REGISTRY.names, REGISTRY.options_of
+
+
+def find(spec: str) -> type[Algorithm]:
+    """Return the class for a name, a preset's name or "module:Class".
+
+    Raises:
+        ConfigurationError: there is none; the message has the closest name.
+
+    """
+    return REGISTRY.find(_preset(spec).algorithm if _is_preset(spec) else spec)
 
 
 def make(spec: str, options: Mapping[str, Any] | None = None) -> Algorithm:
@@ -58,9 +67,17 @@ def make(spec: str, options: Mapping[str, Any] | None = None) -> Algorithm:
         ConfigurationError: there is none of that name, or an option is unknown or has a value of the wrong type.
 
     """
-    if "/" not in spec or ":" in spec:
+    if not _is_preset(spec):
         return REGISTRY.make(spec, options)
-    if spec not in PRESETS:
-        raise ConfigurationError(one_of("preset", spec, PRESETS))
-    preset = PRESETS[spec]
+    preset = _preset(spec)
     return REGISTRY.make(preset.algorithm, {**preset.options, **(options or {})})
+
+
+def _is_preset(spec: str) -> bool:
+    return "/" in spec and ":" not in spec
+
+
+def _preset(name: str) -> Preset:
+    if name not in PRESETS:
+        raise ConfigurationError(one_of("preset", name, PRESETS))
+    return PRESETS[name]

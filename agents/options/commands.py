@@ -17,7 +17,8 @@ from agents.options.cluster import ClusterOptions
 from agents.options.learner import LearnerOptions
 from agents.options.model import ModelOptions, SamplerOptions, TrainedModelOptions, TrainingSamplerOptions
 from agents.options.per_agent import fitted
-from agents.options.types import Names, Numbers, Pairs, at_least
+from agents.options.sweep import check_sweep
+from agents.options.types import Names, Numbers, Pairs, Sweeps, at_least
 from rlsd_env.errors import ConfigurationError, one_of
 from rlsd_env.extras import require
 
@@ -196,6 +197,9 @@ class CompareOptions(ClusterOptions, TrainingOptions):
     """Options that an agent or label has for itself, e.g. opsd.lr=1e-5 sdpo.lr=1e-5: those of the learner (lr,
     weight_decay, clip_low, updates_per_batch, ..), group_size and prompts_per_step, whose product must be the same for
     all."""
+    sweep: Sweeps = field(default_factory=dict)
+    """Values to try of an agent's hyperparameters and options, each combination as an agent by itself: rlsd.lam=0.1,0.5
+    rlsd.epsilon=0.2,0.4 are four; lr=1e-5,1e-4 is of all agents. Choose with --eval-fold tuning."""
     seeds: Numbers = (0, 1, 2)
     """Seeds; every agent is trained once with each."""
     jobs: int = 0
@@ -221,6 +225,7 @@ class CompareOptions(ClusterOptions, TrainingOptions):
                 agent, _, option = key.rpartition(".")
                 if not option or agent not in keys:
                     raise ConfigurationError(f"{name} has {key!r}; write AGENT.OPTION with one of {', '.join(keys)}")
+        check_sweep(self.sweep, keys, {"agent_kwargs": self.agent_kwargs, "agent_options": self.agent_options})
         for label in filter(self.options_of, keys):
             try:
                 self.train_options(label, label, 0, self.out)
@@ -355,7 +360,7 @@ def _flatten(table: Mapping[str, Any]) -> dict[str, Any]:
     return flat
 
 
-BY_AGENT = ("agent_kwargs", "agent_options")
+BY_AGENT = ("agent_kwargs", "agent_options", "sweep")
 """Options of which a TOML file may have a table for each agent."""
 VOLATILE = (
     "resume",

@@ -1,4 +1,4 @@
-"""Types of options that a command line and a TOML file write in one way: lists and KEY=VALUE pairs."""
+"""Types of options that a command line and a TOML file write in one way: lists, KEY=VALUE pairs and sweeps."""
 
 from __future__ import annotations
 
@@ -28,11 +28,41 @@ def _read_pairs(words: list[str]) -> dict[str, Any]:
         key, equals, text = word.partition("=")
         if not key or not equals:
             raise ValueError(f"{word!r} is not of the form KEY=VALUE")
-        try:
-            pairs[key] = tomllib.loads(f"value = {text}")["value"]
-        except tomllib.TOMLDecodeError:
-            pairs[key] = text
+        pairs[key] = _value(text)
     return pairs
+
+
+def _value(text: str) -> Any:
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
+
+
+def _read_sweeps(words: list[str]) -> dict[str, Any]:
+    """Read KEY=VALUE,VALUE words; each value is read as in pairs, and a TOML list has the values as it is."""
+    sweeps: dict[str, Any] = {}
+    for word in words:
+        key, equals, text = word.partition("=")
+        if not key or not equals:
+            raise ValueError(f"{word!r} is not of the form AGENT.OPTION=VALUE,VALUE")
+        if key in sweeps:
+            raise ValueError(f"{key} is swept twice; give all its values at once")
+        listed = _value(text)
+        sweeps[key] = listed if isinstance(listed, list) else [_value(part) for part in _parts(text)]
+    return sweeps
+
+
+def _parts(text: str) -> list[str]:
+    """Split at the commas that stand in no brackets, and leave out what is empty."""
+    parts, depth = [""], 0
+    for sign in text:
+        depth += (sign in "([{") - (sign in ")]}")
+        if sign == "," and depth == 0:
+            parts.append("")
+        else:
+            parts[-1] += sign
+    return [part for part in parts if part]
 
 
 def _spec(metavar: str, read: Any, kind: type, write: Any) -> Any:
@@ -53,9 +83,14 @@ def _write_pairs(values: Any) -> list[str]:
     return [f"{key}={value}" for key, value in values.items()]
 
 
+def _write_sweeps(values: Any) -> list[str]:
+    return [f"{key}={','.join(map(str, one))}" for key, one in values.items()]
+
+
 Names = Annotated[tuple[str, ...], _spec("A,B,..", _read_names, tuple, _write_list)]
 Numbers = Annotated[tuple[int, ...], _spec("0,1,..", _read_numbers, tuple, _write_list)]
 Pairs = Annotated[dict[str, Any], _spec("KEY=VALUE", _read_pairs, dict, _write_pairs)]
+Sweeps = Annotated[dict[str, Any], _spec("AGENT.OPTION=V,V,..", _read_sweeps, dict, _write_sweeps)]
 
 
 def at_least(name: str, value: float, minimum: float) -> None:

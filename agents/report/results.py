@@ -28,6 +28,7 @@ def summarise(
 ) -> dict[str, Any]:
     """Turn the records of all runs into results with confidence intervals over seeds and tasks."""
     own = own_options(options, entrants)
+    swept = {entrant.name: dict(entrant.swept) for entrant in entrants}
     by_agent: dict[str, list[Mapping[str, Any]]] = {}
     for record in records:
         by_agent.setdefault(record["agent"], []).append(record)
@@ -39,7 +40,7 @@ def summarise(
         "untrained": _untrained(untrained) if untrained else None,
         "agents": {
             # a baseline has a network of its own, and gains over that one
-            name: {"options": own.get(name, {})}
+            name: {"options": own.get(name, {}), "swept": swept[name]}
             | _agent(runs, [run["untrained"] for run in runs] if "untrained" in runs[0] else untrained)
             for name, runs in by_agent.items()
         },

@@ -14,7 +14,8 @@ from agents.terminal import terminal
 ABSENT = "-"
 
 
-def _interval(value: Mapping[str, float | None], signed: bool = False) -> str:
+def interval(value: Mapping[str, float | None], signed: bool = False) -> str:
+    """Write a mean with its interval, where there is one."""
     sign = "+" if signed else ""
     if value["mean"] is None:
         return ABSENT
@@ -56,7 +57,7 @@ def differing(agents: Mapping[str, Mapping[str, Any]]) -> list[str]:
     return [option for option, values in found.items() if len(values) > 1]
 
 
-def _basis(results: Mapping[str, Any]) -> str:
+def basis(results: Mapping[str, Any]) -> str:
     """Say what accuracies are of."""
     fold, seeds = results["eval_fold"], len(results["seeds"])
     tasks = f"{results['heldout_tasks']} {'held-out tasks' if fold == 'heldout' else f'tasks of fold {fold}'}"
@@ -74,34 +75,34 @@ def _print_curves(results: Mapping[str, Any], console: Console) -> None:
         table.add_column(column, justify="left" if column == "agent" else "right")
     for name, agent in agents.items():
         steps = sorted({run["tuning"]["peak_step"] for run in agent["runs"]})
-        final, peak, area = (_interval({**agent["tuning"][part], "low": None}) for part in ("final", "peak", "area"))
-        best = [_interval(agent[f"best_{kind}_accuracy"]) for kind in ("sampled", "greedy")]
+        final, peak, area = (interval({**agent["tuning"][part], "low": None}) for part in ("final", "peak", "area"))
+        best = [interval(agent[f"best_{kind}_accuracy"]) for kind in ("sampled", "greedy")]
         table.add_row(name, final, peak, ", ".join(map(str, steps)), area, *best)
     console.print(table)
-    basis = "these very tasks" if results["eval_fold"] == "tuning" else _basis(results)
-    console.print(f"Best weights were chosen on fold tuning; their accuracies are on {basis}.", highlight=False)
+    where = "these very tasks" if results["eval_fold"] == "tuning" else basis(results)
+    console.print(f"Best weights were chosen on fold tuning; their accuracies are on {where}.", highlight=False)
 
 
 def print_table(results: Mapping[str, Any], console: Console | None = None) -> None:
     """Print accuracies with intervals, then what training was like."""
     console = console or terminal(width=140)
-    accuracy = Table(title=f"Accuracy on {_basis(results)}", title_justify="left")
+    accuracy = Table(title=f"Accuracy on {basis(results)}", title_justify="left")
     own = differing(results["agents"])
     for column in ("agent", *own, "sampled", "gain over untrained", "greedy", "gain over untrained"):
         accuracy.add_column(column, justify="left" if column == "agent" else "right", no_wrap=True)
     base = results["untrained"]
     if base is not None:
         start = ("untrained", *["" for _ in own])
-        accuracy.add_row(*start, _interval(base["sampled_accuracy"]), "", _interval(base["greedy_accuracy"]), "")
+        accuracy.add_row(*start, interval(base["sampled_accuracy"]), "", interval(base["greedy_accuracy"]), "")
     for name, agent in results["agents"].items():
         mark = " *" if "environment_steps" in agent else ""
         accuracy.add_row(
             name,
             *(str(agent["options"].get(option, ABSENT)) for option in own),
-            _interval(agent["sampled_accuracy"]),
-            _interval(agent["sampled_gain"], signed=True) + mark,
-            _interval(agent["greedy_accuracy"]),
-            _interval(agent["greedy_gain"], signed=True) + mark,
+            interval(agent["sampled_accuracy"]),
+            interval(agent["sampled_gain"], signed=True) + mark,
+            interval(agent["greedy_accuracy"]),
+            interval(agent["greedy_gain"], signed=True) + mark,
         )
     console.print(accuracy)
     for name, agent in results["agents"].items():

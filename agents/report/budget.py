@@ -1,0 +1,49 @@
+"""What a comparison is going to spend, as text."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from agents.entrants import Entrant, rollouts_per_step
+from agents.options.commands import CompareOptions
+
+
+def budget_lines(options: CompareOptions, entrants: Sequence[Entrant]) -> list[str]:
+    """Say how many runs there will be, and the rollouts, updates and completions of evaluations."""
+    seeds = len(options.seeds)
+    lines = []
+    models = [entrant for entrant in entrants if entrant.language_model]
+    if models:
+        runs = len(models) * seeds
+        kind = "variant" if options.sweep else "agent"
+        prompts, size = next(iter(rollouts_per_step(options, models).values()))
+        rollouts = options.steps * prompts * size
+        updates = [
+            options.steps * entrant.options.get("updates_per_batch", options.updates_per_batch) for entrant in models
+        ]
+        each = f"{min(updates):,}" if len(set(updates)) == 1 else f"{min(updates):,} to {max(updates):,}"
+        lines += [
+            f"budget: {_count(len(models), kind)} x {_count(seeds, 'seed')} = {_count(runs, 'run')}",
+            f"  rollouts: {options.steps} steps x {prompts * size} = {rollouts:,} each, {rollouts * runs:,} in all",
+            f"  updates: {each} each, {sum(updates) * seeds:,} in all",
+        ]
+        completions = options.eval_tasks * (options.eval_samples + 1)
+        per_task = f"{options.eval_tasks} tasks x ({options.eval_samples} sampled + 1 greedy) = {completions:,}"
+        fold = "held-out" if options.eval_fold == "heldout" else options.eval_fold
+        last = runs * (2 if options.eval_every else 1) + seeds
+        most = "at most " if options.eval_every else ""
+        whose = "each run's last and best weights" if options.eval_every else "each run"
+        lines.append(
+            f"  {fold} completions: {per_task}, for {whose} and the untrained model {most}{completions * last:,}"
+        )
+        if options.eval_every:
+            points = options.evaluations - 2
+            lines.append(
+                f"  tuning completions: {points} times in each run as many, {completions * points * runs:,} in all"
+            )
+    lines += [f"  {entrant.name}: a budget of its own" for entrant in entrants if not entrant.language_model]
+    return lines
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
