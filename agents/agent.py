@@ -13,6 +13,7 @@ from agents.episodes import Completion, EpisodeBatch, Prompt
 from agents.evidence import EvidenceSink
 from agents.learner.learner import Learner
 from agents.messages import first_prompt
+from agents.methods import learner_options
 from agents.options.learner import LearnerOptions
 from agents.policy.actor import Actor
 from agents.policy.base import Engine, Policy, Request, Sampler, Sampling
@@ -104,10 +105,10 @@ def make(
     """Make an agent by its algorithm's name or "module:Class".
 
     Args:
-        name: which algorithm.
+        name: which algorithm, or a preset of one.
         policy: what is trained.
         engine: what samples, and follows the policy's weights; None: the policy itself.
-        learner: the learner's side.
+        learner: the learner's side; None: its defaults, with those of a preset.
         sampling: how the agent acts.
         options: the algorithm's hyperparameters.
 
@@ -119,7 +120,7 @@ def make(
         ConfigurationError: the algorithm or an option is unknown.
 
     """
-    learner = learner or LearnerOptions()
+    learner = learner or LearnerOptions(**learner_options(name))
     if engine is not None and learner.sampler_correction == "auto":
         learner = dataclasses.replace(learner, sampler_correction="truncate")
     return Agent(Actor(policy, engine), make_algorithm(name, options), learner, sampling or Sampling())

@@ -14,6 +14,7 @@ from agents import baselines
 from agents.baselines import Baseline
 from agents.methods import hyperparameters, learner_options, make_method, method_name, option_names
 from agents.options.commands import CompareOptions, TrainOptions
+from agents.options.learner import LearnerOptions
 from agents.options.per_agent import PER_AGENT, fitted
 from agents.options.sweep import sweep_of
 from rlsd_env.errors import ConfigurationError, one_of
@@ -51,8 +52,11 @@ class Entrant:
             ConfigurationError: an option of its own is out of range.
 
         """
-        shared = options.train_options(self.label, self.name, seed, out)
-        return dataclasses.replace(shared, agent_kwargs=dict(self.kwargs), **self.options)
+        own = dict(self.options)
+        if own.get("aggregation", "constant") != "constant":  # whose divisor the others may have
+            own.setdefault("constant_length", 0)
+        run = options.train_options(self.label, self.name, seed, out, own)
+        return dataclasses.replace(run, agent_kwargs=dict(self.kwargs))
 
 
 def resolve(options: CompareOptions) -> tuple[CompareOptions, list[Entrant]]:
@@ -89,7 +93,8 @@ def _variants(options: CompareOptions, label: str, spec: str) -> Iterator[Entran
     """
     known = option_names(spec)
     baseline = baselines.is_baseline(spec)
-    own = {**learner_options(spec), **options.options_of(label)}
+    given = options.options_of(label)
+    own = {**_of_preset(options, label, spec, given), **given}
     if own and baseline:
         raise ConfigurationError(
             f"agent_options has {label}.{next(iter(own))}; {label} is no language model and has hyperparameters "
@@ -119,6 +124,25 @@ def _variants(options: CompareOptions, label: str, spec: str) -> Iterator[Entran
         except ConfigurationError as error:
             raise ConfigurationError(f"{name}: {error}") from None
         yield entrant
+
+
+def _of_preset(options: CompareOptions, label: str, spec: str, given: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the learner's options that belong to a preset.
+
+    Raises:
+        ConfigurationError: all agents were given another value of one, and this agent none.
+
+    """
+    own = learner_options(spec)
+    defaults = LearnerOptions()
+    for name, value in own.items():
+        shared = getattr(options, name)
+        if name not in given and shared not in (value, getattr(defaults, name)):
+            raise ConfigurationError(
+                f"{name} is {shared} for all agents and {value} in the preset {spec}; say which with "
+                f"--agent-options {label}.{name}={value}"
+            )
+    return own
 
 
 def _word(value: Any) -> str:

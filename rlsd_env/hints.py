@@ -20,9 +20,11 @@ from verifiers import AnswerKind, Reference, Verifier
 
 VARIANTS = ("right", "wrong", "blank")
 BLANK = "not given"
-UNSAID = {"feedback": BLANK}
-"""What stands, under a control, in place of what the environment said at an attempt's end: that would be true. What a
-student was told in earlier turns is part of the conversation, which its teacher reads too, and stays."""
+UNSAID = dict.fromkeys(("feedback", "sibling", "wrong_answer"), BLANK)
+"""What stands, under a control, in place of texts that come of the verifier's word on the group's attempts: what the
+environment said at an attempt's end, an attempt shown as a right one, an answer shown since it is wrong. All of that
+would be true. What a student was told in earlier turns is part of the conversation, which its teacher reads too, and
+stays."""
 TRIES = 100
 """Answers of other tasks that are verified until one is wrong."""
 DRAWS = 2000
@@ -34,7 +36,7 @@ def right(item: Item, verifier: Verifier) -> dict[str, str]:
 
     Returns:
         "answer", and where there are such "solution" (the worked one) and "trace" (the data set's reasoning). Controls
-        add "feedback", see `UNSAID`.
+        add what `UNSAID` has.
 
     """
     return _levels(item.privileged, verifier)

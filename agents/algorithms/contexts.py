@@ -114,7 +114,7 @@ def show_sibling_or_feedback(group: EpisodeGroup, i: int, feedback: str) -> Show
     episode, sibling = group.episodes[i], successful_sibling(group, i)
     texts: dict[str, str] = {}
     if sibling is not None:
-        texts["sibling"] = sibling.response
+        texts["sibling"] = group.hints.get("sibling", sibling.response)
     wanted = feedback == "always" or (feedback == "without_sibling" and sibling is None)
     said = episode.turns[-1].feedback
     if wanted and said and not episode.verdict.correct:
@@ -130,11 +130,16 @@ def wrong_answers(group: EpisodeGroup) -> list[str]:
 
 
 def show_wrong_answer(number: int) -> Show:
-    """Show a wrong answer of the group as if it were the reference (CEPO); None where there is no such answer."""
+    """Show a wrong answer of the group as if it were the reference (CEPO); None where there is no such answer.
+
+    Under a control of hints its text stands in place of the answer, here and in `show_sibling`.
+    """
 
     def show(group: EpisodeGroup, i: int) -> Shown | None:
         answers = wrong_answers(group)
-        return with_hint(group.episodes[i], answer=answers[number]) if number < len(answers) else None
+        if number >= len(answers):
+            return None
+        return with_hint(group.episodes[i], answer=group.hints.get("wrong_answer", answers[number]))
 
     return show
 
@@ -149,7 +154,9 @@ def show_sibling(number: int, *, correct: bool) -> Show:
             if place != i and episode.valid and episode.verdict.correct is correct
         ]
         distinct = list(dict.fromkeys(others))
-        return with_hint(group.episodes[i], sibling=distinct[number]) if number < len(distinct) else None
+        if number >= len(distinct):
+            return None
+        return with_hint(group.episodes[i], sibling=group.hints.get("sibling", distinct[number]))
 
     return show
 
@@ -209,7 +216,8 @@ def show_degraded(degrade: Callable[[Image], Image]) -> Show:
 def show_with_other_input(number: int) -> ShowAcross:
     """Show the question and the pictures of another task of the batch, with this task's solution (CREDIT).
 
-    The later turns of a conversation stay as they are. Of groups with the same task as this one there is none.
+    The later turns of a conversation stay as they are. Of groups with the same task as this one there is none, nor of
+    those that have pictures or videos where this one has none, or the other way round.
 
     Args:
         number: which of the others, counted from this group on; those of the first come again at the end.
@@ -219,7 +227,7 @@ def show_with_other_input(number: int) -> ShowAcross:
     def show(batch: EpisodeBatch, g: int, i: int) -> Shown | None:
         group, count = batch.groups[g], len(batch.groups)
         places = (batch.groups[(g + k) % count] for k in range(1, count))
-        others = [other for other in places if other.item.task.id != group.item.task.id]
+        others = [other for other in places if other.item.task.id != group.item.task.id and _kin(other, group)]
         if number >= len(others):
             return None
         (first, *_), own = others[number].episodes[0].turns, group.episodes[i]
@@ -229,6 +237,12 @@ def show_with_other_input(number: int) -> ShowAcross:
         return show_solution(replace(group, episodes=episodes), i)
 
     return show
+
+
+def _kin(one: EpisodeGroup, other: EpisodeGroup) -> bool:
+    """Tell whether two groups' questions have the same kinds of media."""
+    first, second = (group.episodes[0].turns[0].prompt for group in (one, other))
+    return bool(first.images) == bool(second.images) and bool(first.videos) == bool(second.videos)
 
 
 def _after(first: Prompt, begins: Prompt, prompt: Prompt) -> Prompt:

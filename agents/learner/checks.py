@@ -99,7 +99,7 @@ def check_depends(
     here = _gradient(auxiliary, student_MV, others)
     if not here.abs().max() > 0:
         return False
-    shifted = {name: _shifted(scores) for name, scores in others.items()}
+    shifted = {name: _shifted(scores, student_MV.shape[-1]) for name, scores in others.items()}
     if torch.equal(here, _gradient(auxiliary, student_MV, shifted)):
         raise ValueError(
             f"the gradient of {algorithm}'s auxiliary loss does not depend on what its scorers say; a mean of "
@@ -108,10 +108,11 @@ def check_depends(
     return True
 
 
-def _shifted(scores: Any) -> Any:
-    """Give each entry the next one's probability, or of some entries each the next one's id."""
+def _shifted(scores: Any, entries: int) -> Any:
+    """Give each entry the probability of another one; of some entries other probabilities to others."""
     if isinstance(scores, TopK):
-        return TopK(scores.ids_MK, scores.logp_MK - 1.0)
+        fall_K = 1.0 + torch.arange(scores.logp_MK.shape[-1], device=scores.logp_MK.device)
+        return TopK((scores.ids_MK + max(1, entries // 2)) % entries, scores.logp_MK - fall_K)
     return scores.roll(1, dims=-1)
 
 

@@ -226,7 +226,9 @@ class CompareOptions(ClusterOptions, TrainingOptions):
                 if not option or agent not in keys:
                     raise ConfigurationError(f"{name} has {key!r}; write AGENT.OPTION with one of {', '.join(keys)}")
         check_sweep(self.sweep, keys, {"agent_kwargs": self.agent_kwargs, "agent_options": self.agent_options})
-        for label in filter(self.options_of, keys):
+        for label, agent in self.specs():
+            if not self.options_of(label) or "/" in agent:  # those of a preset are checked together with its own
+                continue
             try:
                 self.train_options(label, label, 0, self.out)
             except ConfigurationError as error:
@@ -250,8 +252,19 @@ class CompareOptions(ClusterOptions, TrainingOptions):
         given = _of_label(self.agent_options, label)
         return {name: fitted(name, value, f"agent_options {label}.{name}") for name, value in given.items()}
 
-    def train_options(self, label: str, name: str, seed: int, out: Path) -> TrainOptions:
-        """Return the options of one run of the comparison, called `name` in results."""
+    def train_options(
+        self, label: str, name: str, seed: int, out: Path, options: Mapping[str, Any] | None = None
+    ) -> TrainOptions:
+        """Return the options of one run of the comparison, called `name` in results.
+
+        Args:
+            label: the agent's label.
+            name: see above.
+            seed: the run's.
+            out: its folder.
+            options: those that it has for itself; None: what was given for it.
+
+        """
         shared = {f.name: getattr(self, f.name) for f in dataclasses.fields(TrainingOptions)}
         own = {
             "agent": dict(self.specs())[label],
@@ -260,7 +273,7 @@ class CompareOptions(ClusterOptions, TrainingOptions):
             "seed": seed,
             "out": out,
         }
-        return TrainOptions(**shared | self.options_of(label) | own)
+        return TrainOptions(**shared | (self.options_of(label) if options is None else dict(options)) | own)
 
     def parallel_jobs(self, device: str) -> int:
         """Return how many runs to have at the same time on a device."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 from functools import partial
@@ -19,6 +20,7 @@ from agents.algorithms.contexts import (
     show_sibling_or_feedback,
     show_solution,
     show_wrong_answer,
+    wrong_answers,
 )
 from agents.episodes import Completion, StopReason
 from agents.policy.base import Sampling
@@ -189,3 +191,25 @@ def test_the_careless_verifier_would_be_heard_without_a_control():
     (group,) = played(Scripted(WRONG), feedback="outcome", verifier=f"{__name__}:Tells")
     assert any(gold in texts_of(always(group, 0)) for gold in gold_texts(group.item))
     assert isinstance(Tells(), Verifier)
+
+
+SIBLINGS = [show_sibling(0, correct=True), show_sibling(0, correct=False), show_wrong_answer(0), always]
+
+
+@pytest.mark.parametrize("variant", ["right", "wrong", "blank"])
+def test_controls_do_not_tell_which_attempts_were_right(policy, variant):
+    """A sibling that is shown as right, and an answer that is shown since it is wrong, are the verifier's word too."""
+    groups = played(policy, tasks=tuple(range(3, 11)), hints=variant)
+    said = 0
+    for group in groups:
+        attempts = {episode.response for episode in group.episodes}
+        answers = {f"answer is {answer}." for answer in wrong_answers(group)}
+        for i, show in itertools.product(range(len(group.episodes)), SIBLINGS):
+            if (shown := show(group, i)) is None:
+                continue
+            paragraph = texts_of(shown).removeprefix(texts_of(show_question(group, i)))
+            tells = any(text in paragraph for text in attempts | answers)
+            assert tells == (variant == "right")
+            assert ("not given" in paragraph) == (variant != "right")
+            said += 1
+    assert said > 8

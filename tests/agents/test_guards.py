@@ -146,6 +146,36 @@ def test_a_loss_without_a_gradient_here_is_looked_at_again_later():
         check_depends("x", lambda s, o: -s[:, 0], student, top)
 
 
+@pytest.mark.parametrize("k", [1, 2, 4, 64])
+def test_a_loss_that_renormalises_the_likeliest_entries_depends_on_the_teacher(k):
+    """HDPO's: of one entry its probability does not matter, but which one it is."""
+    hdpo = make("hdpo", {"top_k": k, "lam": 1.0})
+    generator = torch.Generator().manual_seed(0)
+    for _ in range(50):
+        student, teacher = (torch.randn(3, 512, generator=generator).log_softmax(-1) for _ in range(2))
+        found = (5 * teacher).log_softmax(-1).topk(k, dim=-1)
+        others = {"solution": TopK(found.indices, found.values)}
+        assert check_depends("hdpo", lambda s, o: hdpo.auxiliary(s, o, None), student, others)
+
+
+def test_credit_looks_at_inputs_of_the_same_kind(policy, batch):
+    """A batch with a task without a picture: no group is shown another one's question of another kind."""
+    data = mixed(batch)
+    bare = [
+        dataclasses.replace(
+            episode,
+            turns=tuple(
+                dataclasses.replace(turn, prompt=Prompt(({"role": "user", "content": "What is 2 + 3?"},)))
+                for turn in episode.turns
+            ),
+        )
+        for episode in data.groups[1].episodes
+    ]
+    groups = (data.groups[0], dataclasses.replace(data.groups[1], episodes=tuple(bare)), *data.groups[2:])
+    metrics = learner(policy, make("credit", {"teacher": "live"})).update(dataclasses.replace(data, groups=groups))
+    assert metrics["active_share"] > 0
+
+
 def test_hooks_that_would_never_be_called_are_refused():
     with pytest.raises(TypeError, match="a method 'context', which nothing calls; the hook is 'contexts'"):
 

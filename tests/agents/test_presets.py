@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import tensor
 
+import agents
 from agents import command_line
 from agents.algorithms import Signals, make
 from agents.algorithms.presets import PRESETS
@@ -18,6 +19,7 @@ from agents.losses import clipped_surrogate, row_coefficients
 from agents.methods import learner_options
 from agents.options.commands import CompareOptions, TrainOptions, from_toml
 from agents.options.learner import LearnerOptions
+from agents.policy.loading import load_policy
 from agents.presets import markdown, toml
 from rlsd_env import ConfigurationError
 
@@ -349,6 +351,34 @@ def test_options_of_an_agent_override_its_preset():
     _, (preset,) = resolve(options)
     run = preset.train_options(options, 0, Path("x"))
     assert (run.clip_high, run.aggregation) == (0.5, "token_mean")
+
+
+def test_what_all_agents_were_given_and_a_preset_has_otherwise_must_be_said():
+    shared = {"agents": ("grpo/paper", "grpo"), "clip_low": 0.05}
+    with pytest.raises(ConfigurationError, match=r"clip_low is 0.05 for all agents and 0.2 in the preset grpo/paper"):
+        resolve(CompareOptions(**shared))
+    _, (preset, plain) = resolve(CompareOptions(**shared, agent_options={"grpo/paper.clip_low": 0.2}))
+    found = [one.train_options(CompareOptions(**shared), 0, Path("x")).clip_low for one in (preset, plain)]
+    assert found == [0.2, 0.05]
+
+
+def test_the_constant_of_dr_grpo_can_be_given():
+    options = CompareOptions(agents=("grpo/dr-grpo",), agent_options={"grpo/dr-grpo.constant_length": 48})
+    _, (preset,) = resolve(options)
+    run = preset.train_options(options, 0, Path("x"))
+    assert (run.aggregation, run.constant_length) == ("constant", 48)
+    shared = {"aggregation": "constant", "constant_length": 48}
+    own = {"grpo/paper.aggregation": "sequence_mean"}
+    options = CompareOptions(agents=("grpo", "grpo/paper"), agent_options=own, **shared)
+    _, found = resolve(options)
+    runs = [one.train_options(options, 0, Path("x")) for one in found]
+    assert [run.constant_length for run in runs] == [48, 0]
+
+
+def test_an_agent_made_in_code_has_the_presets_loss_too():
+    policy = load_policy("tiny", "cpu")
+    assert agents.make("grpo/gspo", policy).learner.options.ratio == "sequence"
+    assert agents.make("grpo/gspo", policy, learner=LearnerOptions()).learner.options.ratio == "token"
 
 
 def parsed(*argv):

@@ -10,6 +10,7 @@ from agents.policy.loading import load_policy
 from agents.rollouts.collect import collect
 from agents.rollouts.environments import make_group_env
 from rlsd_env import ConfigurationError, GroupVectorEnv, TaskSource
+from rlsd_env.hints import UNSAID
 from rlsd_env.registration import IDS
 from rlsd_env.task import Item, Privileged, Task
 from verifiers import AnswerKind, Reference
@@ -84,8 +85,8 @@ def test_controls_have_the_levels_that_the_right_hint_has(id):
     right, wrong, blank = (hints_of(id, variant, list(range(4)))[1] for variant in ("right", "wrong", "blank"))
     for honest, false, empty in zip(right, wrong, blank):
         assert set(honest) == {"answer", "solution"}
-        assert set(false) == set(empty) == {*honest, "feedback"}
-        assert set(empty.values()) == {false["feedback"]} == {"not given"}
+        assert set(false) == set(empty) == {*honest, *UNSAID}
+        assert set(empty.values()) == {false[level] for level in UNSAID} == {"not given"}
 
 
 @pytest.mark.parametrize(
@@ -99,7 +100,7 @@ def test_controls_have_the_levels_that_the_right_hint_has(id):
 )
 def test_a_wrong_hint_has_no_other_levels_than_the_task(first, other, levels):
     for variant in ("right", "wrong", "blank"):
-        assert set(hints_of_first(variant, first, other)) - {"feedback"} == levels
+        assert set(hints_of_first(variant, first, other)) - set(UNSAID) == levels
     wrong = hints_of_first("wrong", first, other)
     assert wrong.get("solution", other.reference.solution) == other.reference.solution
     assert wrong.get("trace", other.trace) == other.trace
