@@ -1,8 +1,9 @@
 """Train several agents under equal budgets and compare them.
 
-Every language agent gets the same tasks in the same order, the same number of rollouts and updates, the same sampling
-and the same held-out tasks; the untrained model is evaluated beside them. A baseline such as ppo has the held-out tasks
-in common with them and a budget of its own. Interrupted runs continue with --resume as if they had never stopped.
+Every language agent gets the same number of rollouts, the same sampling and the same held-out tasks; unless it has
+options for itself, also the same tasks in the same order and as many updates. The untrained model is evaluated beside
+them. A baseline such as ppo has the held-out tasks in common with them and a budget of its own. With --sweep each
+combination of values is an agent. Interrupted runs continue with --resume as if they had never stopped.
 """
 
 from __future__ import annotations

@@ -34,13 +34,12 @@ def budget_lines(options: CompareOptions, entrants: Sequence[Entrant]) -> list[s
         most = "at most " if options.eval_every else ""
         whose = "each run's last and best weights" if options.eval_every else "each run"
         lines.append(
-            f"  {fold} completions: {per_task}, for {whose} and the untrained model {most}{completions * last:,}"
+            f"  {fold} completions: {per_task} for {whose} and the untrained model, {most}{completions * last:,} in all"
         )
         if options.eval_every:
             points = options.evaluations - 2
-            lines.append(
-                f"  tuning completions: {points} times in each run as many, {completions * points * runs:,} in all"
-            )
+            total = completions * points * runs
+            lines.append(f"  tuning completions on the way: {points} times as many in each run, {total:,} in all")
     lines += [f"  {entrant.name}: a budget of its own" for entrant in entrants if not entrant.language_model]
     return lines
 

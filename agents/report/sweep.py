@@ -22,19 +22,21 @@ def print_sweep(results: Mapping[str, Any], console: Console | None = None) -> N
     table = Table(title=f"Sweep, on {basis(results)}", title_justify="left")
     table.add_column("agent")
     for column in (*options, "sampled accuracy", "gain over untrained", *(["best weights, sampled"] if best else [])):
-        table.add_column(column, justify="right", no_wrap=True)
+        table.add_column(column, justify="right")
     table.add_column("")
     if results["untrained"] is not None:
         table.add_row("untrained", *["" for _ in options], interval(results["untrained"]["sampled_accuracy"]))
         table.add_section()
     means = {name: agent["sampled_accuracy"]["mean"] for name, agent in agents.items()}
-    highest = max((mean for mean in means.values() if mean is not None), default=None)
+    known = [mean for mean in means.values() if mean is not None]
+    highest = max(known, default=None)
+    word = "highest" if known.count(max(known, default=0.0)) == 1 else "highest, tied"
     for name, agent in agents.items():
         values = {**agent["hyperparameters"], **agent["options"]}
         cells = [interval(agent["sampled_accuracy"]), interval(agent["sampled_gain"], signed=True)]
         if best:
             cells.append(interval(agent["best_sampled_accuracy"]))
-        mark = "highest" if means[name] is not None and means[name] == highest else ""
+        mark = word if highest is not None and means[name] == highest > min(known) else ""
         row = (name.partition("@")[0], *(str(values.get(option, ABSENT)) for option in options), *cells, mark)
         table.add_row(*row)
     console.print(table)

@@ -57,6 +57,20 @@ def differing(agents: Mapping[str, Mapping[str, Any]]) -> list[str]:
     return [option for option, values in found.items() if len(values) > 1]
 
 
+def _print_options(agents: Mapping[str, Mapping[str, Any]], console: Console) -> None:
+    """Print the options in which agents differ."""
+    options = differing(agents)
+    if not options:
+        return
+    table = Table(title="Options in which agents differ", title_justify="left")
+    table.add_column("agent")
+    for option in options:
+        table.add_column(option, justify="right")
+    for name, agent in agents.items():
+        table.add_row(name, *(str(agent["options"].get(option, ABSENT)) for option in options))
+    console.print(table)
+
+
 def basis(results: Mapping[str, Any]) -> str:
     """Say what accuracies are of."""
     fold, seeds = results["eval_fold"], len(results["seeds"])
@@ -87,18 +101,15 @@ def print_table(results: Mapping[str, Any], console: Console | None = None) -> N
     """Print accuracies with intervals, then what training was like."""
     console = console or terminal(width=140)
     accuracy = Table(title=f"Accuracy on {basis(results)}", title_justify="left")
-    own = differing(results["agents"])
-    for column in ("agent", *own, "sampled", "gain over untrained", "greedy", "gain over untrained"):
+    for column in ("agent", "sampled", "gain over untrained", "greedy", "gain over untrained"):
         accuracy.add_column(column, justify="left" if column == "agent" else "right", no_wrap=True)
     base = results["untrained"]
     if base is not None:
-        start = ("untrained", *["" for _ in own])
-        accuracy.add_row(*start, interval(base["sampled_accuracy"]), "", interval(base["greedy_accuracy"]), "")
+        accuracy.add_row("untrained", interval(base["sampled_accuracy"]), "", interval(base["greedy_accuracy"]), "")
     for name, agent in results["agents"].items():
         mark = " *" if "environment_steps" in agent else ""
         accuracy.add_row(
             name,
-            *(str(agent["options"].get(option, ABSENT)) for option in own),
             interval(agent["sampled_accuracy"]),
             interval(agent["sampled_gain"], signed=True) + mark,
             interval(agent["greedy_accuracy"]),
@@ -113,6 +124,7 @@ def print_table(results: Mapping[str, Any], console: Console | None = None) -> N
                 highlight=False,
             )
 
+    _print_options(results["agents"], console)
     _print_curves(results, console)
     behaviour = Table(title="Behaviour: on the same tasks, and means over training", title_justify="left")
     rows: list[tuple[str, Mapping[str, float], Mapping[str, float]]] = []

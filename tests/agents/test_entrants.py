@@ -186,13 +186,14 @@ def test_the_budget_by_hand():
         "budget: 4 variants x 2 seeds = 8 runs",
         "  rollouts: 5 steps x 32 = 160 each, 1,280 in all",
         "  updates: 5 to 15 each, 80 in all",  # (5 + 15) x 2 values of lam x 2 seeds
-        "  held-out completions: 10 tasks x (2 sampled + 1 greedy) = 30, for each run and the untrained model 300",
+        "  held-out completions: 10 tasks x (2 sampled + 1 greedy) = 30 for each run and the untrained model, "
+        "300 in all",
         "  ppo: a budget of its own",
     ]
     options, found = resolve(CompareOptions(agents=("grpo",), seeds=(0,), steps=5, eval_every=2, eval_fold="tuning"))
     # 128 x 9 = 1152; last, best and untrained: 3456; at steps 0, 2, 4, 5: 4608
     assert budget_lines(options, found)[3:] == [
-        "  tuning completions: 128 tasks x (8 sampled + 1 greedy) = 1,152, for each run's last and best weights and "
-        "the untrained model at most 3,456",
-        "  tuning completions: 4 times in each run as many, 4,608 in all",
+        "  tuning completions: 128 tasks x (8 sampled + 1 greedy) = 1,152 for each run's last and best weights and the "
+        "untrained model, at most 3,456 in all",
+        "  tuning completions on the way: 4 times as many in each run, 4,608 in all",
     ]

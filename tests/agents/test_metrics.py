@@ -46,7 +46,7 @@ def logged(tmp_path_factory):
         small = {"steps": 2, "prompts_per_step": 4, "group_size": 4, "eval_tasks": 4, "eval_samples": 2}
         given = PPO if agent == "ppo" else {"sampler_correction": "truncate"}
         if agent == "grpo":
-            given["curriculum"] = {"window": 4}
+            given |= {"curriculum": {"window": 4}, "eval_every": 2}
         if agent == "opd":
             given["agent_kwargs"] = {"teacher": "external(tiny)", "form": "top_k"}
         if agent == "npo":
@@ -54,7 +54,7 @@ def logged(tmp_path_factory):
         options = TrainOptions(agent=agent, out=out, device="cpu", **small, **given)
         result = train(options, report=lambda progress: None)
         found[agent] = {"held-out": set(result["evaluation"]["metrics"])}
-        for name in ("metrics", "timing"):
+        for name in ("metrics", "timing", "evaluations") if "eval_every" in given else ("metrics", "timing"):
             with (out / f"{name}.csv").open(newline="") as file:
                 found[agent][name] = {_of_any_context(column) for column in csv.DictReader(file).fieldnames}
     return found
@@ -97,6 +97,11 @@ def test_only_algorithms_with_guidance_log_attempts_with_help(logged):
 def test_every_metric_of_held_out_tasks_is_documented_and_logged(logged):
     for agent in algorithms.names():
         assert logged[agent]["held-out"] == documented("Of the rollouts") | documented("Of the distribution")
+
+
+def test_every_metric_of_an_evaluation_on_the_way_is_documented_and_logged(logged):
+    names = logged["grpo"]["evaluations"]
+    assert names == {"step"} | documented("Of an evaluation") | logged["grpo"]["held-out"]
 
 
 def test_every_metric_of_ppo_is_documented_and_logged(logged):

@@ -145,7 +145,7 @@ def test_columns_are_those_that_some_agent_has_a_value_for():
     assert "9.0" in printed(found)
 
 
-def test_options_of_an_agent_are_a_column_where_agents_differ():
+def test_options_of_an_agent_are_shown_where_agents_differ():
     def printed(found):
         text = io.StringIO()
         print_table(found, Console(file=text, width=200, markup=False))
@@ -156,4 +156,5 @@ def test_options_of_an_agent_are_a_column_where_agents_differ():
     assert found["agents"]["rlsd"]["options"] == {"lr": 1e-6, "weight_decay": 0.1}
     assert re.search(r"│ rlsd +│ +1e-06 │", printed(found))
     assert "weight_decay" not in printed(found)
+    assert "Options in which" not in printed(results())
     assert results()["agents"]["rlsd"]["options"] == {}
