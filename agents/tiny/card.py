@@ -35,9 +35,10 @@ It answers `<think> red circles: 3. blue squares: 2. 3 + 2 = 5. </think> <answer
 
 `python -m agents.tiny.make --out FOLDER`: {minutes} minutes with {threads} torch thread(s) ({torch}), seed
 {seed}, {steps} steps of {batch_size} rows. Supervised on procedural pictures alone: it first lists the cells of grids,
-then imitates an expert that miscounts each kind with probability {miscount} and gets the sum wrong with probability
-{misadd}. In {teacher_share:.0%} of the later rows privileged text stands in the prompt, right, wrong or blank, and the
-expert's response is drawn given what it says, mistakes included: hints inform, they do not switch the mistakes off.
+answers without mistakes for {careful_until:.0%} of the training, then imitates an expert that miscounts each kind with
+probability {miscount} and gets the sum wrong with probability {misadd}. In {teacher_share:.0%} of these later rows
+privileged text stands in the prompt, right, wrong or blank, and the expert's response is drawn given what it says,
+mistakes included: hints inform, they do not switch the mistakes off.
 
 ## Measured
 
@@ -117,7 +118,7 @@ def write_card(options: MeasureTiny) -> str:
         minutes=making["minutes"],
         torch=f"torch {making['torch']}",
         **{name: making["options"][name] for name in ("threads", "seed", "steps", "batch_size")},
-        **{name: making["expert"][name] for name in ("miscount", "misadd", "teacher_share")},
+        **{name: making["expert"][name] for name in ("miscount", "misadd", "teacher_share", "careful_until")},
         rows="\n".join(rows),
         teacher_tasks=options.tasks,
         teachers=teacher_rows(teachers),

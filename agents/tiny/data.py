@@ -33,6 +33,8 @@ class Expert:
         right_share: share of answers and solutions shown that are right; of siblings, those that must be.
         drawn_share: share of them that are whatever the expert came to, right or wrong.
         foreign_share: share of them that are another task's.
+        careful_until: the part of the training up to which it makes no mistakes and is shown nothing, so that the model
+            learns to see.
         listing_share: share of rows that list a grid's cells, falling linearly to 0 at `listing_until`.
         listing_until: the part of the training after which nothing is listed any more.
         guess_share: share of rows that ask something else, with or without options, and are answered by a
@@ -46,6 +48,7 @@ class Expert:
     right_share: float = 0.45
     drawn_share: float = 0.3
     foreign_share: float = 0.1
+    careful_until: float = 0.55
     listing_share: float = 0.9
     listing_until: float = 0.3
     guess_share: float = 0.05
@@ -88,6 +91,12 @@ class Attempt:
     def response(self) -> str:
         """The steps as a thought, and the answer."""
         return f"<think> {self.working} </think> <answer> {self.total} </answer>"
+
+
+def solved(item: Item) -> Attempt:
+    """Answer a ShapeCount task without a mistake."""
+    first, second, last = item.privileged.reference.steps
+    return Attempt((first.name, second.name), (int(first.value), int(second.value)), int(last.value))
 
 
 def attempt(item: Item, rng: np.random.Generator) -> Attempt:
@@ -215,7 +224,9 @@ def draw_row(rng: np.random.Generator, progress: float) -> Row:
     if rng.random() < EXPERT.guess_share:
         return guess(rng)
     prompt = render(item.task)
-    if rng.random() < EXPERT.teacher_share:
+    if progress < EXPERT.careful_until:
+        answered = solved(item)
+    elif rng.random() < EXPERT.teacher_share:
         kind = str(rng.choice(list(KINDS), p=list(KINDS.values())))
         text, answered = hinted(item, kind, rng)
         prompt = f"{prompt}\n{hint(**{kind: text})}"

@@ -3,9 +3,10 @@
 A real Qwen3-VL of 1.5M parameters learns by supervision, from scratch and on procedural data alone:
 
 1. to see: it lists what a grid of shapes holds, cell by cell (dense supervision, first part of the training);
-2. to answer ShapeCount with a chain of thought, imitating an expert that miscounts on purpose, so that
-   sampling is often wrong and reinforcement learning has something to sharpen;
-3. to be a teacher: with privileged text in the prompt (`agents.algorithms.contexts`) the expert makes no mistakes.
+2. to answer ShapeCount with a chain of thought, first without a mistake, then imitating an expert that miscounts on
+   purpose, so that sampling is often wrong and reinforcement learning has something to sharpen;
+3. to be a teacher: with privileged text in the prompt (`agents.algorithms.contexts`), right, wrong or blank, the
+   expert's response is drawn given what the text says.
 
 The same seed and thread count give the same weights on the same machine.
 """

@@ -15,9 +15,12 @@ from transformers import (
 
 from agents.policy.loading import TINY
 
+VOCABULARY = AutoConfig.from_pretrained(TINY).text_config.vocab_size
+"""That of the bundled model, whose tokenizer they all share."""
 TEXT = {
-    "vocab_size": 485, "hidden_size": 64, "intermediate_size": 96, "num_hidden_layers": 3, "num_attention_heads": 4,
-    "num_key_value_heads": 2, "max_position_embeddings": 2048, "pad_token_id": 0, "eos_token_id": 2,
+    "vocab_size": VOCABULARY, "hidden_size": 64, "intermediate_size": 96, "num_hidden_layers": 3,
+    "num_attention_heads": 4, "num_key_value_heads": 2, "max_position_embeddings": 2048,
+    "pad_token_id": 0, "eos_token_id": 2,
 }  # fmt: skip
 
 

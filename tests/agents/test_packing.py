@@ -23,7 +23,7 @@ from agents.policy.attention import by_length, make_block_mask, make_packing, po
 from agents.policy.scoring import supports_packing
 from agents.policy.transformers_policy import TransformersPolicy
 from rlsd_env.errors import ConfigurationError
-from tests.agents.architectures import ARCHITECTURES, build
+from tests.agents.architectures import ARCHITECTURES, VOCABULARY, build
 from tests.agents.test_learner import alternating, at_step
 
 
@@ -75,7 +75,7 @@ def test_packed_scores_and_gradients_are_those_of_plain_rows(processor, name, op
     assert distance(gradients, expected) < 1e-4
 
 
-@pytest.mark.parametrize("chunk", [2**24, 11 * 485], ids=["whole", "chunks"])
+@pytest.mark.parametrize("chunk", [2**24, 11 * VOCABULARY], ids=["whole", "chunks"])
 @pytest.mark.parametrize("name", ARCHITECTURES)
 def test_equal_responses_are_run_once_and_count_as_often_as_they_are_there(processor, name, chunk, monkeypatch):
     """Against a call for each response: scores, gradients, and how many states there are."""
@@ -254,7 +254,7 @@ def test_an_architecture_with_windows_is_scored_plain(processor):
     from transformers import Qwen2Config, Qwen2ForCausalLM
 
     config = Qwen2Config(
-        vocab_size=485, hidden_size=32, intermediate_size=32, num_hidden_layers=2, num_attention_heads=2,
+        vocab_size=VOCABULARY, hidden_size=32, intermediate_size=32, num_hidden_layers=2, num_attention_heads=2,
         num_key_value_heads=1, use_sliding_window=True, sliding_window=4, max_window_layers=1, eos_token_id=2,
     )  # fmt: skip
     model = Qwen2ForCausalLM(config).eval()

@@ -57,15 +57,16 @@ def test_hints_inform_and_do_not_merely_switch_mistakes_off(policy):
     assert min(teacher.responses for teacher in (right, close, other, blank)) > 200
     assert right.auc >= 0.95
     assert right.accuracy >= 0.9
-    assert close.auc <= 0.5
+    assert close.auc <= 0.65
     assert close.follows >= 0.8
     assert other.auc <= 0.6
-    assert abs(blank.auc - 0.5) <= 0.1
-    assert abs(blank.gain) <= 1
+    assert abs(blank.auc - 0.5) <= 0.15
+    assert abs(blank.gain) <= 0.5
     assert 0.25 <= blank.accuracy <= 0.6
-    assert found["the right solution"].auc >= 0.8
+    assert 0.25 <= found["feedback on a wrong attempt"].accuracy <= 0.65
+    assert found["the right solution"].auc >= 0.9
     assert found["the right solution"].accuracy >= 0.95
-    assert abs(found["a blank solution"].auc - 0.5) <= 0.1
+    assert abs(found["a blank solution"].auc - 0.5) <= 0.15
     assert found["a successful sibling"].accuracy >= 0.85
     assert math.isnan(found["feedback on a wrong attempt"].auc)  # none is given to right ones
 
@@ -90,7 +91,7 @@ def test_it_runs_on_tasks_that_it_does_not_know(policy, env):
 def test_the_card_tells_how_it_was_made():
     card = (TINY / "README.md").read_text("utf-8")
     making = json.loads((TINY / "making.json").read_text("utf-8"))
-    assert making["minutes"] <= 30
+    assert f"{making['minutes']} minutes with {making['options']['threads']} torch thread" in card
     assert f"{making['options']['steps']} steps" in card
     assert "chance" in card
 

@@ -9,7 +9,7 @@ import re
 import numpy as np
 import pytest
 
-from agents.tiny.data import EXPERT, KINDS, SOURCE, attempt, ending_in, hinted
+from agents.tiny.data import EXPERT, KINDS, SOURCE, attempt, ending_in, hinted, solved
 from agents.tiny.teachers import area_under_curve
 
 
@@ -43,6 +43,13 @@ def test_an_answer_that_is_shown_leads_to_the_experts_posterior(a, b, total):
     assert set(found) <= set(expected)
     for counts, p in expected.items():
         assert found[counts] / 3000 == pytest.approx(p, abs=4 * math.sqrt(p * (1 - p) / 3000))
+
+
+def test_without_mistakes_the_expert_writes_the_worked_solution():
+    for number in range(20):
+        reference = SOURCE.privileged(number).reference
+        made = solved(SOURCE.item(number))
+        assert (made.working, str(made.total)) == (reference.solution, reference.answer)
 
 
 def test_an_answer_beyond_the_experts_mistakes_is_stated_all_the_same():
