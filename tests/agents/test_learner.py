@@ -43,7 +43,7 @@ def at_step(batch, step):
 
 
 def with_verdicts(batch, change):
-    """Replace verdicts, change(group number, episode number, verdict) -> verdict, and give each attempt its own text."""
+    """Replace verdicts, change(group number, episode number, verdict) -> verdict; each attempt gets its own text."""
     groups = []
     for g, group in enumerate(batch.groups):
         episodes = []
