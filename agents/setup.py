@@ -106,13 +106,19 @@ def check_group_size(algorithm: Algorithm, options: TrainOptions) -> None:
 
 
 def check_guidance(options: TrainingOptions, method: Method) -> None:
-    """Refuse rollouts ahead where attempts are made with help.
+    """Refuse rollouts ahead where attempts are made with help, and more help than a group has members.
 
     Raises:
-        ConfigurationError: both are wanted.
+        ConfigurationError: either is wanted.
 
     """
-    if options.rollouts_ahead and isinstance(method, Algorithm) and method.guides:
+    if not isinstance(method, Algorithm) or not method.guides:
+        return
+    state = method.initial()
+    for guidance in (method.guidance(step, state) for step in range(options.steps)):
+        if guidance is not None:
+            guidance.check_size(options.group_size)
+    if options.rollouts_ahead:
         raise ConfigurationError(
             f"rollouts_ahead with {method.name}, whose attempts with help may depend on what the update that runs "
             "meanwhile teaches; leave rollouts_ahead out"

@@ -82,6 +82,7 @@ class Guidance:
         show: what is read in the place of the student's prompts; None: those.
         scorer: name of the scorer whose weights act, which is live or external; None: the policy as it samples.
         attempts: how many are made in a group that is helped, at most as many as it has members; 0: as many.
+        slots: how many members of a group `members` names at most; 0: any number.
         apart: whether they are no part of their group's advantages, which are those of the policy's own attempts, and
             have a mean of the loss of their own, over their tokens, that is added to that of the policy's own attempts.
             False: members like the others.
@@ -96,6 +97,7 @@ class Guidance:
     show: Show | None = None
     scorer: str | None = None
     attempts: int = 0
+    slots: int = 0
     apart: bool = False
     off_policy: bool = False
     mentions: bool = True
@@ -103,6 +105,19 @@ class Guidance:
     def __post_init__(self) -> None:
         if self.attempts < 0:
             raise ConfigurationError(f"guidance with attempts {self.attempts}; it must be 0 (as members) or more")
+
+    def check_size(self, group_size: int) -> None:
+        """Refuse more attempts or slots than a group has members.
+
+        Raises:
+            ConfigurationError: there are more.
+
+        """
+        for name, value in (("attempts", self.attempts), ("slots", self.slots)):
+            if value > group_size:
+                raise ConfigurationError(
+                    f"{name} is {value} and group_size {group_size}; {name} must be at most group_size"
+                )
 
 
 @dataclass(frozen=True)

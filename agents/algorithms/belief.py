@@ -24,12 +24,13 @@ from torch import Tensor
 
 from agents.algorithms.base import Context, Credit, Signals, State
 from agents.algorithms.contexts import show_answer
+from agents.algorithms.forms import check_form
 from agents.algorithms.grpo import GRPO
 from agents.credit import belief_steps, standardised
 from rlsd_env.errors import ConfigurationError, one_of
 
 UNITS = ("token", "turn")
-FORMS = ("multiply", "replace")
+FORMS = {"multiply": ("lam", "bound"), "replace": ()}
 
 
 @dataclass(frozen=True)
@@ -53,9 +54,9 @@ class Belief(GRPO):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for option, value, allowed in (("unit", self.unit, UNITS), ("form", self.form, FORMS)):
-            if value not in allowed:
-                raise ConfigurationError(one_of(f"{option} of belief", value, allowed))
+        check_form(self, FORMS)
+        if self.unit not in UNITS:
+            raise ConfigurationError(one_of("unit of belief", self.unit, UNITS))
         for name, number, most in (("lam", self.lam, 1.0), ("bound", self.bound, 1.0), ("least", self.least, 0.5)):
             if not 0 <= number <= most:
                 raise ConfigurationError(f"{name} of belief is {number}; it must be between 0 and {most:g}")

@@ -4,7 +4,7 @@ By Theorem 4 of arXiv 2604.03128 `sum_t D_t = log P(r | x, y) - log P(r | x) <= 
 to more is scored by a teacher that is no Bayesian observer of r; its D are scaled down to that bound.
 
 1. P(r | x) is the chance that the model says the answer, and a group's success rate estimates it.
-2. A response is looked at as a whole, all turns of it: `scope` is "batch".
+2. A response is looked at as a whole, all turns of it: `scope` is "batch", and S is the old policy's.
 3. The bound is the answer's: other hints are refused.
 
 Inferred: the estimate, kept from 0 and 1 by `least`: with `least` = .05 the bound is between .05 and 3 nats.

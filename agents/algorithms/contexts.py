@@ -89,10 +89,16 @@ def show_solution(group: EpisodeGroup, i: int) -> Shown:
     return show_answer(group, i)
 
 
+def _siblings(group: EpisodeGroup, i: int, *, correct: bool) -> list[Episode]:
+    """Return the right or wrong OTHER responses: those that say nothing, or what the episode itself says, are none."""
+    own = group.episodes[i].response.strip()
+    alike = (one for n, one in enumerate(group.episodes) if n != i and one.valid and one.verdict.correct is correct)
+    return [one for one in alike if one.response.strip() not in ("", own)]
+
+
 def successful_sibling(group: EpisodeGroup, i: int) -> Episode | None:
-    """Return the first correct OTHER episode of the group, by accuracy and not by a shaped reward; else None."""
-    others = (episode for number, episode in enumerate(group.episodes) if number != i)
-    return next((episode for episode in others if episode.valid and episode.verdict.correct), None)
+    """Return the first correct OTHER response of the group, by accuracy and not by a shaped reward; else None."""
+    return next(iter(_siblings(group, i, correct=True)), None)
 
 
 def show_sibling_or_feedback(group: EpisodeGroup, i: int, feedback: str) -> Shown | None:
@@ -148,12 +154,7 @@ def show_sibling(number: int, *, correct: bool) -> Show:
     """Show a right or wrong OTHER response of the group as if it were right (RLCSD); None where there is none."""
 
     def show(group: EpisodeGroup, i: int) -> Shown | None:
-        others = [
-            episode.response
-            for place, episode in enumerate(group.episodes)
-            if place != i and episode.valid and episode.verdict.correct is correct
-        ]
-        distinct = list(dict.fromkeys(others))
+        distinct = list(dict.fromkeys(episode.response for episode in _siblings(group, i, correct=correct)))
         if number >= len(distinct):
             return None
         return with_hint(group.episodes[i], sibling=group.hints.get("sibling", distinct[number]))

@@ -1,7 +1,8 @@
 """What SDPO and the methods made from it share: a successful attempt at the same task as the teacher's demonstration.
 
 1. Success is accuracy, never a shaped reward: the verdict is correct, or its part "accuracy" reaches `threshold`.
-2. What is shown is the first successful OTHER attempt of the group; the papers draw one at random.
+2. What is shown is the first successful OTHER attempt of the group that says something, and something else than the
+   attempt it is shown to; the papers draw one at random.
 """
 
 from __future__ import annotations

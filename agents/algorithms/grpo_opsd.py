@@ -45,7 +45,7 @@ class GRPOPlusOPSD(GRPO):
     form: str = "loss"
     """loss: add the divergence to the loss. mix: a convex mix of both. advantage: add the gain to the advantage."""
     coefficient: float = 0.1
-    """Weight of the distillation term; of form mix at most 1."""
+    """Weight of the distillation term, at least 0; of form mix at most 1."""
     beta: float = 0.5
     """As in OPSD; of forms loss and mix."""
     baseline: str = "group"
@@ -58,7 +58,12 @@ class GRPOPlusOPSD(GRPO):
             raise ConfigurationError(one_of("baseline of grpo+opsd", self.baseline, BASELINES))
         if not 0 <= self.beta <= 1:
             raise ConfigurationError(f"beta of grpo+opsd is {self.beta}; it must be between 0 and 1")
-        if self.form == "mix" and not 0 <= self.coefficient <= 1:
+        if self.coefficient < 0:
+            raise ConfigurationError(
+                f"coefficient of grpo+opsd is {self.coefficient}, which pushes away from the teacher; it must be at "
+                "least 0"
+            )
+        if self.form == "mix" and self.coefficient > 1:
             raise ConfigurationError(
                 f"coefficient of grpo+opsd is {self.coefficient}; in form mix it must be between 0 and 1"
             )

@@ -50,7 +50,7 @@ class HDPO(GRPO):
     top_k: int = 64
     """The teacher's entries that are compared; 0: the whole vocabulary."""
     attempts: int = 0
-    """Attempts that are made with help where none is right; 0: as many as the group has."""
+    """Attempts that are made with help where none is right, no more than the group has; 0: as many."""
     mentions: bool = True
     """Whether a response that speaks of the solution it was shown is learned from."""
 

@@ -31,7 +31,7 @@ from rlsd_env.errors import ConfigurationError
 def last_where_few_are_right(group: EpisodeGroup, gate: float, slots: int) -> range:
     """Return the last members of a group whose success rate is at most `gate`, else none."""
     size = len(group.episodes)
-    return range(max(0, size - slots), size) if group.success <= gate else range(0)
+    return range(size - slots, size) if group.success <= gate else range(0)
 
 
 @dataclass(frozen=True)
@@ -45,9 +45,9 @@ class NPO(GRPO):
     gate: float = 0.6
     """Success rate up to which a group is helped."""
     slots: int = 1
-    """Members that are replaced at most."""
+    """Members that are replaced at most; no more than the group has."""
     attempts: int = 0
-    """Attempts of the guide at a group that is helped; 0: as many as the group has."""
+    """Attempts of the guide at a group that is helped, no more than the group has; 0: as many."""
     until: int = 10**9
     """Training step from which on nothing is helped any more."""
     off_policy: bool = False
@@ -77,4 +77,5 @@ class NPO(GRPO):
         if step >= self.until:
             return None
         members = functools.partial(last_where_few_are_right, gate=self.gate, slots=self.slots)
-        return Guidance(members, scorer="guide", attempts=self.attempts, off_policy=self.off_policy)
+        attempts, slots = self.attempts, self.slots
+        return Guidance(members, scorer="guide", attempts=attempts, slots=slots, off_policy=self.off_policy)

@@ -23,12 +23,13 @@ from torch import Tensor
 
 from agents.algorithms.base import Algorithm, Context, Credit, Signals, State
 from agents.algorithms.contexts import show_question
+from agents.algorithms.forms import check_form
 from agents.algorithms.rules import ELSEWHERE, parse_rule
 from agents.losses import generalised_jsd, tail, with_tail
 from agents.policy.scores import TopK
-from rlsd_env.errors import ConfigurationError, one_of
+from rlsd_env.errors import ConfigurationError
 
-FORMS = ("sampled", "top_k", "full")
+FORMS = {"sampled": (), "top_k": ("beta", "top_k"), "full": ("beta",)}
 
 
 @dataclass(frozen=True)
@@ -55,8 +56,7 @@ class OPD(Algorithm):
                 "e.g. --agent-kwargs 'teacher=external(Qwen/Qwen3-VL-8B-Instruct)' (agents.compare: opd.teacher=..)"
             )
         super().__post_init__()
-        if self.form not in FORMS:
-            raise ConfigurationError(one_of("form of opd", self.form, FORMS))
+        check_form(self, FORMS)
         if not 0 <= self.beta <= 1 or self.top_k < 1:
             raise ConfigurationError(
                 f"beta {self.beta} and top_k {self.top_k} of opd: beta must be between 0 and 1, top_k at least 1"

@@ -21,10 +21,11 @@ from torch import Tensor
 from agents.algorithms.base import Credit, Show, Signals
 from agents.algorithms.contexts import show_sibling
 from agents.algorithms.contrastive import Contrastive
+from agents.algorithms.forms import check_form
 from agents.credit import added_with_sign, contrast_residue, two_means
-from rlsd_env.errors import ConfigurationError, one_of
+from rlsd_env.errors import ConfigurationError
 
-MEANS = ("one", "two")
+MEANS = {"one": (), "two": ("eta",)}
 
 
 @dataclass(frozen=True)
@@ -51,8 +52,7 @@ class RLCSD(Contrastive):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.means not in MEANS:
-            raise ConfigurationError(one_of("means of rlcsd", self.means, MEANS))
+        check_form(self, MEANS, by="means")
         if not (self.tau > 0 and self.scale >= 0 and self.floor >= 0 and self.eta >= 0):
             raise ConfigurationError(
                 f"tau {self.tau}, scale {self.scale}, floor {self.floor} and eta {self.eta} of rlcsd: tau must be "

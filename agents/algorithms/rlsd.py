@@ -56,7 +56,7 @@ class RLSD(GRPO):
     thought_only: bool = False
     """Weigh only the tokens of thoughts."""
     student: str = "current"
-    """S: of the current policy, or of the old one, before the step's first update."""
+    """S: of the current policy, or old, before the step's first update; always so, and refused, with scope "batch"."""
     conserving: str = "none"
     """none, response or group: whose credit keeps its sum."""
 
@@ -65,7 +65,8 @@ class RLSD(GRPO):
             object.__setattr__(self, "scope", "batch")
         super().__post_init__()
         check_share(self.name, self.lam, self.epsilon, self.decay_steps, self.warmup_steps)
-        for option, allowed in CHOICES.items():
+        choices = CHOICES | ({"student": ("current",)} if self.scope == "batch" else {})
+        for option, allowed in choices.items():
             if getattr(self, option) not in allowed:
                 raise ConfigurationError(one_of(f"{option} of {self.name}", getattr(self, option), allowed))
         if self.epsilon == 1 and self.conserving != "none":
@@ -77,9 +78,8 @@ class RLSD(GRPO):
 
     def contexts(self, step: int, state: State) -> Mapping[str, Context]:
         """Show the hint while lam is above 0."""
-        if self.share(step, state) <= 0:
-            return {}
-        return {self.hint: Context(self.signed(HINTS[self.hint]), entropy=self.entropy)}
+        informed = Context(self.signed(HINTS[self.hint]), entropy=self.entropy)
+        return {self.hint: informed} if self.share(step, state) > 0 else {}
 
     def signed(self, show: Show) -> Show:
         """Show only to the episodes that are weighed."""

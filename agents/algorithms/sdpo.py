@@ -12,7 +12,8 @@ successful attempt of the same group and/or the feedback on this very one; see `
 5. `grpo_share` g > 0 mixes: `(1 - g) L + g L_GRPO`. Then every valid episode is in the one denominator of both, as
    where the paper mixes advantages; one without a teacher has GRPO's part alone.
 6. The official option dont_reprompt_on_self_success leaves an attempt's own response out of what it is shown. That is
-   always so here; `own_success=False` goes further and teaches failed attempts only.
+   always so here, and a sibling with the very same text is left out with it; `own_success=False` goes further and
+   teaches failed attempts only.
 7. `form="sampled"` is the paper's estimate from the sampled token, the gradient of the reverse KL: `-min(rho_t, 2) D_t`
    times that of S_t; TRL's default. alpha and top_k have no part in it.
 """

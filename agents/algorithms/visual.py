@@ -19,11 +19,12 @@ from torch import Tensor
 
 from agents.algorithms.base import Context, Signals, State
 from agents.algorithms.contexts import DEGRADED, show_degraded
+from agents.algorithms.forms import check_form
 from agents.algorithms.rlsd import RLSD
 from agents.credit import highest
 from rlsd_env.errors import ConfigurationError, one_of
 
-FORMS = ("add", "gate")
+FORMS = {"add": ("k",), "gate": ("top",)}
 
 
 @dataclass(frozen=True)
@@ -43,9 +44,9 @@ class VisualRLSD(RLSD):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for option, value, allowed in (("form", self.form, FORMS), ("degrade", self.degrade, DEGRADED)):
-            if value not in allowed:
-                raise ConfigurationError(one_of(f"{option} of rlsd-visual", value, allowed))
+        check_form(self, FORMS)
+        if self.degrade not in DEGRADED:
+            raise ConfigurationError(one_of("degrade of rlsd-visual", self.degrade, DEGRADED))
         if self.k < 0 or not 0 < self.top <= 1:
             raise ConfigurationError(
                 f"k {self.k} and top {self.top} of rlsd-visual: k must be at least 0, top above 0 and at most 1"

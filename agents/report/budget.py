@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from agents.algorithms import Algorithm
 from agents.entrants import Entrant, rollouts_per_step
+from agents.methods import make_method
 from agents.options.commands import CompareOptions
 
 
@@ -25,6 +27,7 @@ def budget_lines(options: CompareOptions, entrants: Sequence[Entrant]) -> list[s
         lines += [
             f"budget: {_count(len(models), kind)} x {_count(seeds, 'seed')} = {_count(runs, 'run')}",
             f"  rollouts: {options.steps} steps x {prompts * size} = {rollouts:,} each, {rollouts * runs:,} in all",
+            *_helped(models),
             f"  updates: {each} each, {sum(updates) * seeds:,} in all",
         ]
         completions = options.eval_tasks * (options.eval_samples + 1)
@@ -42,6 +45,16 @@ def budget_lines(options: CompareOptions, entrants: Sequence[Entrant]) -> list[s
             lines.append(f"  tuning completions on the way: {points} times as many in each run, {total:,} in all")
     lines += [f"  {entrant.name}: a budget of its own" for entrant in entrants if not entrant.language_model]
     return lines
+
+
+def _helped(models: Sequence[Entrant]) -> list[str]:
+    """Say who makes attempts with help beside its rollouts: in each group once more as many, if all are helped."""
+    names = []
+    for entrant in models:
+        method = make_method(entrant.agent, entrant.kwargs)
+        if isinstance(method, Algorithm) and method.guides:
+            names.append(entrant.name)
+    return [f"  and attempts with help, at most as many again: {', '.join(names)}"] if names else []
 
 
 def _count(number: int, what: str) -> str:

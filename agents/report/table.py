@@ -43,6 +43,7 @@ COLUMNS: dict[str, Column] = {
     "clipped w %": lambda heldout, training: _percent(training, *CLIPPED),
     "clipped ratio %": lambda heldout, training: _percent(training, "clip_low", "clip_high"),
     "teacher tokens": lambda heldout, training: _number(training, "teacher_tokens_scored", 0),
+    "tokens with help": lambda heldout, training: _number(training, "teacher_tokens_sampled", 0),
     "seconds per run": lambda heldout, training: _number(training, "seconds", 0),
 }
 """What agents are compared by beside accuracy; a column that no agent has a value for is left out."""

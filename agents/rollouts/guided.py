@@ -50,10 +50,12 @@ def collect_guided(
         before: the environment's state before the batch; None: it keeps none.
 
     Raises:
+        ConfigurationError: it has more attempts or slots than there are members.
         ValueError: `guidance` names members that there are not, or the environment does not show the same tasks again.
 
     """
     env = group_env(env)
+    guidance.check_size(env.group_size)
     members = [_members(guidance, group) for group in batch.groups]
     if not any(members):
         return batch

@@ -253,7 +253,7 @@ def test_no_degraded_picture_is_asked_for_where_it_has_no_weight():
     contexts = make("rlsd-visual").contexts(0, {})
     assert {name: context.scorer for name, context in contexts.items()} == {"answer": "teacher", "degraded": "student"}
     assert list(make("rlsd-visual", {"k": 0.0}).contexts(0, {})) == ["answer"]
-    assert list(make("rlsd-visual", {"k": 0.0, "form": "gate"}).contexts(0, {})) == ["answer", "degraded"]
+    assert list(make("rlsd-visual", {"form": "gate"}).contexts(0, {})) == ["answer", "degraded"]
     assert not make("rlsd-visual").contexts(50, {})
 
 

@@ -149,7 +149,11 @@ def test_methods_without_the_verifiers_sign_train_on_every_group(policy, batch):
 
 
 def test_rlrts_teacher_is_asked_of_successes_with_another(policy, batch):
-    right = [e for _, _, e in two_turns(batch) if e.verdict.correct]
+    right = []
+    for group in two_turns(batch).groups:
+        successes = [e for e in group.episodes if e.verdict.correct]
+        right += [e for e in successes if {other.response for other in successes} != {e.response}]
+    assert right
     metrics = learner(policy, make("rlrt")).update(two_turns(batch))
     assert metrics["teacher_tokens_scored"] == tokens(right)
 

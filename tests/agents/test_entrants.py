@@ -197,3 +197,16 @@ def test_the_budget_by_hand():
         "untrained model, at most 3,456 in all",
         "  tuning completions on the way: 4 times as many in each run, 4,608 in all",
     ]
+
+
+def test_the_budget_counts_attempts_with_help_apart():
+    options, found = resolve(
+        CompareOptions(
+            agents=("grpo", "hdpo", "npo"), agent_kwargs={"npo.guide": "external(tiny)"}, seeds=(0,), steps=2
+        )
+    )
+    lines = budget_lines(options, found)
+    assert lines[1].startswith("  rollouts: 2 steps x")
+    assert lines[2] == "  and attempts with help, at most as many again: hdpo, npo"
+    options, found = resolve(CompareOptions(agents=("grpo",), steps=2))
+    assert "with help" not in "".join(budget_lines(options, found))

@@ -12,11 +12,13 @@ from agents.algorithms.contexts import show_answer, show_solution
 from agents.algorithms.hdpo import all_where_none_is_right
 from agents.algorithms.npo import last_where_few_are_right
 from agents.episodes import Completion, StopReason
+from agents.options.commands import TrainOptions
 from agents.policy.base import Request, Sampling
 from agents.rollouts.collect import collect, completion_seeds
 from agents.rollouts.environments import make_group_env
 from agents.rollouts.guided import STREAM_GUIDED, collect_guided, guided_metrics
 from agents.rollouts.metrics import batch_metrics
+from agents.setup import check_guidance
 from rlsd_env import ConfigurationError
 from verifiers import Status, Verdict, Verifier
 
@@ -132,7 +134,7 @@ def test_who_is_helped():
     assert [list(all_where_none_is_right(group)) for group in batch.groups] == [[0, 1, 2, 3], [], [0, 1, 2, 3]]
     assert [list(last_where_few_are_right(group, 0.2, 1)) for group in batch.groups] == [[3], [], [3]]
     assert [list(last_where_few_are_right(group, 0.25, 2)) for group in batch.groups] == [[2, 3]] * 3
-    assert list(last_where_few_are_right(batch.groups[0], 0.2, 9)) == [0, 1, 2, 3]
+    assert list(last_where_few_are_right(batch.groups[0], 0.2, 4)) == [0, 1, 2, 3]
     failed = Verdict(0.0, False, None, Status.ERROR)
     episodes = tuple(dataclasses.replace(episode, verdict=failed) for episode in batch.groups[0].episodes)
     unknown = dataclasses.replace(batch.groups[0], episodes=episodes)
@@ -248,6 +250,17 @@ def test_the_bundled_model_acts_with_help_in_the_same_way_however_often(policy):
 def test_what_cannot_help_is_named(name, options, message):
     with pytest.raises(ConfigurationError, match=message.replace("(", r"\(")):
         make(name, options)
+
+
+@pytest.mark.parametrize("name", ["attempts", "slots"])
+def test_more_help_than_a_group_has_members_is_refused_before_a_run(name):
+    npo = make("npo", {"guide": "external(tiny)", name: 5})
+    check_guidance(TrainOptions(group_size=5), npo)
+    with pytest.raises(ConfigurationError, match=f"{name} is 5 and group_size 4; {name} must be at most group_size"):
+        check_guidance(TrainOptions(group_size=4), npo)
+    env, tasks, seeds, batch = play(Scripted(lambda told, seed: "no"), groups=1)
+    with pytest.raises(ConfigurationError, match=f"{name} is 5 and group_size 4"):
+        collect_guided(env, batch, npo.guidance(0, {}), None, tasks, SAMPLING, seeds)
 
 
 def test_help_ends():

@@ -112,7 +112,7 @@ class Row:
 
     @cached_property
     def sibling(self):
-        others = (e for j, e in enumerate(self.group.episodes) if j != self.i and e.verdict.correct)
+        others = (e for e in self.group.episodes if e.verdict.correct and e.response != self.episode.response)
         other = next(others, None)
         return None if other is None else self.informed(sibling=other.response)
 

@@ -104,7 +104,7 @@ def known(stock, two):
         rewards = [float(e.verdict.correct) for e in group.episodes]
         other = two.groups[1 - g].episodes[0].turns[0].prompt
         for i, e in enumerate(group.episodes):
-            siblings = [s for k, s in enumerate(group.episodes) if k != i]
+            siblings = [s for s in group.episodes if s.turns[-1].action.text != e.turns[-1].action.text]
             right = [s.turns[-1].action.text for s in siblings if s.verdict.correct]
             wrong = list(dict.fromkeys(s.turns[-1].action.text for s in siblings if not s.verdict.correct))
             solution = group.hints.get("trace") or group.hints["solution"]

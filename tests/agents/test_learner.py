@@ -43,13 +43,16 @@ def at_step(batch, step):
 
 
 def with_verdicts(batch, change):
-    """Replace verdicts: change(group number, episode number, verdict) -> verdict."""
+    """Replace verdicts, change(group number, episode number, verdict) -> verdict; each attempt gets its own text."""
     groups = []
     for g, group in enumerate(batch.groups):
         episodes = []
         for i, episode in enumerate(group.episodes):
             verdict = change(g, i, episode.verdict)
-            episodes.append(dataclasses.replace(episode, verdict=verdict, reward=verdict.reward))
+            *before, last = episode.turns
+            last = dataclasses.replace(last, action=dataclasses.replace(last.action, text=f"{last.action.text} ({i})"))
+            changes = {"turns": (*before, last), "verdict": verdict, "reward": verdict.reward}
+            episodes.append(dataclasses.replace(episode, **changes))
         groups.append(dataclasses.replace(group, episodes=tuple(episodes)))
     return dataclasses.replace(batch, groups=tuple(groups))
 

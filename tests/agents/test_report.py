@@ -143,6 +143,10 @@ def test_columns_are_those_that_some_agent_has_a_value_for():
     found["agents"]["rlsd"]["training_metrics"] |= {"weight_clip_low": 0.031, "weight_clip_high": 0.059}
     assert "clipped w" in printed(found)
     assert "9.0" in printed(found)
+    assert "tokens with help" not in printed(found)
+    found["agents"]["rlsd"]["training_metrics"] |= {"teacher_tokens_sampled": 51234.0}
+    assert "tokens with help" in printed(found)
+    assert "51234" in printed(found)
 
 
 def test_options_of_an_agent_are_shown_where_agents_differ():

@@ -131,6 +131,26 @@ def test_a_contrast_of_siblings_leaves_the_scored_one_out():
     assert show_sibling(0, correct=True)(three, 2) is None
 
 
+def test_a_sibling_of_the_very_same_text_is_no_other_response():
+    four = group(episode("7", True), episode("7\n", True), episode("seven", True), episode("9", False))
+    assert [successful_sibling(four, i) is four.episodes[k] for i, k in ((0, 2), (1, 2), (2, 0), (3, 0))] == [True] * 4
+    assert "seven" in shown(show_sibling_or_feedback(four, 0, "never"))
+    assert "seven" in shown(show_sibling(0, correct=True)(four, 1))
+    assert show_sibling(1, correct=True)(four, 0) is None
+    alike = group(episode("7", True), episode("7", True), episode("9", False), episode("9", False))
+    assert successful_sibling(alike, 0) is show_sibling_or_feedback(alike, 1, "always") is None
+    assert show_sibling(0, correct=False)(alike, 2) is None
+
+
+def test_a_sibling_that_said_nothing_is_not_shown():
+    mute = group(episode(" \n", True), episode("7", True), episode("", False), episode("9", False))
+    assert successful_sibling(mute, 3) is mute.episodes[1]
+    assert successful_sibling(mute, 1) is None
+    assert "was: 9" in shown(show_sibling(0, correct=False)(mute, 1))
+    assert show_sibling(1, correct=False)(mute, 1) is None
+    assert "was: 7" in shown(show_sibling(0, correct=True)(mute, 2))
+
+
 def test_a_hint_may_be_kept_to_those_above_or_below_their_group():
     four = group(episode("7", True), episode("9", False), episode("3", False), episode("?", True, status=Status.ERROR))
     below, above = (of_sign(show_answer, sign) for sign in (-1, 1))
