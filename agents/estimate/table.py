@@ -169,6 +169,11 @@ def _print_step(console: Console, found: Estimate) -> None:
         table.add_row("weights to the sampler", "", f"{rollout.weights:,.2f}")
     table.add_row("rollout: prompts", f"{cost.prompt * groups / 1e12:,.1f}", f"{rollout.prompts:,.2f}")
     table.add_row("rollout: completions", f"{cost.completions * groups / 1e12:,.1f}", f"{rollout.decoding:,.2f}")
+    if timing.helped_steps:
+        again = groups * assumptions.helped_share
+        completions = cost.completions * work.helped_attempts / work.options.group_size
+        share = f"with help, in {timing.helped_steps:,} of {timing.steps:,} steps"
+        table.add_row(share, f"{(cost.prompt + completions) * again / 1e12:,.1f}", f"{timing.helped:,.2f}")
     active = groups * assumptions.active_share
     if timing.teacher_steps:
         share = f"teacher, in {timing.teacher_steps:,} of {timing.steps:,} steps"
@@ -194,10 +199,13 @@ def _print_run(console: Console, found: Estimate) -> None:
     work, timing = found.work, found.timing
     options = work.options
     rollouts = options.steps * options.prompts_per_step * options.group_size
+    helped = timing.helped_steps * options.prompts_per_step * work.assumptions.helped_share * work.helped_attempts
     table = _table("The run", "", "")
     table.add_row("steps", f"{options.steps:,}")
     table.add_row("rollouts", f"{rollouts:,}")
-    table.add_row("sampled tokens", f"{rollouts * work.response:,.0f}")
+    if timing.helped_steps:
+        table.add_row("attempts with help", f"{helped:,.0f}")
+    table.add_row("sampled tokens", f"{(rollouts + helped) * work.response:,.0f}")
     table.add_row(f"evaluations ({options.evaluations}), minutes", f"{timing.evaluation / 60:,.1f}")
     table.add_row("hours", f"{timing.hours:,.2f}")
     table.add_row(f"GPU-hours, on {timing.gpus} GPU{'s' if timing.gpus > 1 else ''}", f"{timing.gpu_hours:,.1f}")
@@ -211,6 +219,8 @@ def _print_assumptions(console: Console, found: Estimate) -> None:
     for field in dataclasses.fields(Assumptions):
         value = getattr(work.assumptions, field.name)
         if field.name == "sampler_gpus" and not work.serves:
+            continue
+        if field.name == "helped_share" and not work.helped_steps:
             continue
         given = "given" if field.name in work.options.assumptions else ""
         table.add_row(field.name, f"{value:,g} {UNITS.get(field.name, '')}".strip(), given)

@@ -57,6 +57,7 @@ class Timing:
 
     Attributes:
         rollout: sampling.
+        helped: attempts with help, in a step that has some.
         teacher: scoring with the teacher, in a step that asks it.
         update: of the weights.
         update_sent: seconds of the update's traffic between GPUs, which runs beside its computation.
@@ -64,11 +65,13 @@ class Timing:
         overlaps: whether sampling runs beside the update, on other GPUs.
         steps: training steps.
         teacher_steps: those that ask the teacher.
+        helped_steps: those with attempts with help.
         gpus: GPUs, a server's included.
 
     """
 
     rollout: Rollout
+    helped: float
     teacher: float
     update: float
     update_sent: float
@@ -76,18 +79,21 @@ class Timing:
     overlaps: bool
     steps: int
     teacher_steps: int
+    helped_steps: int
     gpus: int
 
-    def step(self, taught: bool) -> float:
-        """Seconds of a step, with the teacher or without."""
+    def step(self, taught: bool, helped: bool = True) -> float:
+        """Seconds of a step, with the teacher or without, and with help, if there ever is, or without."""
         learning = self.update + (self.teacher if taught else 0.0)
-        return max(self.rollout.total, learning) if self.overlaps else self.rollout.total + learning
+        step = max(self.rollout.total, learning) if self.overlaps else self.rollout.total + learning
+        return step + (self.helped if helped else 0.0)
 
     @property
     def hours(self) -> float:
         """Hours of all steps and evaluations."""
-        taught = self.teacher_steps * self.step(True) + (self.steps - self.teacher_steps) * self.step(False)
-        return (taught + self.evaluation) / 3600
+        untaught = self.steps - self.teacher_steps
+        steps = self.teacher_steps * self.step(True, helped=False) + untaught * self.step(False, helped=False)
+        return (steps + self.helped_steps * self.helped + self.evaluation) / 3600
 
     @property
     def gpu_hours(self) -> float:
@@ -149,8 +155,11 @@ def timing(work: Workload, memory: Memory) -> Timing:
     passes = 1 if work.steady else options.updates_per_batch
     completions = options.prompts_per_step * options.group_size / work.engines
     evaluated = options.eval_tasks / work.engines
+    helped = options.prompts_per_step * assumptions.helped_share / work.engines if work.helped_steps else 0.0
+    again = _rollout(work, memory, helped, helped * work.helped_attempts) if helped else Rollout(0.0, 0.0, 0.0)
     return Timing(
         rollout=_rollout(work, memory, options.prompts_per_step / work.engines, completions),
+        helped=again.prompts + again.decoding,
         teacher=passes * max(groups * cost.teacher / rate, gathered) if work.teacher_steps else 0.0,
         update=options.updates_per_batch * max(groups * cost.update / rate, update_sent),
         update_sent=options.updates_per_batch * update_sent,
@@ -159,6 +168,7 @@ def timing(work: Workload, memory: Memory) -> Timing:
         overlaps=options.rollouts_ahead and work.serves,
         steps=options.steps,
         teacher_steps=work.teacher_steps,
+        helped_steps=work.helped_steps,
         gpus=work.gpus,
     )
 

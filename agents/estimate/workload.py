@@ -28,6 +28,8 @@ class Workload:
         copies: copies of the trained weights that scorers hold.
         steady: whether every scorer's weights stay as they are between the updates of a step.
         teacher_steps: training steps in which scorers are asked.
+        helped_steps: those in which attempts are made with help.
+        helped_attempts: how many of them a group that is helped has at most.
         matches: whether distributions over the vocabulary are compared, and not only sampled tokens.
 
     """
@@ -40,6 +42,8 @@ class Workload:
     copies: int
     steady: bool
     teacher_steps: int
+    helped_steps: int
+    helped_attempts: int
     matches: bool
 
     # -- weights -------------------------------------------------------------------------------------------
@@ -205,6 +209,7 @@ def make_workload(options: TrainOptions) -> Workload:
     state = algorithm.initial()
     asked = [algorithm.contexts(step, state) for step in range(options.steps)]
     most = max(asked, key=len)
+    helps = [one for step in range(options.steps) if (one := algorithm.guidance(step, state)) is not None]
     rules = {name: parse_rule(text) for name, text in algorithm.scorers().items()}
     elsewhere = {rule.place for rule in rules.values() if rule.kind == "external"}
     behind = {
@@ -222,5 +227,7 @@ def make_workload(options: TrainOptions) -> Workload:
         copies=sum({rule.text: rule.copies for rule in rules.values()}.values()),
         steady=all(rule.steady for rule in rules.values()),
         teacher_steps=sum(map(bool, asked)),
+        helped_steps=len(helps),
+        helped_attempts=max((one.attempts or options.group_size for one in helps), default=0),
         matches=any(context.full or context.top_k for context in most.values()),
     )

@@ -47,6 +47,8 @@ class Assumptions:
     """Tokens of a completion, on average; 0: half of max_tokens."""
     active_share: float = 1.0
     """Share of groups that are trained on; groups without advantage are not run."""
+    helped_share: float = 1.0
+    """Share of groups that are helped, of methods with attempts with help; such a group is played a second time."""
     sampler_gpus: int = 0
     """GPUs of a vLLM server, beside those that train; 0: as many as train."""
     engine_gib: float = 3.0
@@ -64,8 +66,9 @@ class Assumptions:
                 raise ConfigurationError(
                     f"assumption {name} is {getattr(self, name)}; it must be above 0 and at most 1"
                 )
-        if self.active_share > 1:
-            raise ConfigurationError(f"assumption active_share is {self.active_share}; it must be at most 1")
+        for name in ("active_share", "helped_share"):
+            if getattr(self, name) > 1:
+                raise ConfigurationError(f"assumption {name} is {getattr(self, name)}; it must be at most 1")
         for name in ("memory_gb_s", "link_gb_s", "text_tokens"):
             if not getattr(self, name):
                 raise ConfigurationError(f"assumption {name} is 0; it must be above 0")

@@ -236,6 +236,7 @@ def test_gaps_are_filled_by_the_hardware_and_the_options(monkeypatch):
         ({"compute_share": 0}, "compute_share is 0.0; it must be above 0 and at most 1"),
         ({"memory_gb_s": 0}, "memory_gb_s is 0; it must be above 0"),
         ({"active_share": 2}, "active_share is 2.0; it must be at most 1"),
+        ({"helped_share": 2}, "helped_share is 2.0; it must be at most 1"),
         ({"response_tokens": 49}, "response_tokens is 49.0; it must be at most max_tokens, 48"),
     ],
 )
@@ -277,6 +278,37 @@ def test_an_estimate_knows_what_an_algorithm_asks_for_and_not_its_options_names(
     assert (one.copies, work("rlsd").copies, work("grpo").copies) == (0, 1, 0)
     assert work("grpo", divide_by_std=False).teacher_steps == 0
     assert work("opd", teacher="server(http://localhost:1)").scored_by == ()
+
+
+def test_attempts_with_help_are_a_second_round_of_rollouts():
+    shape = {"prompts_per_step": 8, "group_size": 4, "steps": 10, "policy": "Qwen/Qwen3-VL-2B-Instruct"}
+    guide = "external(Qwen/Qwen3-VL-2B-Instruct)"
+
+    def timed(agent, share=1.0, **kwargs):
+        return estimate(TrainOptions(agent=agent, agent_kwargs=kwargs, assumptions={"helped_share": share}, **shape))
+
+    grpo, hdpo = timed("grpo"), timed("hdpo")
+    rollout = hdpo.timing.rollout
+    assert (grpo.timing.helped, grpo.timing.helped_steps, grpo.work.helped_attempts) == (0.0, 0, 0)
+    # every group is helped, with as many attempts: all of a rollout again but handing over weights
+    assert hdpo.timing.helped == rollout.prompts + rollout.decoding > 0
+    assert hdpo.timing.step(True) == pytest.approx(
+        rollout.total + hdpo.timing.helped + hdpo.timing.teacher + hdpo.timing.update
+    )
+    assert timed("hdpo", 0.0).timing.helped == 0.0
+    assert timed("hdpo", 0.0).timing.hours < timed("hdpo", 0.25).timing.hours < hdpo.timing.hours
+    npo = timed("npo", guide=guide, attempts=1, until=3)
+    assert (npo.work.helped_attempts, npo.timing.helped_steps) == (1, 3)
+    plain = (10 * npo.timing.step(False, helped=False) + npo.timing.evaluation) / 3600
+    assert npo.timing.hours == pytest.approx(plain + 3 * npo.timing.helped / 3600)
+    console = Console(width=100, record=True, file=io.StringIO())
+    print_estimate(
+        TrainOptions(agent="npo", agent_kwargs={"guide": guide, "until": 3, "attempts": 1}, **shape), console
+    )
+    text = console.export_text()
+    assert "with help, in 3 of 10 steps" in text
+    assert "helped_share" in text
+    assert [line.split("│")[2].strip() for line in text.splitlines() if "attempts with help" in line] == ["24"]
 
 
 def test_another_model_that_scores_takes_memory():
