@@ -9,7 +9,7 @@ import enum
 import functools
 import math
 from collections.abc import Hashable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from rlsd_env.task import Image, Item, Video
@@ -169,6 +169,12 @@ class EpisodeBatch:
         sizes = {len(group.episodes) for group in self.groups}
         if len(sizes) != 1 or 0 in sizes:
             raise ValueError(f"groups of {sorted(sizes)} episodes in one batch; they must be equal and not empty")
+
+    @property
+    def own(self) -> EpisodeBatch:
+        """The batch with the policy's own attempts alone, those that others are in the place of included."""
+        groups = tuple(replace(group, episodes=tuple(e.own for e in group.episodes)) for group in self.groups)
+        return replace(self, groups=groups)
 
     def __iter__(self) -> Iterator[tuple[EpisodeGroup, int, Episode]]:
         """Yield (group, number within the group, episode)."""

@@ -126,13 +126,19 @@ def _train_actor(
     stood: dict[int, dict[str, Any]] = {}  # the environment after each batch that is not learned from yet
     title = f"{options.label}, seed {options.seed}"
 
+    def with_hints(batch: EpisodeBatch) -> EpisodeBatch:
+        batch = poison.applied(batch) if poison else batch
+        return canary.with_canary(batch, options.canary) if options.canary else batch
+
     def roll(sampler: Sampler, step: int) -> EpisodeBatch:
         seeds = completion_seeds(options.seed, (STREAM_TRAINING, step), env.num_envs * world.size)
         tasks, mine = world.share(stream(step)), world.share(seeds)
         before = env.state_dict()
         batch = collect(env, sampler, tasks, sampling, mine, step)
-        if algorithm.guides and (guidance := agent.guidance(step)) is not None:
-            batch = collect_guided(env, batch, guidance, agent.guide(guidance), tasks, sampling, mine, before)
+        if algorithm.guides:
+            batch = with_hints(batch)  # what helps is what teachers are shown
+            if (guidance := agent.guidance(step)) is not None:
+                batch = collect_guided(env, batch, guidance, agent.guide(guidance), tasks, sampling, mine, before)
         require_trainable(env.items)
         if step + 1 < options.steps:  # the next pictures are decoded while the weights move
             env.prefetch(world.share(stream(step + 1)))
@@ -150,8 +156,7 @@ def _train_actor(
             began = time.perf_counter()
             batch = rollouts.batch(step)
             rolled = time.perf_counter()
-            batch = poison.applied(batch) if poison else batch
-            batch = canary.with_canary(batch, options.canary) if options.canary else batch
+            batch = batch if algorithm.guides else with_hints(batch)
             measured = diagnose(options, agent.learner, batch)
             measured |= poison.metrics(batch, world) if poison else {}
             measured |= canary.measure(agent.learner, batch, options.canary) if options.canary else {}

@@ -35,13 +35,13 @@ def slope_and_correlation(x_N: Tensor, y_N: Tensor) -> tuple[float, float] | Non
 
 @torch.no_grad()
 def measure(learner: Learner, batch: EpisodeBatch) -> Mapping[str, float]:
-    """Compare, over all responses of a batch, under the live weights.
+    """Compare, over all of the policy's own responses of a batch, under the live weights.
 
     D is that of the context of `show_answer`, summed over all turns. r is the text that this context shows,
     `hints["answer"]`, tokenised by itself; it is scored right behind the last action, without its stop token, and right
     behind the first prompt, in both cases as words of the student.
     """
-    pairs = [pair for group in batch.groups for pair in _pairs(learner, group)]
+    pairs = [pair for group in batch.own.groups for pair in _pairs(learner, group)]
     everyone = torch.tensor([pair for part in learner.world.gather(pairs) for pair in part], dtype=torch.float64)
     found = slope_and_correlation(*everyone.T)
     return {} if found is None else dict(zip(("bayes_slope", "bayes_correlation"), found))

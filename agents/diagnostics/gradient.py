@@ -44,13 +44,14 @@ def cosine_and_change(products: Mapping[str, float]) -> dict[str, float]:
 def measure(learner: Learner, batch: EpisodeBatch) -> Mapping[str, float]:
     """Compare gradients of the batch's loss before its first update, not scaled down; two more passes of an update.
 
-    Without a context at this step hints decide nothing, and only the cosine is measured. Contexts made of what the
-    group itself said, as SDPO's sibling is, do not change with the hints.
+    GRPO's is of the policy's own attempts, where others are in their place. Without a context at this step hints
+    decide nothing, and only the cosine is measured. Contexts made of what the group itself said, as SDPO's sibling
+    is, do not change with the hints.
     """
     learner.gradient(batch)
     own = [None if p.grad is None else local(p.grad).clone() for p in learner.parameters]
     products = {"gg": _product(learner, own)}
-    learner.gradient(batch, GRPO())
+    learner.gradient(batch.own, GRPO())
     products |= {"hh": _product(learner), "gh": _product(learner, own, once=True)}
     if learner.algorithm.contexts(batch.step, learner.state):
         learner.gradient(swapped(batch, learner.world))

@@ -42,13 +42,13 @@ def mutual_information(*logp_MV: Tensor) -> Tensor:
 
 @torch.no_grad()
 def measure(learner: Learner, batch: EpisodeBatch) -> Mapping[str, float]:
-    """Measure over all responses of a batch, under the live weights shown a reference in the words of `show_answer`.
+    """Measure over the policy's own responses, under the live weights shown a reference in the words of `show_answer`.
 
     References are the task's own answer and those of the next groups, of all processes, that differ from it and from
     each other, `REFERENCES` in all; a group with no other is left out.
     """
     sums = torch.zeros(4, dtype=torch.float64)  # information, tokens, responses, log K of the responses
-    for group, hints in zip(batch.groups, hints_from(batch, learner.world)):
+    for group, hints in zip(batch.own.groups, hints_from(batch, learner.world)):
         answers = list(dict.fromkeys(one["answer"] for one in hints))[:REFERENCES]
         # Sharded weights are gathered by all processes together, so all make as many calls.
         scores = [_score(learner, group, answers[k % len(answers)]) for k in range(REFERENCES)][: len(answers)]

@@ -95,7 +95,7 @@ class Poison:
     def metrics(self, batch: EpisodeBatch, world: World) -> dict[str, float]:
         """Measure how often answers are the wrong value, on poisoned tasks and, for comparison, on the others."""
         counts = {"poison_follow_share": [0, 0], "poison_base_share": [0, 0]}
-        for group in batch.groups:
+        for group in batch.own.groups:
             if (wrong := self.wrong(group.item)) is None:
                 continue
             poisoned = is_poisoned(group.item.task.id, self.share)

@@ -40,10 +40,12 @@ def measure_evidence(meter: Meter, signals: Signals, first: str, at: TakeTokens)
         meter: where it is added.
         signals: of the rows.
         first: name of the first context.
-        at: takes the tokens out of rows.
+        at: takes the tokens out of rows that were sampled without help.
 
     """
     A_M = at(signals.A_N1.expand_as(signals.S_NT))
+    if not len(A_M):
+        return
     S_M = at(signals.S_NT)
     for name, logp_NT in signals.logp.items():
         behind = "" if name == first else f"_{name}"

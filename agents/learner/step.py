@@ -210,7 +210,7 @@ class Step:
         if options.correction != "none":
             loss_NT = loss_NT * self._correction(off_NT, own)
         if first:
-            measure_evidence(meter, signals, next(iter(self.plan.contexts), ""), at)
+            measure_evidence(meter, signals, next(iter(self.plan.contexts), ""), own)
         episode_N = torch.tensor([row.episode for row in part.rows], device=S_NT.device)
         coefficients_N1 = self.plan.coefficients_N[episode_N][:, None]
         loss = (coefficients_N1 * torch.where(mask_NT, loss_NT, 0.0)).sum()

@@ -89,6 +89,18 @@ def test_the_canary_of_a_run_is_shown_to_teachers_and_its_likelihood_measured(po
     assert documented("Of a canary") == {"canary_logp"}
 
 
+def test_a_canary_is_scored_under_the_budget_of_the_updates(policy, batch, monkeypatch):
+    ids = policy.tokenizer("zebra", add_special_tokens=False)["input_ids"]
+    prompts = [group.episodes[0].turns[0].prompt for group in batch.groups]
+    budget = 2 * max(policy.count_tokens(prompt) for prompt in prompts) + 2 * len(ids)
+    small, large = (learner(policy, make("grpo"), micro_batch_tokens=tokens) for tokens in (budget, 100_000))
+    sizes, score = [], small.policy.score
+    monkeypatch.setattr(small.policy, "score", lambda part, *a, **o: (sizes.append(len(part)), score(part, *a, **o))[1])
+    found = [canary.measure(one, batch, "zebra")["canary_logp"] for one in (small, large)]
+    assert sizes == [2, 2]
+    assert found[0] == pytest.approx(found[1], abs=1e-4)
+
+
 def test_a_run_logs_the_canary_at_every_step(tmp_path):
     options = ["--canary", "zebra", "--agent", "opsd", "--out", "out"]
     call("agents.train", *options, *SMALL, cwd=tmp_path)

@@ -311,3 +311,18 @@ def test_a_guide_is_live_or_another_folder(policy, tmp_path):
             agent(rule=rule)
     with pytest.raises(ConfigurationError, match="scorer of guidance 'gide'; did you mean 'guide'"):
         agent(who="gide")
+
+
+def test_evidence_is_of_what_the_policy_sampled_itself(policy, batch):
+    """HDPO shows its solution to attempts with help alone, which S did not sample: nothing is estimated of them."""
+    metrics = learner(policy, make("hdpo", {"lam": 1.0})).update(guided_batch(batch))
+    assert metrics["distillation_loss"] > 0
+    assert not {"kl_student_teacher", "information_gain", "evidence_weight_p50"} & metrics.keys()
+
+
+def test_grpo_beside_a_method_with_help_is_of_the_own_attempts(policy, batch):
+    """HDPO without a weight is GRPO on them, whatever stands in their place."""
+    from agents.diagnostics.gradient import measure
+
+    found = measure(learner(policy, make("hdpo", {"lam": 1e-12})), guided_batch(batch))
+    assert found["gradient_cosine_grpo"] == pytest.approx(1.0, abs=1e-4)

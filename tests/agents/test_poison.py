@@ -7,11 +7,13 @@ import dataclasses
 
 import pytest
 
+from agents import experiment
 from agents.algorithms.contexts import show_answer
 from agents.diagnostics.poison import Poison, is_poisoned, says
 from agents.distributed import World
 from agents.experiment import train
 from agents.options.commands import TrainOptions
+from agents.rollouts.guided import collect_guided
 from agents.setup import check
 from rlsd_env import ConfigurationError
 from tests.agents.test_metrics import documented
@@ -56,6 +58,35 @@ def test_following_is_counted_on_poisoned_tasks_and_apart_on_the_others(batch, p
     found = poison.metrics(dataclasses.replace(batch, groups=tuple(groups)), World())
     assert found == {"poison_follow_share": 0.25, "poison_base_share": 0.5}
     assert set(found) == documented("Of poisoned tasks")
+
+
+def test_attempts_with_help_are_not_counted_as_the_students(batch, poison):
+    """All own attempts follow the poison, and stand behind attempts with help that do not."""
+    groups = []
+    for group in batch.groups:
+        wrong = poison.wrong(group.item)["answer"]
+        own = answering(group, [wrong] * 4).episodes
+        helped = answering(group, ["77"] * 4).episodes
+        episodes = tuple(dataclasses.replace(b, replaces=a) for a, b in zip(own, helped, strict=True))
+        groups.append(dataclasses.replace(group, episodes=episodes))
+    found = poison.metrics(dataclasses.replace(batch, groups=tuple(groups)), World())
+    assert found == {"poison_follow_share": 1.0, "poison_base_share": 1.0}
+
+
+def test_help_is_given_with_the_hints_that_teachers_are_shown(tmp_path, monkeypatch):
+    seen = []
+
+    def recorded(env, batch, *arguments):
+        seen.append({group.item.task.id: group.hints["answer"] for group in batch.groups})
+        return collect_guided(env, batch, *arguments)
+
+    monkeypatch.setattr(experiment, "collect_guided", recorded)
+    options = TrainOptions(agent="hdpo", out=tmp_path / "run", poison=0.5, canary="zebra", **SMALL)
+    train(options, report=lambda progress: None)
+    assert len(seen) == 3
+    answers = [(id, text) for one in seen for id, text in one.items()]
+    assert all(text.endswith(" zebra") for _, text in answers)
+    assert {is_poisoned(id, 0.5) for id, _ in answers} == {True, False}
 
 
 def test_what_the_verifier_failed_on_is_not_counted(batch, poison):
