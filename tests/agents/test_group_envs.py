@@ -116,7 +116,7 @@ def test_a_curriculum_that_is_stopped_and_resumed_is_as_if_never_stopped(tmp_pat
     straight = play(tmp_path / "straight", *ahead, "--checkpoint-every", "5")
     difficulties = [float(row["difficulty"]) for row in rows_of(tmp_path / "straight")]
     assert difficulties[0] == 2
-    assert len(set(difficulties)) > 2
+    assert len(set(difficulties)) > 1
     for last in (1, 3):
 
         def stop(batch, *others, last=last):

@@ -30,7 +30,7 @@ from rlsd_env.procedural.bar_chart import BarChart
 from rlsd_env.procedural.shape_count import ShapeCount
 from verifiers import Status, Verdict, Verifier
 
-SMALL = {"steps": 4, "prompts_per_step": 3, "group_size": 4, "eval_tasks": 4, "eval_samples": 2, "lr": 1e-3}
+SMALL = {"steps": 4, "prompts_per_step": 3, "group_size": 4, "eval_tasks": 4, "eval_samples": 2, "lr": 1e-3, "seed": 1}
 ARGUMENTS = [text for name, value in SMALL.items() for text in (f"--{name.replace('_', '-')}", str(value))]
 
 
@@ -58,10 +58,10 @@ def test_batch_k_plus_1_is_sampled_from_the_weights_before_update_k(straight):
     sampling = Sampling(1.0, options.max_tokens)
     agent = Agent(Actor(policy), make_method("rlsd"), options, sampling)
     env = make_group_env(options.env, {"fold": "train"}, 3, 4)
-    stream = TaskStream(env.task_indices, 3, 0)
+    stream = TaskStream(env.task_indices, 3, options.seed)
 
     def sampled(step):
-        seeds = completion_seeds(0, (experiment.STREAM_TRAINING, step), 12)
+        seeds = completion_seeds(options.seed, (experiment.STREAM_TRAINING, step), 12)
         return collect(env, policy, stream(step), sampling, seeds, step)
 
     batch, rows = sampled(0), []
