@@ -50,7 +50,7 @@ def fold_of(content: object) -> str:
     """Return the fold to which a content belongs: half of all are "heldout", a sixteenth "tuning", the rest "train".
 
     >>> [fold_of(["How many?", n]) for n in range(6)]
-    ['heldout', 'train', 'train', 'train', 'heldout', 'train']
+    ['heldout', 'train', 'tuning', 'train', 'heldout', 'train']
     """
     (digest,) = hashlib.blake2b(json.dumps(content).encode(), digest_size=1).digest()
     if digest % 2:

@@ -24,7 +24,7 @@ ARGV = ["--agent", "grpo", *SMALL, "--steps", "5", "--lr", "3e-4"]
 
 def rows(path):
     with path.open() as file:
-        return [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
+        return [{name: float(value) for name, value in row.items() if value} for row in csv.DictReader(file)]
 
 
 def accuracy(evaluation, kind="sampled"):

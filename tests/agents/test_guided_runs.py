@@ -109,12 +109,14 @@ def test_an_engine_samples_with_help_as_it_does_without(straight, tmp_path, monk
 
     monkeypatch.setattr(experiment, "prepare", with_engine)
     call("agents.train", *HDPO, "--sampler-correction", "truncate", "--out", tmp_path / "engine")
-    for a, b in zip(rows(straight), rows(tmp_path / "engine"), strict=True):
+    found = rows(tmp_path / "engine")
+    assert any("sampler_ratio_largest" in row for row in found)  # unless no own attempt is run
+    for a, b in zip(rows(straight), found, strict=True):
         for name in ("guided_share", "guided_success_share", "accuracy", "teacher_tokens_sampled"):
             assert a.get(name) == b.get(name)
         assert b["loss"] == pytest.approx(a["loss"], rel=1e-3, abs=1e-7)
-        assert b["sampler_corrected_share"] == 0
-        assert b["sampler_ratio_largest"] < 1.001
+        assert b.get("sampler_corrected_share", 0.0) == 0
+        assert b.get("sampler_ratio_largest", 1.0) < 1.001
 
 
 def test_rollouts_ahead_are_refused(tmp_path):

@@ -351,7 +351,8 @@ def test_the_gradient_is_that_of_the_formula(policy, two, known, stock, formula)
     method = make(name, options)
     assert distance(policy, two, known, stock, method, state, lambda one: formula(one, known)) < 1e-4
     if formula is not rlsd:  # another formula would be told from it
-        assert distance(policy, two, known, stock, method, state, lambda one: rlsd(one, known)) > 1e-3
+        apart = 1.5e-4 if formula is capped else 1e-3  # whose bound few of these responses reach
+        assert distance(policy, two, known, stock, method, state, lambda one: rlsd(one, known)) > apart
 
 
 @pytest.mark.parametrize("name", STATES)
