@@ -25,6 +25,7 @@ from agents.options.commands import DIAGNOSES, TrainOptions
 from agents.policy.token_kinds import TokenKind
 from rlsd_env import ConfigurationError
 from tests.agents.test_contexts import learner, mixed, two_turns
+from tests.agents.test_guided_learning import guided_batch
 from tests.agents.test_measures import evidence_of
 from tests.agents.test_metrics import documented
 from verifiers import Status, Verdict
@@ -242,6 +243,22 @@ def test_information_is_of_a_token_and_the_reference(policy, batch, monkeypatch,
 def test_references_must_differ(policy, batch):
     groups = tuple(dataclasses.replace(group, hints={"answer": "7"}) for group in mixed(batch).groups)
     assert information.measure(learner(policy, make("rlsd")), EpisodeBatch(groups, 0)) == {}
+
+
+# -- attempts with help ------------------------------------------------------------------------------------
+
+
+def own_of(group):
+    return tuple(episode.replaces or episode for episode in group.episodes)
+
+
+@pytest.mark.parametrize("name", ["bayes", "information"])
+def test_what_the_student_says_is_what_it_said_without_help(policy, batch, name):
+    """Where attempts were replaced the numbers are those of the batch that they were replaced in."""
+    given = guided_batch(batch)
+    own = EpisodeBatch((dataclasses.replace(given.groups[0], episodes=own_of(given.groups[0])), given.groups[1]), 0)
+    one = learner(policy, make("hdpo"))
+    assert MEASUREMENTS[name](one, given) == MEASUREMENTS[name](one, own) != {}
 
 
 # -- in a run ----------------------------------------------------------------------------------------------
