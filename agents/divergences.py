@@ -6,12 +6,10 @@ entries, `_K` kept ones. See `agents.losses` for the divergences themselves.
 
 from __future__ import annotations
 
-import math
-
 import torch
 from torch import Tensor
 
-from agents.losses import generalised_jsd, with_tail
+from agents.losses import generalised_jsd, log_mixture, with_tail
 
 
 def divergence_entries(student_MV: Tensor, teacher_MV: Tensor, beta: float) -> Tensor:
@@ -26,7 +24,7 @@ def divergence_entries(student_MV: Tensor, teacher_MV: Tensor, beta: float) -> T
         return teacher_MV.exp() * (teacher_MV - student_MV)
     if beta == 1:
         return student_MV.exp() * (student_MV - teacher_MV)
-    mixture_MV = torch.logaddexp(student_MV + math.log1p(-beta), teacher_MV + math.log(beta))
+    mixture_MV = log_mixture(student_MV, teacher_MV, beta)
     from_teacher_MV = teacher_MV.exp() * (teacher_MV - mixture_MV)
     return beta * from_teacher_MV + (1 - beta) * student_MV.exp() * (student_MV - mixture_MV)
 

@@ -13,8 +13,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-NOTHING = -1e30
-"""Logarithm of a probability of 0: finite, so that no difference of two is NaN."""
+NEVER = -1e30
+"""Logarithm of a probability of 0, and the logit that gives it: finite, so that differences of two are 0, not NaN."""
 
 
 def group_advantages(rewards_BG: Tensor, valid_BG: Tensor, *, divide_by_std: bool = True) -> Tensor:
@@ -141,7 +141,8 @@ def kl_divergence(logp_MV: Tensor, logq_MV: Tensor) -> Tensor:
     return (logp_MV.exp() * (logp_MV - logq_MV)).sum(-1)
 
 
-def _log_mixture(log_a: Tensor, log_b: Tensor, weight_b: float) -> Tensor:
+def log_mixture(log_a: Tensor, log_b: Tensor, weight_b: float) -> Tensor:
+    """Return `log((1 - w) a + w b)` from the logarithms of a and b, w above 0 and below 1."""
     return torch.logaddexp(log_a + math.log1p(-weight_b), log_b + math.log(weight_b))
 
 
@@ -168,7 +169,7 @@ def generalised_jsd(student_MV: Tensor, teacher_MV: Tensor, beta: float) -> Tens
         return kl_divergence(teacher_MV, student_MV)
     if beta == 1:
         return kl_divergence(student_MV, teacher_MV)
-    mixture_MV = _log_mixture(student_MV, teacher_MV, beta)
+    mixture_MV = log_mixture(student_MV, teacher_MV, beta)
     return beta * kl_divergence(teacher_MV, mixture_MV) + (1 - beta) * kl_divergence(student_MV, mixture_MV)
 
 
@@ -186,7 +187,7 @@ def top_k_jsd(student_MV: Tensor, ids_MK: Tensor, teacher_MK: Tensor) -> Tensor:
     """
     teacher_MK = teacher_MK.log_softmax(-1)
     student_MK = student_MV.gather(-1, ids_MK)
-    mixture_MK = _log_mixture(student_MK, teacher_MK, 0.5)
+    mixture_MK = log_mixture(student_MK, teacher_MK, 0.5)
     rest_M = 1 - student_MK.exp().sum(-1)
     inside_M = kl_divergence(teacher_MK, mixture_MK) + kl_divergence(student_MK, mixture_MK)
     return 0.5 * (inside_M + rest_M * math.log(2))
@@ -203,7 +204,7 @@ def with_tail(logp_MV: Tensor, index_MK: Tensor) -> Tensor:
         [M, K + 1] log-probabilities that sum to 1; the last is the log of what the others sum to, however little.
 
     """
-    others_M1 = logp_MV.scatter(-1, index_MK, NOTHING).logsumexp(-1, keepdim=True)
+    others_M1 = logp_MV.scatter(-1, index_MK, NEVER).logsumexp(-1, keepdim=True)
     return torch.cat([logp_MV.gather(-1, index_MK), others_M1], dim=-1)
 
 

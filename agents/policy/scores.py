@@ -15,14 +15,12 @@ import torch
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
-from agents.losses import entropy
+from agents.losses import NEVER, entropy
 from agents.policy.widened import product, times
 
 CHUNK_NUMBERS = 2**24
 """Largest distributions that are held at once, in numbers: tokens times vocabulary; 64 MiB in float32. Below 32 MiB the
 C library takes such blocks from its heap, which they fragment until it holds gigabytes."""
-NEVER = -1e30
-"""The logit of ids that are never sampled: probability exactly 0, and differences of two are 0, not NaN."""
 
 
 @dataclass(frozen=True, eq=False)

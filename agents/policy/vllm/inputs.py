@@ -12,9 +12,9 @@ import torch
 from PIL import Image
 
 from agents.episodes import Completion, Prompt
+from agents.losses import NEVER
 from agents.policy.base import Request, make_completion
 from agents.policy.inputs import PromptEncoder
-from agents.policy.scores import NEVER
 from rlsd_env.errors import ConfigurationError
 
 COLDEST = 0.01

@@ -16,8 +16,9 @@ from urllib.parse import urlsplit
 import torch
 
 from agents.episodes import Prompt
+from agents.losses import NEVER
 from agents.policy.base import Policy
-from agents.policy.scores import NEVER, GivenScores, TopK
+from agents.policy.scores import GivenScores, TopK
 from agents.policy.vllm.connection import AT_ONCE, Connection
 from agents.policy.vllm.inputs import server_inputs
 from rlsd_env.errors import ConfigurationError
