@@ -14,7 +14,7 @@ from torch import Tensor
 
 from agents.algorithms.contexts import show_answer
 from agents.episodes import Completion, EpisodeBatch, EpisodeGroup, Prompt, StopReason
-from agents.policy.scoring import distinct_by
+from agents.policy.scoring import score_each
 
 if TYPE_CHECKING:
     from agents.learner.learner import Learner
@@ -71,8 +71,6 @@ def _totals(
     learner: Learner, prompts: Sequence[Prompt], responses: Sequence[Sequence[int]], last: int | None = None
 ) -> list[float]:
     """Return the log-probability of each response, or of its `last` tokens."""
-    kept, owners = distinct_by(prompt.key for prompt in prompts)
-    distinct = [prompts[number] for number in kept]
-    logp_NT = learner.policy.score(distinct, owners, responses, temperature=learner.temperature).logp_NT.double()
+    logp_NT = score_each(learner.policy.score, prompts, responses, learner.temperature).logp_NT.double()
     starts = [0 if last is None else len(ids) - last for ids in responses]
     return [float(row[start : len(ids)].sum()) for row, start, ids in zip(logp_NT, starts, responses)]

@@ -15,7 +15,7 @@ from agents.diagnostics.references import hints_from
 from agents.episodes import EpisodeBatch, EpisodeGroup
 from agents.losses import entropy
 from agents.policy.scores import TokenScores
-from agents.policy.scoring import distinct_by
+from agents.policy.scoring import score_each
 
 if TYPE_CHECKING:
     from agents.learner.learner import Learner
@@ -72,5 +72,4 @@ def _score(learner: Learner, group: EpisodeGroup, answer: str) -> TokenScores:
     told = dataclasses.replace(group, hints={**group.hints, "answer": answer})
     prompts = [p for i in range(len(group.episodes)) for p in show_answer(told, i).prompts]
     responses = [turn.action.token_ids for episode in group.episodes for turn in episode.turns]
-    kept, owners = distinct_by(prompt.key for prompt in prompts)
-    return learner.policy.score([prompts[k] for k in kept], owners, responses, temperature=learner.temperature)
+    return score_each(learner.policy.score, prompts, responses, learner.temperature)

@@ -24,7 +24,7 @@ from agents.losses import clipped_surrogate, importance_ratio, sampler_weight
 from agents.options.learner import LearnerOptions
 from agents.policy.base import Policy
 from agents.policy.scores import GivenScores, TokenScores, TopK
-from agents.policy.scoring import distinct_by
+from agents.policy.scoring import score_each
 
 AUXILIARY = "auxiliary()"
 """What the guard rail of an algorithm's further loss is called among those that have been passed; no context's name."""
@@ -171,7 +171,6 @@ class Step:
         mask_NT, S_NT = student.mask_NT, student.logp_NT.detach()
         at, guided = TokenPlaces(part.rows, S_NT.device), self._guided(part)
         own = TokenPlaces(part.rows, S_NT.device, [not one for one in guided]) if any(guided) else at
-        guided_N1 = torch.tensor(guided, device=S_NT.device)[:, None]
         sampled_NT = _sampled(part.rows).to(S_NT)
         first = part.S_old_NT is None  # the weights are those that will have their first update
         if first:
@@ -179,9 +178,12 @@ class Step:
             meter.add("sampler_difference", own((S_NT - sampled_NT).abs()), of_step=True)
         signals = self._signals(part, student, scored)
         S_old_NT = signals.S_old_NT
-        off_NT = torch.where(guided_N1, 0.0, S_old_NT - sampled_NT)  # the sampler, where it sampled as the policy would
-        if self.plan.off_policy:
-            S_old_NT = torch.where(guided_N1, sampled_NT, S_old_NT)
+        off_NT = S_old_NT - sampled_NT
+        if any(guided):
+            guided_N1 = torch.tensor(guided, device=S_NT.device)[:, None]
+            off_NT = torch.where(guided_N1, 0.0, off_NT)  # there the sampler did not sample as the policy would
+            if self.plan.off_policy:
+                S_old_NT = torch.where(guided_N1, sampled_NT, S_old_NT)
         loss_NT = torch.zeros_like(S_NT)
         credit = part.credit if part.credit is not None or self.algorithm.scope == "batch" else self._credit(signals)
         if credit is not None:
@@ -397,9 +399,7 @@ class Step:
 
     def _score(self, prompts: Sequence[Prompt], rows: Sequence[Row], score: Callable[..., Any]) -> Any:
         """Score the rows' actions, each distinct prompt once."""
-        kept, owners = distinct_by(prompt.key for prompt in prompts)
-        responses = [row.turn.action.token_ids for row in rows]
-        return score([prompts[number] for number in kept], owners, responses, temperature=self.temperature)
+        return score_each(score, prompts, [row.turn.action.token_ids for row in rows], self.temperature)
 
 
 def _check_credit(credit: Credit, signals: Signals) -> None:

@@ -6,8 +6,8 @@ test_packing.py` holds them to each other, values and gradients.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Sequence
-from typing import Any
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
@@ -15,6 +15,8 @@ from torch import Tensor
 from agents.episodes import Prompt
 from agents.policy.attention import PACKED, by_length, make_packing
 from agents.policy.inputs import PromptEncoder
+
+T = TypeVar("T")
 
 
 def supports_packing(model: Any) -> bool:
@@ -68,6 +70,22 @@ def distinct_by(keys: Iterable[Hashable]) -> tuple[list[int], list[int]]:
             kept.append(number)
         places.append(place)
     return kept, places
+
+
+def score_each(
+    score: Callable[..., T], prompts: Sequence[Prompt], responses: Sequence[Sequence[int]], temperature: float
+) -> T:
+    """Score responses with a prompt for each, of which equal ones are run once.
+
+    Args:
+        score: as `agents.policy.base.Policy.score`.
+        prompts: N.
+        responses: N, their token ids.
+        temperature: as of `score`.
+
+    """
+    kept, owners = distinct_by(prompt.key for prompt in prompts)
+    return score([prompts[number] for number in kept], owners, responses, temperature=temperature)
 
 
 def states_of_tokens(lengths: Sequence[int], places: Sequence[int]) -> Tensor:
