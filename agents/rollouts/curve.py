@@ -16,7 +16,6 @@ from agents.distributed import World
 from agents.options.commands import TrainingOptions, TrainOptions
 from agents.policy.actor import Actor
 from agents.policy.base import Sampling
-from agents.policy.sharding import reshard
 from agents.rollouts.environments import in_fold
 from agents.rollouts.evaluation import Evaluation, evaluate
 from agents.rollouts.tasks import evaluation_tasks
@@ -62,8 +61,6 @@ class TuningCurve:
     def measure(self, step: int) -> bool:
         """Evaluate the weights of now, after so many steps; return whether none before were as good."""
         found = evaluate_fold(self._actor, self._options, FOLD, self._options.seed, self._world)
-        if self._options.shard:  # what comes next is shards: a checkpoint, or an update
-            reshard(self._actor.policy.model)
         accuracies = {"sampled_accuracy": _mean(found.sampled_K), "greedy_accuracy": _mean(found.greedy_K)}
         self.rows.append({"step": step, **accuracies, **found.metrics})
         return summarise(self.rows)["peak_step"] == step
