@@ -113,6 +113,38 @@ def _first_paragraph(boxed: str) -> str:
     return " ".join(body) or "the arguments cannot be read; see --help"
 
 
+def reference(
+    argv: Sequence[str],
+    doc: str,
+    kind: str,
+    table: Callable[[], None],
+    one: Callable[[str], str],
+    markdown: Callable[[], str],
+) -> None:
+    """Run a command that tells of what there is: of all in a table, of one, or as a page.
+
+    Args:
+        argv: the arguments.
+        doc: its help.
+        kind: what it tells of.
+        table: prints all.
+        one: from a name to its text.
+        markdown: returns the page.
+
+    Raises:
+        ConfigurationError: there are more arguments than one.
+
+    """
+    if {"-h", "--help"} & set(argv) or len(argv) > 1:
+        print(doc.strip())
+        if len(argv) > 1:
+            raise ConfigurationError(f"arguments {' '.join(argv)!r}; give one {kind}, --markdown or nothing")
+    elif not argv:
+        table()
+    else:
+        sys.stdout.write(markdown() if argv[0] == "--markdown" else one(argv[0]))
+
+
 def prints() -> bool:
     """Tell whether this process is the one that prints, of those that torchrun started."""
     return os.environ.get("RANK", "0") == "0"

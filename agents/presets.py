@@ -7,7 +7,6 @@ python -m agents.presets --markdown      docs/presets.md
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -81,26 +80,21 @@ def _value(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value) or '""'
 
 
+def _table() -> None:
+    from rich.table import Table
+
+    from agents.algorithms.presets import PRESETS
+    from agents.terminal import terminal
+
+    table = Table("preset", "options", "loss", "from")
+    for name, preset in PRESETS.items():
+        table.add_row(name, _pairs(preset.options), _pairs(preset.learner), preset.source)
+    terminal(width=140).print(table)
+
+
 def main(argv: Sequence[str]) -> None:
     """Print what was asked for."""
-    if {"-h", "--help"} & set(argv) or len(argv) > 1:
-        print((__doc__ or "").strip())
-        if len(argv) > 1:
-            raise ConfigurationError(f"arguments {' '.join(argv)!r}; give one preset, --markdown or nothing")
-    elif argv == ["--markdown"]:
-        sys.stdout.write(markdown())
-    elif argv:
-        sys.stdout.write(toml(argv[0]))
-    else:
-        from rich.table import Table
-
-        from agents.algorithms.presets import PRESETS
-        from agents.terminal import terminal
-
-        table = Table("preset", "options", "loss", "from")
-        for name, preset in PRESETS.items():
-            table.add_row(name, _pairs(preset.options), _pairs(preset.learner), preset.source)
-        terminal(width=140).print(table)
+    command_line.reference(argv, __doc__ or "", "preset", _table, toml, markdown)
 
 
 def entry() -> None:

@@ -16,7 +16,6 @@ from dataclasses import dataclass
 
 from agents import command_line
 from agents.algorithms.registry import find, names
-from rlsd_env.errors import ConfigurationError
 
 PAGE = """\
 # Algorithms
@@ -93,31 +92,27 @@ def _options(name: str) -> str:
     return "".join(rows)
 
 
+def _text(name: str) -> str:
+    found = describe(name)
+    inferred = f"\n\nInferred: {found.inferred}" if found.inferred else ""
+    options = "".join(f"  {field.name} = {field.default!r}\n" for field in dataclasses.fields(find(name)))
+    return f"{found.title}\n\n{found.body}{inferred}\n\n{options}"
+
+
+def _table() -> None:
+    from rich.table import Table
+
+    from agents.terminal import terminal
+
+    table = Table("algorithm", "", "from")
+    for name in names():
+        table.add_row(name, describe(name).title, sources(name))
+    terminal(width=140).print(table)
+
+
 def main(argv: Sequence[str]) -> None:
     """Print what was asked for."""
-    if len(argv) > 1 or {"-h", "--help"} & set(argv):
-        print((__doc__ or "").strip())
-        if len(argv) > 1:
-            raise ConfigurationError(f"arguments {' '.join(argv)!r}; give one algorithm, --markdown or nothing")
-    elif argv == ["--markdown"]:
-        sys.stdout.write(markdown())
-    elif argv:
-        found = describe(argv[0])
-        print(f"{found.title}\n\n{found.body}")
-        if found.inferred:
-            print(f"\nInferred: {found.inferred}")
-        print()
-        for field in dataclasses.fields(find(argv[0])):
-            print(f"  {field.name} = {field.default!r}")
-    else:
-        from rich.table import Table
-
-        from agents.terminal import terminal
-
-        table = Table("algorithm", "", "from")
-        for name in names():
-            table.add_row(name, describe(name).title, sources(name))
-        terminal(width=140).print(table)
+    command_line.reference(argv, __doc__ or "", "algorithm", _table, _text, markdown)
 
 
 if __name__ == "__main__":

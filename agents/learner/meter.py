@@ -47,13 +47,11 @@ class Meter:
         if of_step:
             self._of_step.add(name)
         self.add_sum(name, part.double().sum())
-        total = whole.double().sum()
-        self._wholes[name] = self._wholes[name] + total if name in self._wholes else total
+        _add(self._wholes, name, whole.double().sum())
 
     def add_sum(self, name: str, value: Tensor) -> None:
         """Add to a sum."""
-        value = value.detach().double()
-        self._sums[name] = self._sums[name] + value if name in self._sums else value
+        _add(self._sums, name, value.detach().double())
 
     def add_share(self, name: str, part: int, whole: int) -> None:
         """Add to a share: so many of so many."""
@@ -68,8 +66,7 @@ class Meter:
 
     def add_logs(self, name: str, logs: Tensor, counts: Tensor) -> None:
         """Take numbers that count into quantiles of the step, by their logarithms; see `agents.learner.histogram`."""
-        bins = count_bins(logs, counts)
-        self._histograms[name] = self._histograms[name] + bins if name in self._histograms else bins
+        _add(self._histograms, name, count_bins(logs, counts))
 
     def over(self, world: World) -> Readings:
         """Read the meters of all processes."""
@@ -115,6 +112,10 @@ class Readings:
         for name, bins in self.histograms.items():
             found |= {f"{name}_{end}": quantile(bins, share) for end, share in QUANTILES.items() if bins}
         return found
+
+
+def _add(totals: dict[str, Tensor], name: str, value: Tensor) -> None:
+    totals[name] = totals[name] + value if name in totals else value
 
 
 def _read(values: dict[str, Tensor]) -> dict[str, float]:

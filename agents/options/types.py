@@ -25,11 +25,16 @@ def _read_pairs(words: list[str]) -> dict[str, Any]:
     """Read KEY=VALUE words; a value that is TOML (number, true, "text", [list]) is read as such."""
     pairs: dict[str, Any] = {}
     for word in words:
-        key, equals, text = word.partition("=")
-        if not key or not equals:
-            raise ValueError(f"{word!r} is not of the form KEY=VALUE")
+        key, text = _split(word, "KEY=VALUE")
         pairs[key] = _value(text)
     return pairs
+
+
+def _split(word: str, form: str) -> tuple[str, str]:
+    key, equals, text = word.partition("=")
+    if not key or not equals:
+        raise ValueError(f"{word!r} is not of the form {form}")
+    return key, text
 
 
 def _value(text: str) -> Any:
@@ -43,9 +48,7 @@ def _read_sweeps(words: list[str]) -> dict[str, Any]:
     """Read KEY=VALUE,VALUE words; each value is read as in pairs, and a TOML list has the values as it is."""
     sweeps: dict[str, Any] = {}
     for word in words:
-        key, equals, text = word.partition("=")
-        if not key or not equals:
-            raise ValueError(f"{word!r} is not of the form AGENT.OPTION=VALUE,VALUE")
+        key, text = _split(word, "AGENT.OPTION=VALUE,VALUE")
         if key in sweeps:
             raise ValueError(f"{key} is swept twice; give all its values at once")
         listed = _value(text)
