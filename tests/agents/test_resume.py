@@ -31,11 +31,17 @@ def at_work(folder):
     found = []
     for number in filter(str.isdigit, os.listdir("/proc")):
         try:
-            held = [os.readlink(f"/proc/{number}/fd/{fd}") for fd in os.listdir(f"/proc/{number}/fd")]
-        except OSError:
+            open_files = os.listdir(f"/proc/{number}/fd")
+        except OSError:  # it has ended, or is another user's
             continue
-        if any(path.startswith(str(folder)) for path in held):
-            found.append(int(number))
+        for file in open_files:
+            try:
+                path = os.readlink(f"/proc/{number}/fd/{file}")
+            except OSError:  # closed meanwhile, which says nothing of the process's other files
+                continue
+            if path.startswith(str(folder)):
+                found.append(int(number))
+                break
     return found
 
 
