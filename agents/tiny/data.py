@@ -5,13 +5,13 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 import verifiers
 from agents.algorithms.contexts import hint
 from agents.messages import user_message
+from agents.tiny.fitting import Row
 from rlsd_env.hints import BLANK
 from rlsd_env.procedural.bar_chart import BarChart
 from rlsd_env.procedural.base import PART
@@ -19,7 +19,7 @@ from rlsd_env.procedural.dot_sum import DotSum
 from rlsd_env.procedural.drawing import COLOURS, SHAPES, Canvas
 from rlsd_env.procedural.shape_count import ShapeCount
 from rlsd_env.prompts import choice_letter, render
-from rlsd_env.task import IMAGE_PLACEHOLDER, Image, Item, Task
+from rlsd_env.task import IMAGE_PLACEHOLDER, Item, Task
 
 
 @dataclass(frozen=True)
@@ -62,15 +62,6 @@ KINDS = {"answer": 0.4, "solution": 0.25, "sibling": 0.2, "feedback": 0.15}
 """The kinds of privileged text and their shares of the rows that have one."""
 TRIES = 200
 """Attempts drawn until one is as it must be; what is likely takes a handful."""
-
-
-@dataclass(frozen=True)
-class Row:
-    """One supervised example: a prompt with its picture, and the response to learn."""
-
-    messages: list[dict[str, Any]]
-    image: Image
-    response: str
 
 
 @dataclass(frozen=True)

@@ -19,4 +19,6 @@ PROCEDURAL: dict[str, dict[str, Any]] = {
     "rlsd/Algebra-v0": {"source": "rlsd_env.procedural.algebra:Algebra"},
     "rlsd/BounceCount-v0": {"source": "rlsd_env.procedural.bounce_count:BounceCount"},
     "rlsd/FirstColour-v0": {"source": "rlsd_env.procedural.first_colour:FirstColour"},
+    "rlsd/Chain-v0": {"source": "rlsd_env.procedural.chain:Chain"},
+    "rlsd/PictureChain-v0": {"source": "rlsd_env.procedural.chain:PictureChain"},
 }

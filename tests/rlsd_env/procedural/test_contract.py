@@ -134,14 +134,17 @@ READ_OFF = {
     "maze": {1, 2, 3, 4, 5}, "bounce_count": {1, 2, 3, 4, 5}, "first_colour": {1, 2, 3, 4, 5},
 }  # fmt: skip
 """The difficulties at which a family asks for no arithmetic."""
+MODULO_10 = {"chain", "picture_chain"}
 
 
 @every_level
 def test_every_arithmetic_step_is_right(family, difficulty):
     steps = [step for reference, _ in tasks(family, difficulty) for step in reference.steps]
     arithmetic = [step for step in steps if re.fullmatch(r"[\d\s()+*/-]+", step.name)]
+    modulus = 10 if family.family in MODULO_10 else None
     for step in arithmetic:
-        assert exactly(step.name) == Fraction(step.value), step
+        exact = exactly(step.name)
+        assert (exact % modulus if modulus else exact) == Fraction(step.value), step
     assert bool(arithmetic) == (difficulty not in READ_OFF.get(family.family, ()))
 
 
