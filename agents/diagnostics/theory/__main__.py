@@ -2,8 +2,9 @@
 
 python -m agents.diagnostics.theory
 
-prints both sides of each, where they are furthest apart. What is false has a counter-example, which must not hold. The
-exit status is 1 if one does not come out as it should.
+prints both sides of each, where they are furthest from what is stated, and by how much, relative to the right side
+where that is above 1. What is false has a counter-example, which must not hold. The exit status is 1 if one does not
+come out as it should.
 """
 
 from __future__ import annotations

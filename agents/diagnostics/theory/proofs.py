@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from agents.diagnostics.theory import credit, distillation
+from agents.diagnostics.theory import credit, distillation, training
 from agents.diagnostics.theory.statement import Statement
 from agents.diagnostics.theory.tabular import Tabular
 
@@ -19,6 +19,7 @@ PROOFS: tuple[Callable[[Tabular], Iterator[Statement]], ...] = (
     credit.parameters,
     credit.equation_16,
     credit.sum_of_credit,
+    training.learner,
 )
 
 

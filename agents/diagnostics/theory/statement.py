@@ -20,8 +20,10 @@ class Statement:
         says: what is stated.
         left: the left side.
         right: the right side.
-        excess: how far the two are from it: above 0 by more than rounding, and it does not hold.
+        excess: how far the two are from it, relative to the right side where that is above 1; above 0 by more than
+            rounding, and it does not hold.
         true: False: a counter-example, which must not hold.
+        within: what rounding may make of it.
 
     """
 
@@ -31,11 +33,12 @@ class Statement:
     right: float
     excess: float
     true: bool = True
+    within: float = TOLERANCE
 
     @property
     def holds(self) -> bool:
         """Whether it holds to rounding."""
-        return self.excess <= TOLERANCE
+        return self.excess <= self.within
 
     @property
     def as_expected(self) -> bool:
@@ -50,23 +53,33 @@ class Statement:
         )
 
 
-def equal(source: str, says: str, left: Tensor | float, right: Tensor | float, *, true: bool = True) -> Statement:
+def equal(
+    source: str,
+    says: str,
+    left: Tensor | float,
+    right: Tensor | float,
+    *,
+    true: bool = True,
+    within: float = TOLERANCE,
+) -> Statement:
     """State that two sides, of one shape or broadcast to it, are the same everywhere."""
     left, right = _sides(left, right)
-    return _furthest(source, says, left, right, (left - right).abs(), true)
+    return _furthest(source, says, left, right, (left - right).abs() / right.abs().clamp(min=1), true, within)
 
 
 def at_most(source: str, says: str, left: Tensor | float, right: Tensor | float, *, true: bool = True) -> Statement:
     """State that the left side is nowhere above the right one."""
     left, right = _sides(left, right)
-    return _furthest(source, says, left, right, left - right, true)
+    return _furthest(source, says, left, right, (left - right) / right.abs().clamp(min=1), true, TOLERANCE)
 
 
 def _sides(*sides: Tensor | float) -> tuple[Tensor, ...]:
     return torch.broadcast_tensors(*(torch.as_tensor(side, dtype=torch.float64).detach() for side in sides))
 
 
-def _furthest(source: str, says: str, left: Tensor, right: Tensor, excess: Tensor, true: bool) -> Statement:
+def _furthest(
+    source: str, says: str, left: Tensor, right: Tensor, excess: Tensor, true: bool, within: float
+) -> Statement:
     at = int(excess.argmax())  # NaN, which no bound holds for, is taken for the largest
     left, right, excess = (side.flatten()[at] for side in (left, right, excess))
-    return Statement(source, says, float(left), float(right), float(excess), true)
+    return Statement(source, says, float(left), float(right), float(excess), true, within)
