@@ -77,10 +77,17 @@ def theorem_1(world: Tabular) -> Iterator[Statement]:
     yield equal(source, "what is left of Student-top1 is I of its entry and a bucket", left_XP, narrow_XP)
     yield at_most("data processing", "I of Student-top1 <= I of the whole vocabulary", narrow_XP, gap_XP)
 
+    # Training draws r with the task, and the student speaks without it: P(r | x) whatever was said.
     unread_XRP = world.prior_XR[..., None].expand_as(posterior_XRP)
     each_XRP = divergences(world.student_XPV[:, None], world.teacher_XRPV, OPSD(beta=0.0))
+    drawn_XP = (unread_XRP * each_XRP).sum(1)
     says = "r drawn from P(r | x) in L_OPSD, from P(r | x, y_<t) in L*: L_OPSD = L* + I"
-    yield equal("Eq. 7, 9", says, (unread_XRP * each_XRP).sum(1), gap_XP, true=False)
+    yield equal("Eq. 7, 9", says, drawn_XP, gap_XP, true=False)
+    mean_X1PV = marginal(unread_XRP, teacher_XRPV)
+    ideal_XP = relative_entropy(mean_X1PV, world.student_XPV[:, None].exp())[:, 0]
+    spread_XP = (unread_XRP * relative_entropy(teacher_XRPV, mean_X1PV)).sum(1)
+    says = "r drawn from P(r | x) in all terms: L_OPSD = L* + E_r KL(P_T || mean_r P_T)"
+    yield equal("Theorem 1", says, drawn_XP, ideal_XP + spread_XP)
 
 
 def budget(world: Tabular) -> Iterator[Statement]:

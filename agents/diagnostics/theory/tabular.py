@@ -20,7 +20,7 @@ from agents.algorithms import Signals
 from agents.losses import group_advantages
 from rlsd_env.errors import ConfigurationError
 
-MOST = 1_000_000
+MOST = 200_000
 """The most numbers of a joint distribution."""
 
 

@@ -36,9 +36,8 @@ def learner(world: Tabular) -> Iterator[Statement]:
     source, student_XPV = "the learner", world.logits_XPV.log_softmax(-1)
     ratio_XRYT = (world.along(world.teacher_XRPV) - world.along(student_XPV)[:, None]).exp()
     weights_XRY = torch.full_like(world.joint_XRY, 1 / world.joint_XRY.numel())
-    deviation_X1 = world.reward_XY.std(-1, keepdim=True)
-    A_XRYT = ((world.reward_XY - world.reward_XY.mean(-1, keepdim=True)) / deviation_X1)[:, None, :, None]
-    A_XRYT = A_XRYT.expand_as(ratio_XRYT)
+    A_XY = (world.reward_XY - world.reward_XY.mean(-1, keepdim=True)) / (world.reward_XY.std(-1, keepdim=True) + 1e-6)
+    A_XRYT = A_XY[:, None, :, None].expand_as(ratio_XRYT)
     says = "its gradient of {} is -mean Ahat_t grad log P_S(y_t)"
     for algorithm, lam in ((GRPO(), 0.0), (RLSD(), 0.5)):
         expected_XPV = policy_gradient(world, algorithm_1(A_XRYT, ratio_XRYT, lam, 0.2), weights_XRY)
