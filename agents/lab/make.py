@@ -97,7 +97,7 @@ def main() -> None:
         model = copy.deepcopy(base)
         learn(model, processor, table, q, options, 3 + number, further=True)
         folder = options.out / f"q{q:g}"
-        model.save_pretrained(folder)
+        model.half().save_pretrained(folder)
         processor.save_pretrained(folder)
         made = dataclasses.asdict(options) | {"out": None, "q": q, "torch": torch.__version__}
         made["minutes"] = round((common + time.monotonic() - start) / 60, 1)
