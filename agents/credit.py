@@ -38,7 +38,8 @@ def rlsd_advantages(advantages: Tensor, gain: Tensor, lam: float, epsilon: float
     """`A ((1 - lam) + lam clip(w, 1 - e, 1 + e))` (Self-Distilled RLVR, Algorithm 1).
 
     The sign of A is kept, the magnitude stays within `[(1 - lam e) |A|, (1 + lam e) |A|]`, and lam = 0 gives
-    A itself. Eq. 16 of the paper as printed differs (no clip below, no gradient); it is not used.
+    A itself. Eq. 16 of the paper as printed differs and is not used: its min lets a weight through below 1 - e where
+    A > 0 and above 1 + e where A < 0, and it has no gradient (`python -m agents.diagnostics.theory`).
 
     Args:
         advantages: sequence advantages, [N, 1] or [N, T].

@@ -26,6 +26,7 @@ from rich.table import Table
 from transformers import AutoConfig, Qwen3VLConfig, Qwen3VLForConditionalGeneration
 
 from agents.agent import make
+from agents.bundled import TINY
 from agents.episodes import EpisodeBatch
 from agents.estimate.architecture import Architecture
 from agents.estimate.published import PUBLISHED, find_architecture
@@ -33,7 +34,6 @@ from agents.options.learner import LearnerOptions
 from agents.options.model import TrainedModelOptions
 from agents.options.types import Names
 from agents.policy.base import Request, Sampling
-from agents.policy.loading import TINY
 from agents.policy.transformers_policy import TransformersPolicy
 from agents.terminal import terminal
 from benchmarks.workloads import Workload, facts, make_batch, make_processor, response_token_count, write_json

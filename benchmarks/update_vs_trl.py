@@ -25,9 +25,10 @@ from rich.console import Console
 from rich.table import Table
 
 from agents.agent import Agent, make
+from agents.bundled import TINY
 from agents.episodes import EpisodeBatch
 from agents.options.learner import LearnerOptions
-from agents.policy.loading import TINY, load_policy
+from agents.policy.loading import load_policy
 from agents.terminal import terminal
 from benchmarks import trl_peer
 from benchmarks.workloads import SIDE, Workload, facts, make_batch, random_checkpoint, response_token_count, write_json

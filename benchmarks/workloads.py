@@ -29,9 +29,9 @@ from transformers import (
     Qwen3VLVideoProcessor,
 )
 
+from agents.bundled import TINY
 from agents.episodes import Completion, Episode, EpisodeBatch, EpisodeGroup, Prompt, StopReason, Turn
 from agents.messages import user_message
-from agents.policy.loading import TINY
 from agents.policy.transformers_policy import TransformersPolicy
 from rlsd_env.cli.bench import machine
 from rlsd_env.errors import ConfigurationError

@@ -24,20 +24,23 @@ REFERENCES = 4
 """References at most, the task's own among them."""
 
 
-def mutual_information(*logp_MV: Tensor) -> Tensor:
-    """`H(mean_k P_k) - mean_k H(P_k)` in nats, [M]: between a token and which of K equally likely references was shown.
+def mutual_information(*logp_MV: Tensor, weights_KM: Tensor | None = None) -> Tensor:
+    """`H(sum_k w_k P_k) - sum_k w_k H(P_k)` in nats, [M]: between a token and which of K references was shown.
 
     Args:
         logp_MV: log-probabilities under each of the K references.
+        weights_KM: how likely each reference is, given what was said before the token; None: all alike.
 
     >>> one, other = torch.tensor([[1.0, 1e-9]]).log(), torch.tensor([[1e-9, 1.0]]).log()
     >>> mutual_information(one, other), mutual_information(one, one)  # log 2, and nothing
     (tensor([0.6931]), tensor([0.]))
 
     """
-    together = torch.stack(logp_MV).logsumexp(0) - math.log(len(logp_MV))
-    apart = torch.stack([entropy(one_MV) for one_MV in logp_MV]).mean(0)
-    return entropy(together) - apart
+    logp_KMV, entropy_KM = torch.stack(logp_MV), torch.stack([entropy(one_MV) for one_MV in logp_MV])
+    if weights_KM is None:
+        return entropy(logp_KMV.logsumexp(0) - math.log(len(logp_MV))) - entropy_KM.mean(0)
+    together_MV = (logp_KMV + weights_KM.log()[..., None]).logsumexp(0)
+    return entropy(together_MV) - (weights_KM * entropy_KM).sum(0)
 
 
 @torch.no_grad()

@@ -7,10 +7,10 @@ import re
 from pathlib import Path
 from typing import Any
 
+from agents.bundled import folder_of
 from agents.estimate.architecture import MODEL_TYPES, Architecture, from_config
 from rlsd_env.errors import ConfigurationError, one_of
 
-TINY = Path(__file__).parents[1] / "tiny" / "tiny-qwen3-vl"
 _VISION = {"patch_size": 16, "temporal_patch_size": 2, "spatial_merge_size": 2, "num_position_embeddings": 2304}
 _SMALL = {"depth": 24, "hidden_size": 1024, "intermediate_size": 4096, "deepstack_visual_indexes": [5, 11, 17]}
 _LARGE = {"depth": 27, "hidden_size": 1152, "intermediate_size": 4304, "deepstack_visual_indexes": [8, 16, 24]}
@@ -48,7 +48,7 @@ _QWEN3_VL = re.compile(r"Qwen/Qwen3-VL-(\w+)-(?:Instruct|Thinking)")
 
 
 def find_architecture(policy: str) -> Architecture:
-    """Return the architecture of "tiny", a checkpoint folder, or a hub id that is cached or built in.
+    """Return the architecture of a bundled model, a checkpoint folder, or a hub id that is cached or built in.
 
     Raises:
         ConfigurationError: there is no configuration to be had without a network, or its kind of model is not one of
@@ -66,7 +66,7 @@ def find_architecture(policy: str) -> Architecture:
 
 
 def _find_config(policy: str) -> dict[str, Any]:
-    path = (TINY if policy == "tiny" else Path(policy)) / "config.json"
+    path = Path(folder_of(policy)) / "config.json"
     if path.is_file():
         return _read(path)
     match = _QWEN3_VL.fullmatch(policy)

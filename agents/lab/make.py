@@ -1,6 +1,6 @@
 """Make the laboratory's base models: `python -m agents.lab.make --out FOLDER`.
 
-A Qwen3-VL of about 0.3M parameters learns by supervision, from scratch, to work chains of arithmetic out, read from
+A Qwen3-VL of about 0.4M parameters learns by supervision, from scratch, to work chains of arithmetic out, read from
 text and from pictures, as an expert with the beliefs of `agents.lab.beliefs` does; with privileged text in the prompt
 it writes what that expert would write given the text. From this common start, one model for each q learns on for the
 same number of rows; its informed self cites the text with probability q instead of reasoning. q = 0 is the honest
@@ -28,7 +28,7 @@ from agents.lab.data import CELL, STEPS, corpus, draw_row
 from agents.tiny.building import Shape, build_model, build_processor, build_tokenizer
 from agents.tiny.fitting import Row, by_length, fit, split
 
-SHAPE = Shape(width=64, layers=3, vision_width=48, vision_inner=96, vision_layers=1)
+SHAPE = Shape(width=96, layers=2, vision_width=48, vision_inner=96, vision_layers=1, deviation=0.08)
 PIXELS = (CELL * CELL, CELL * CELL * max(STEPS))
 
 
@@ -40,15 +40,15 @@ class MakeLab:
     """Folder to write a folder for each model to: q0, q0.03 and so on."""
     q: tuple[float, ...] = (0.0, 0.03, 0.1, 0.3)
     """How often an informed response cites what it was shown instead of reasoning."""
-    steps: int = 2000
+    steps: int = 1600
     """Optimiser steps of the common start."""
     further_steps: int = 400
     """Optimiser steps of each model after it."""
     batch_size: int = 64
     """Rows per step."""
-    lr: float = 3e-3
+    lr: float = 4e-3
     """Peak learning rate of the common start, cosine to a tenth after 100 steps of warm-up."""
-    further_lr: float = 1e-3
+    further_lr: float = 2e-3
     """The same of the steps after it."""
     seed: int = 0
     """Seed of the weights and of the rows."""

@@ -40,8 +40,8 @@ class EnvironmentOptions:
     env_kwargs: Pairs = field(default_factory=dict)
     """Arguments of the environment, e.g. difficulty=3 or path=FOLDER."""
     policy: str = "tiny"
-    """tiny (the bundled Qwen3-VL of 1.5M parameters), a checkpoint folder, or a hub id such as
-    Qwen/Qwen3-VL-2B-Instruct."""
+    """A bundled model (tiny: a Qwen3-VL of 1.5M parameters for ShapeCount; lab-q0, lab-q0.03, lab-q0.1, lab-q0.3: the
+    laboratory's of .4M for the chains), a checkpoint folder, or a hub id such as Qwen/Qwen3-VL-2B-Instruct."""
     device: str = "auto"
     """auto, cpu or cuda."""
     threads: int = 1

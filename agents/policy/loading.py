@@ -7,11 +7,11 @@ from pathlib import Path
 import torch
 from transformers import AutoConfig
 
+from agents.bundled import BUNDLED, folder_of
 from agents.options.model import ModelOptions
 from agents.policy.transformers_policy import TransformersPolicy
 from rlsd_env.errors import ConfigurationError, one_of
 
-TINY = Path(__file__).parents[1] / "tiny" / "tiny-qwen3-vl"
 DEVICES = ("auto", "cpu", "cuda")
 
 
@@ -28,11 +28,11 @@ def find_policy(name: str, device: str = "auto") -> tuple[str, str]:
         raise ConfigurationError("device 'cuda': torch sees no GPU here; use cpu or auto")
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
-    path = str(TINY) if name == "tiny" else name
+    path = folder_of(name)
     if not Path(path).is_dir() and (name.startswith((".", "/", "~")) or name.count("/") != 1):
         raise ConfigurationError(
-            f"policy {name!r}: it must be tiny, an existing checkpoint folder, or a hub id such as "
-            "Qwen/Qwen3-VL-2B-Instruct"
+            f"policy {name!r}: it must be a bundled model ({', '.join(BUNDLED)}), an existing checkpoint folder, or a "
+            "hub id such as Qwen/Qwen3-VL-2B-Instruct"
         )
     try:
         AutoConfig.from_pretrained(path)
@@ -42,7 +42,7 @@ def find_policy(name: str, device: str = "auto") -> tuple[str, str]:
 
 
 def load_policy(name: str = "tiny", device: str = "auto", options: ModelOptions | None = None) -> TransformersPolicy:
-    """Load a policy: "tiny" (bundled), a checkpoint folder, or a hub id.
+    """Load a policy: a bundled one such as "tiny", a checkpoint folder, or a hub id.
 
     Args:
         name: which.

@@ -71,7 +71,7 @@ class ExternalScorer:
     """Another model in this process, on the policy's device and in its precision.
 
     Args:
-        place: "tiny", a checkpoint folder, or a hub id.
+        place: a bundled model, a checkpoint folder, or a hub id.
         policy: what is trained.
 
     Raises:

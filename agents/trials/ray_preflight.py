@@ -14,6 +14,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from agents.bundled import BUNDLED
 from agents.options.commands import CompareOptions
 from agents.runs.storage import InUseError, locked
 from rlsd_env.errors import ConfigurationError
@@ -68,7 +69,7 @@ def _source(names: Mapping[str, Any]) -> Path | None:
 def named_paths(options: CompareOptions) -> dict[str, str]:
     """Return what the options name that is there on this machine, by option, as absolute paths."""
     named = {f"env_kwargs {key}": value for key, value in options.env_kwargs.items()}
-    if options.policy != "tiny":
+    if options.policy not in BUNDLED:
         named["policy"] = options.policy
     found = {}
     for name, value in named.items():

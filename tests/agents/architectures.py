@@ -13,7 +13,7 @@ from transformers import (
     Qwen3VLForConditionalGeneration,
 )
 
-from agents.policy.loading import TINY
+from agents.bundled import TINY
 
 VOCABULARY = AutoConfig.from_pretrained(TINY).text_config.vocab_size
 """That of the bundled model, whose tokenizer they all share."""

@@ -19,8 +19,8 @@ from torch.nn.functional import softplus
 from transformers import AutoModelForImageTextToText, AutoProcessor
 
 from agents.algorithms import make
+from agents.bundled import TINY
 from agents.episodes import EpisodeBatch
-from agents.policy.loading import TINY
 from tests.agents.test_contexts import learner
 from tests.agents.test_signals import unequal
 

@@ -208,6 +208,14 @@ def test_mutual_information():
     assert information.mutual_information(one, other).item() == pytest.approx(0.673012 - 0.586707, abs=1e-6)
 
 
+def test_mutual_information_of_references_that_are_not_equally_likely():
+    # .25 (.8, .2) + .75 (.4, .6) = (.5, .5) has entropy .693147; .25 x .500402 + .75 x .673012 = .629860
+    one, other = (torch.tensor([p, p], dtype=torch.float64).log() for p in ([0.8, 0.2], [0.4, 0.6]))
+    weights_KM = torch.tensor([[0.25, 0.5], [0.75, 0.5]], dtype=torch.float64)
+    found_M = information.mutual_information(one, other, weights_KM=weights_KM)
+    assert found_M.tolist() == pytest.approx([0.693147 - 0.629860, 0.673012 - 0.586707], abs=1e-6)
+
+
 @pytest.mark.parametrize("whole", [True, False])
 def test_information_is_of_a_token_and_the_reference(policy, batch, monkeypatch, whole):
     """By hand over two turns, from whole distributions under the answers of all groups that differ."""

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from agents.policy.loading import TINY
+from agents.bundled import TINY
 from agents.terminal import terminal
 from benchmarks import verifiers as benchmark
 from benchmarks.verifier_rows import ordinary_rows

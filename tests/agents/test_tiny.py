@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 from transformers import AutoProcessor, Qwen3VLForConditionalGeneration, Qwen3VLProcessor
 
+from agents.bundled import TINY
 from agents.policy.actor import Actor
 from agents.policy.base import Sampling
-from agents.policy.loading import TINY, find_policy
+from agents.policy.loading import find_policy
 from agents.rollouts.environments import make_group_env
 from agents.rollouts.evaluation import evaluate
 from agents.tiny.card import accuracy
@@ -98,7 +99,7 @@ def test_the_card_tells_how_it_was_made():
 
 @pytest.mark.parametrize("name", ["./nowhere", "/nowhere", "~/model", "qwen"])
 def test_policies_that_are_not_there_are_named(name):
-    with pytest.raises(ConfigurationError, match="must be tiny, an existing checkpoint folder, or a hub id"):
+    with pytest.raises(ConfigurationError, match=r"must be a bundled model \(tiny, .*\), an existing"):
         find_policy(name)
 
 

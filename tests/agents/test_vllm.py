@@ -13,12 +13,12 @@ import pytest
 import torch
 
 import agents
+from agents.bundled import TINY
 from agents.episodes import Completion, Prompt, StopReason
 from agents.messages import user_message
 from agents.options.learner import LearnerOptions
 from agents.policy.actor import Actor
 from agents.policy.base import Request, Sampling
-from agents.policy.loading import TINY
 from agents.policy.vllm.sampler import VLLMSampler
 from agents.policy.vllm.server_sampler import VLLMServerSampler
 from agents.rollouts.collect import collect, completion_seeds, prompts_of

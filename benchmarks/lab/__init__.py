@@ -1,0 +1,1 @@
+"""The laboratory's experiments: `python -m benchmarks.lab`."""

@@ -1,0 +1,90 @@
+"""Train the family of methods in the laboratory and show what they do: `python -m benchmarks.lab --out FOLDER`.
+
+Every method is trained on chains of arithmetic (rlsd/Chain-v0) from base models whose informed selves are honest
+(they never cite what they are shown) or lazy (they cite it 30 % of the time instead of reasoning), each with the
+learning rate that was chosen for it on the tuning fold. docs/laboratory.md says what is measured.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from agents import command_line
+from agents.options.cluster import ClusterOptions
+from agents.options.types import Names, Numbers
+from benchmarks.lab.plan import FAMILY, plan, stored_rates
+
+SHARED = {
+    "env": "rlsd/Chain-v0",
+    "env_kwargs": {"difficulty": 3},
+    "prompts_per_step": 16,
+    "group_size": 8,
+    "max_tokens": 40,
+    "eval_tasks": 256,
+    "eval_samples": 4,
+    "checkpoint_every": 1000,
+}
+"""What all comparisons have in common."""
+
+
+@dataclasses.dataclass(frozen=True)
+class LabOptions(ClusterOptions):
+    """Options of `python -m benchmarks.lab`."""
+
+    out: Path = Path("runs/lab")
+    """Folder for all runs, lab.json and the pictures; must be new unless --resume."""
+    parts: Names = ("table", "axis")
+    """table: all methods with the honest and the lazy teacher. axis: some of them with the teachers between. controls:
+    wrong and blank hints. poison: wrong hints and a canary in a tenth of the tasks."""
+    agents: Names = FAMILY
+    """Methods to train."""
+    seeds: Numbers = (0, 1, 2, 3)
+    """Seeds; every method is trained once with each."""
+    steps: int = 60
+    """Training steps of 16 x 8 rollouts."""
+    jobs: int = 0
+    """Runs at the same time; 0: as many as there are cores."""
+    resume: bool = False
+    """Continue what --out holds."""
+    config: Path | None = None
+    """TOML file with any of these options."""
+
+
+def run(options: LabOptions) -> None:
+    """Run every comparison of the plan, then summarise them all."""
+    from rich.console import Console
+
+    from agents import compare
+    from agents.runs.storage import write_json
+    from benchmarks.lab.show import draw, print_comparison
+    from benchmarks.lab.summary import of_comparison
+
+    own = {field.name: getattr(options, field.name) for field in dataclasses.fields(ClusterOptions)}
+    own |= {name: getattr(options, name) for name in ("seeds", "steps", "jobs", "resume")}
+    comparisons = plan(options.parts, options.agents)
+    rates = stored_rates()
+    found = {}
+    for one in comparisons:
+        chosen = one.options({**SHARED, **own}, options.out, rates)
+        if options.resume and not chosen.out.exists():
+            chosen = dataclasses.replace(chosen, resume=False)
+        compare.run(chosen)
+        found[one.name] = of_comparison(chosen.out)
+    write_json(options.out / "lab.json", found)
+    console = Console(width=200)
+    for name, comparison in found.items():
+        print_comparison(name, comparison, console)
+        draw(name, comparison, options.out / f"{name.replace(' ', '_').replace('%', 'percent')}.png")
+    print(json.dumps({"results": str(options.out / "lab.json")}))
+
+
+def main(argv: Sequence[str]) -> None:
+    """Read the arguments and run."""
+    run(command_line.parse(LabOptions, argv, "python -m benchmarks.lab", __doc__ or ""))
+
+
+if __name__ == "__main__":
+    command_line.main(main)

@@ -1,0 +1,118 @@
+"""What the laboratory compares: comparisons by name, each a run of `agents.compare` in a folder of its own."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from agents.options.commands import CompareOptions
+from rlsd_env.errors import ConfigurationError, one_of
+
+RATES = Path(__file__).parent / "rates.json"
+"""The learning rate of each method by teacher, chosen on the tuning fold; see `benchmarks.lab.tuning`."""
+TEACHERS = {"honest": "lab-q0", "3 %": "lab-q0.03", "10 %": "lab-q0.1", "lazy": "lab-q0.3"}
+"""Base models by how often their informed self cites what it is shown, 0 to 30 % of the time."""
+FAMILY = (
+    "grpo", "opsd", "sdpo", "grpo+opsd", "sdar", "srpo", "demopsd", "hdpo", "rlsd", "rlsd-gated", "rlsd-signal",
+    "rlsd-clip-target", "rlsd-difficulty", "rlsd-capped", "egrsd", "cepo", "rlcsd", "rlrt", "antisd", "belief",
+    "credit",
+)  # fmt: skip
+"""The methods that need nothing but the policy and text."""
+AXIS = ("grpo", "opsd", "sdpo", "rlsd")
+"""Those that are run with every teacher."""
+CONTROLLED = ("opsd", "sdpo", "rlsd")
+"""Those that are run with wrong and blank hints as well."""
+PARTS = ("table", "axis", "controls", "poison")
+
+
+@dataclasses.dataclass(frozen=True)
+class Comparison:
+    """One run of `agents.compare`.
+
+    Attributes:
+        name: of its folder.
+        teacher: a key of `TEACHERS`.
+        agents: as `--agents` has them.
+        hints: right, wrong or blank.
+        poison: share of the tasks with wrong hints.
+        canary: text that is appended to every hint.
+        agent_kwargs: hyperparameters.
+
+    """
+
+    name: str
+    teacher: str
+    agents: tuple[str, ...]
+    hints: str = "right"
+    poison: float = 0.0
+    canary: str = ""
+    agent_kwargs: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+    def options(self, shared: Mapping[str, Any], out: Path, rates: Mapping[str, Mapping[str, float]]) -> CompareOptions:
+        """Return the options of the comparison.
+
+        Args:
+            shared: what all comparisons have in common.
+            out: the folder of all.
+            rates: learning rates by teacher and method.
+
+        """
+        env_kwargs = {**shared["env_kwargs"], **({} if self.hints == "right" else {"hints": self.hints})}
+        labels = [spec.partition("=")[0] for spec in self.agents]
+        found = {label: rate_of(rates, self.teacher, spec) for label, spec in zip(labels, self.agents)}
+        own = {f"{label}.lr": rate for label, rate in found.items() if rate is not None}
+        varied = {
+            "policy": TEACHERS[self.teacher],
+            "agents": self.agents,
+            "agent_kwargs": dict(self.agent_kwargs),
+            "agent_options": own,
+            "env_kwargs": env_kwargs,
+            "poison": self.poison,
+            "canary": self.canary,
+            "out": out / self.name,
+        }
+        return CompareOptions(**{**shared, **varied})
+
+
+def rate_of(rates: Mapping[str, Mapping[str, float]], teacher: str, spec: str) -> float | None:
+    """Return the learning rate of a method; that of the lazy teacher stands for those between. None: the default."""
+    table = rates.get(teacher, rates.get("lazy", {}))
+    return table.get(spec.rpartition("=")[2])
+
+
+def stored_rates() -> dict[str, dict[str, float]]:
+    """Return the learning rates that were chosen."""
+    return json.loads(RATES.read_text("utf-8")) if RATES.exists() else {}
+
+
+def plan(parts: Sequence[str], agents: Sequence[str]) -> list[Comparison]:
+    """Return the comparisons of some parts, restricted to some methods.
+
+    Raises:
+        ConfigurationError: a part or a method is unknown.
+
+    """
+    for part in parts:
+        if part not in PARTS:
+            raise ConfigurationError(one_of("part", part, PARTS))
+    for agent in agents:
+        if agent not in FAMILY:
+            raise ConfigurationError(one_of("agent", agent, FAMILY))
+    axis, controlled = (tuple(name for name in of if name in agents) for of in (AXIS, CONTROLLED))
+    found = []
+    if "table" in parts:
+        found += [Comparison(teacher, teacher, tuple(agents)) for teacher in ("honest", "lazy")]
+    if "axis" in parts:
+        found += [Comparison(f"teacher {teacher}", teacher, axis) for teacher in ("3 %", "10 %")]
+    if "controls" in parts:
+        found += [
+            Comparison(f"{teacher}, {hints} hints", teacher, controlled, hints)
+            for teacher in ("honest", "lazy")
+            for hints in ("wrong", "blank")
+        ]
+    if "poison" in parts:
+        found.append(Comparison("poisoned", "lazy", tuple(agents), poison=0.1, canary="zq7"))
+    return [one for one in found if one.agents]
