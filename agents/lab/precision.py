@@ -121,13 +121,7 @@ def _record(row: Row) -> dict[str, Any]:
         "agent": row.agent or None,
         "options": _plain(dict(row.options)),
         "hints": row.hints or None,
-        "mixed_groups": {
-            name: {"responses": row.responses[name], **_plain(dict(figures))} for name, figures in row.figures.items()
-        },
-        "all_wrong_groups": {
-            name: {"responses": responses, **_plain(dict(figures))}
-            for name, (responses, figures) in row.all_wrong.items()
-        },
+        **{name: {"responses": row.responses[name], **_plain(dict(found))} for name, found in row.figures.items()},
         "auc_sum": _plain(row.predicts),
         "teacher_accuracy": row.accuracy,
         "teacher_cites": row.cites,

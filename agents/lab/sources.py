@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -15,6 +14,7 @@ from agents.algorithms import Algorithm
 from agents.episodes import EpisodeBatch, EpisodeGroup, Prompt
 from agents.evidence import EvidenceSink, TokenEvidence
 from agents.lab.remember import RememberingPolicy
+from agents.lab.rollouts import Key, Says
 from agents.learner.learner import Learner
 from agents.options.learner import LearnerOptions
 from agents.policy.scoring import score_each
@@ -41,10 +41,6 @@ AGENTS: dict[str, tuple[str, Mapping[str, Any]]] = {
 a credit, antisd with as few steps without its term as there may be."""
 RATE = 1e-30
 """A learning rate that changes no float32 weight."""
-Key = tuple[int, int]
-"""Number of a group in the batch and of an episode in the group."""
-Says = Mapping[Key, NDArray[np.float64]]
-"""What is said of the tokens of episodes."""
 
 
 class Found(NamedTuple):
@@ -168,9 +164,3 @@ def _scores(policy: RememberingPolicy, batch: EpisodeBatch) -> Any:
     turns = [turn for _, _, episode in batch for turn in episode.turns]
     prompts, responses = [turn.prompt for turn in turns], [turn.action.token_ids for turn in turns]
     return score_each(policy.score, prompts, responses, 1.0)
-
-
-def with_hints(batch: EpisodeBatch, hints: Callable[[EpisodeGroup], Mapping[str, str]]) -> EpisodeBatch:
-    """Return a batch with other hints about the same episodes."""
-    groups = tuple(dataclasses.replace(group, hints=hints(group)) for group in batch.groups)
-    return dataclasses.replace(batch, groups=groups)

@@ -1,7 +1,8 @@
 """Many methods on the same rollouts: what each says of tokens under each kind of hint, and how well it finds mistakes.
 
 What is sampled and judged once is the same for all. A method is asked through a fresh learner; see
-`agents.lab.sources`. Figures and their names are those of `agents.lab.blame`.
+`agents.lab.sources`. Figures and their names are those of `agents.lab.blame`, of the responses of mixed groups, those
+with right and wrong ones: in others methods that compare attempts say nothing.
 """
 
 from __future__ import annotations
@@ -18,20 +19,13 @@ from agents.episodes import EpisodeBatch, EpisodeGroup, Prompt
 from agents.lab.blame import Bootstrap, Judged, measure_blame, prediction
 from agents.lab.options import PrecisionOptions
 from agents.lab.remember import RememberingPolicy
-from agents.lab.sources import AGENTS, CONTROLS, Found, Key, Says, ask, learner_of, make_agent, shown_first, with_hints
-from agents.lab.steps import Steps, locate
+from agents.lab.rollouts import Key, Says, play, steps_of, with_hints
+from agents.lab.sources import AGENTS, CONTROLS, Found, ask, learner_of, make_agent, shown_first
 from agents.policy.base import Sampling
-from agents.policy.token_kinds import token_texts
 from agents.report.statistics import Interval
-from agents.rollouts.collect import collect, completion_seeds
 from agents.rollouts.environments import make_group_env
-from agents.tiny.teachers import sample_informed
+from agents.tiny.teachers import mean, sample_informed
 from rlsd_env.errors import ConfigurationError
-
-STREAM = 7
-"""What seeds of the rollouts are derived with."""
-AT_ONCE = 64
-"""Tasks that are played at once."""
 
 
 @dataclass(frozen=True)
@@ -43,11 +37,9 @@ class Row:
         agent: the algorithm's name; "" of a control.
         options: its hyperparameters.
         hints: right, wrong or blank; "" where nothing is shown.
-        responses: wrong responses of mixed groups with a wrong step of which it says something, by what it says:
-            evidence and credit.
+        responses: wrong responses with a wrong step of which it says something, by what it says: evidence and credit.
         figures: by what it says, then by name.
-        all_wrong: the same two, of groups without a right response.
-        predicts: how well the sum of evidence tells right responses from wrong ones, in mixed groups.
+        predicts: how well the sum of evidence tells right responses from wrong ones.
         accuracy: of what is sampled with what the method's first context shows.
         cites: how much of that speaks of it.
 
@@ -59,7 +51,6 @@ class Row:
     hints: str
     responses: Mapping[str, int]
     figures: Mapping[str, Mapping[str, Interval]]
-    all_wrong: Mapping[str, tuple[int, Mapping[str, Interval]]]
     predicts: Interval | None
     accuracy: float | None
     cites: float | None
@@ -85,6 +76,7 @@ class Study:
     Attributes:
         batch: the rollouts.
         steps: where each episode's steps are.
+        mixed: numbers of the groups with right and wrong responses.
 
     Raises:
         ConfigurationError: no response states a step, or no group has right and wrong ones.
@@ -95,64 +87,47 @@ class Study:
         self.policy, self.options = policy, options
         self._env_kwargs = {**options.env_kwargs, "fold": "heldout"}
         self._sampling = Sampling(1.0, options.max_tokens)
-        self.batch = self._play()
-        texts = token_texts(policy.tokenizer, policy.vocabulary_size)
-        self.steps: dict[Key, Steps] = {
-            (g, i): locate([texts[id] for id in episode.turns[-1].action.token_ids])
-            for g, group in enumerate(self.batch.groups)
-            for i, episode in enumerate(group.episodes)
-            if len(episode.turns) == 1
-        }
+        self.batch = play(
+            policy, options.env, self._env_kwargs, options.tasks, options.group_size, self._sampling, options.seed
+        )
+        self.steps = steps_of(policy, self.batch)
         if not any(steps.right for steps in self.steps.values()):
             raise ConfigurationError(
                 f"no response of {options.policy} to {options.env} states a step such as '3 + 4 = 7'; precision is for "
                 "models of agents.lab.make on rlsd/Chain-v0 and rlsd/PictureChain-v0"
             )
         self.mixed = [g for g, group in enumerate(self.batch.groups) if 0 < group.success < 1]
-        self.hopeless = [g for g, group in enumerate(self.batch.groups) if group.success == 0]
         if not self.mixed:
             raise ConfigurationError(
                 f"none of {options.tasks} tasks has right and wrong responses of {options.policy}; give more tasks or "
                 "another difficulty"
             )
-        self._bootstraps = {name: Bootstrap(len(of)) for name, of in self._subsets().items() if of}
+        self._bootstrap = Bootstrap(len(self.mixed))
         self._informed: dict[Any, tuple[float, float]] = {}
-
-    def _subsets(self) -> dict[str, list[int]]:
-        return {"mixed": self.mixed, "all_wrong": self.hopeless}
-
-    def _play(self) -> EpisodeBatch:
-        options = self.options
-        first = make_group_env(options.env, self._env_kwargs, 1, 1)
-        tasks = [int(first.task_indices[k]) for k in range(min(options.tasks, len(first.task_indices)))]
-        groups: list[EpisodeGroup] = []
-        for start in range(0, len(tasks), AT_ONCE):
-            part = tasks[start : start + AT_ONCE]
-            env = make_group_env(options.env, self._env_kwargs, len(part), options.group_size)
-            seeds = completion_seeds(options.seed, (STREAM, start), env.num_envs)
-            groups += collect(env, self.policy, part, self._sampling, seeds, 0).groups
-            env.close()
-        return EpisodeBatch(tuple(groups), 0)
 
     def described(self) -> dict[str, Any]:
         """Say what was sampled."""
-        wrong = [self.steps[key] for key in self._wrong(self.mixed) if key in self.steps]
+        wrong = [self.steps[key] for key in self._keys() if not self._right(key)]
         found = [steps for steps in wrong if steps.first_wrong is not None]
         return {
             "tasks": len(self.batch.groups),
             "responses": sum(len(group.episodes) for group in self.batch.groups),
             "accuracy": float(np.nanmean([group.success for group in self.batch.groups])),
             "mixed_groups": len(self.mixed),
-            "all_wrong_groups": len(self.hopeless),
             "wrong_responses_of_mixed_groups": len(wrong),
             "of_those_with_a_wrong_step": len(found),
             "of_those_not_the_last": sum(steps.first_wrong != steps.last for steps in found),
             "wrong_steps_each": float(np.mean([steps.right.count(False) for steps in found])) if found else None,
         }
 
-    def _wrong(self, groups: Sequence[int]) -> list[Key]:
-        episodes = ((g, i, one) for g in groups for i, one in enumerate(self.batch.groups[g].episodes))
-        return [(g, i) for g, i, one in episodes if one.valid and not one.verdict.correct]
+    def _keys(self) -> list[Key]:
+        """Return the episodes of mixed groups that are looked at: those of one turn that the verifier judged."""
+        size = self.options.group_size
+        keys = [(g, i) for g in self.mixed for i in range(size) if self.batch.groups[g].episodes[i].valid]
+        return [key for key in keys if key in self.steps]
+
+    def _right(self, key: Key) -> bool:
+        return self.batch.groups[key[0]].episodes[key[1]].verdict.correct
 
     # -- what is measured ----------------------------------------------------------------------------------
 
@@ -201,43 +176,28 @@ class Study:
         return with_hints(self.batch, lambda group: source.hints(group.item))
 
     def _row(self, label: str, agent: str, options: Mapping[str, Any], hints: str, found: Found) -> Row:
-        said = {name: says for name, says in zip(("evidence", "credit"), (found.evidence, found.credit)) if says}
+        said = {name: self._judged(says) for name, says in zip(("evidence", "credit"), (found.evidence, found.credit))}
         measured = {
-            subset: {
-                name: measure_blame(self._judged(of, says, wrong=True), self._bootstraps[subset])
-                for name, says in said.items()
-            }
-            for subset, of in self._subsets().items()
-            if of
+            name: measure_blame([one for one in judged if not one.right], self._bootstrap)
+            for name, judged in said.items()
         }
-        mixed, hopeless = measured["mixed"], measured.get("all_wrong", {})
-        predicts = None
-        if found.evidence:
-            predicts = prediction(self._judged(self.mixed, found.evidence, wrong=False), self._bootstraps["mixed"])
         return Row(
             source=label,
             agent=agent,
             options=options,
             hints=hints,
-            responses={name: one.responses for name, one in mixed.items()},
-            figures={name: one.figures for name, one in mixed.items() if one.responses},
-            all_wrong={name: (one.responses, one.figures) for name, one in hopeless.items() if one.responses},
-            predicts=predicts,
+            responses={name: one.responses for name, one in measured.items() if one.responses},
+            figures={name: one.figures for name, one in measured.items() if one.responses},
+            predicts=prediction(said["evidence"], self._bootstrap) if said["evidence"] else None,
             accuracy=None,
             cites=None,
         )
 
-    def _judged(self, groups: Sequence[int], says: Says, *, wrong: bool) -> list[Judged]:
-        """Put together what is said of the episodes of some groups, of all or of the wrong ones."""
-        place = {g: number for number, g in enumerate(groups)}
-        keys = self._wrong(groups) if wrong else [(g, i) for g in groups for i in range(self.options.group_size)]
-        return [
-            Judged(
-                place[key[0]], self.batch.groups[key[0]].episodes[key[1]].verdict.correct, self.steps[key], says[key]
-            )
-            for key in keys
-            if key in says and key in self.steps
-        ]
+    def _judged(self, says: Says) -> list[Judged]:
+        """Put together what is said of episodes."""
+        place = {g: number for number, g in enumerate(self.mixed)}
+        keys = (key for key in self._keys() if key in says)
+        return [Judged(place[key[0]], self._right(key), self.steps[key], says[key]) for key in keys]
 
     def _with_teacher(self, row: Row, shown: Sequence[tuple[Prompt, EpisodeGroup]]) -> Row:
         if not shown:
@@ -245,8 +205,7 @@ class Study:
         key = tuple(prompt.key for prompt, _ in shown)
         if key not in self._informed:
             answers = sample_informed(self.policy, self.options.env, self._env_kwargs, shown, self._sampling)
-            right, cites = ([a.verdict.correct for a in answers], [a.cites for a in answers])
-            self._informed[key] = float(np.mean(right)), float(np.mean(cites))
+            self._informed[key] = mean([a.verdict.correct for a in answers]), mean([a.cites for a in answers])
         accuracy, cites = self._informed[key]
         return dataclasses.replace(row, accuracy=accuracy, cites=cites)
 

@@ -171,16 +171,17 @@ def measure_teachers(
         name: Teacher(
             responses=len(scored[name]),
             auc=area_under_curve(*zip(*scored[name])) if scored[name] else math.nan,
-            gain=_mean([gain for gain, _ in scored[name]]),
-            accuracy=_mean([answer.verdict.correct for answer, _ in sampled[name]]),
-            follows=math.nan if kind.named is None else _mean([follows for _, follows in sampled[name]]),
-            cites=_mean([answer.cites for answer, _ in sampled[name]]),
+            gain=mean([gain for gain, _ in scored[name]]),
+            accuracy=mean([answer.verdict.correct for answer, _ in sampled[name]]),
+            follows=math.nan if kind.named is None else mean([follows for _, follows in sampled[name]]),
+            cites=mean([answer.cites for answer, _ in sampled[name]]),
         )
         for name, kind in kinds.items()
     }
 
 
-def _mean(values: Sequence[float]) -> float:
+def mean(values: Sequence[float]) -> float:
+    """Return the mean; not-a-number of nothing."""
     return float(np.mean(values)) if values else math.nan
 
 
