@@ -11,7 +11,7 @@ import numpy as np
 from agents.algorithms import Shown
 from agents.algorithms.contexts import show_answer, with_hint
 from agents.episodes import EpisodeBatch, EpisodeGroup
-from agents.lab.beliefs import KINDS, Beliefs, ends, information
+from agents.lab.beliefs import KINDS, Beliefs, Digits, given_answer, informed_gains
 from agents.lab.blame import Blame, Bootstrap, Judged, measure_blame
 from agents.lab.data import Work, gold
 from agents.lab.rollouts import gains, steps_of
@@ -41,18 +41,18 @@ def copied(work: Work, response: str) -> dict[str, list[bool]]:
     return {name: [one[place] for one in found] for place, name in enumerate(COPIED)}
 
 
-def exact_information(work: Work, response: str, table: Beliefs) -> float | None:
-    """Return what the sum of D of a response is, of an expert with these beliefs that is shown the right answer.
+def exact_gains(work: Work, response: str, table: Beliefs) -> Digits | None:
+    """Return D of each result of a response, of an expert with these beliefs that is shown the right answer.
 
-    It is `log P(answer is shown | last digit) - log P(answer is shown)`, see `agents.lab.beliefs.information`. None:
-    the response is not one that the expert could write of this task.
+    The sum is `log P(answer is shown | last digit) - log P(answer is shown)`. None: the response is not one that the
+    expert could write of this task.
     """
     results = tuple(link.result for link in stated_links(response))
     written = Work(work.start, work.signs, work.operands, results)
     if len(results) != len(work.signs) or written.response != response.strip():
         return None
-    ends_D = ends(work.start, table.transitions(work.signs, work.operands))
-    return information(work.results[-1], results[-1], ends_D)
+    own_KDD = table.transitions(work.signs, work.operands)
+    return informed_gains(work.start, own_KDD, given_answer(work.results[-1]), results)
 
 
 @dataclass(frozen=True)
@@ -125,9 +125,9 @@ def measure_fitness(policy: TransformersPolicy, batch: EpisodeBatch, table: Beli
         for link in stated_links(response):
             if (entry := (link.sign, link.left, link.right)) in table.kind:
                 right[table.kind[entry]].append(link.correct)
-        value = exact_information(works[g], response, table)
-        if value is not None:
-            exact.append(value)
+        exact_K = exact_gains(works[g], response, table)
+        if exact_K is not None:
+            exact.append(float(exact_K.sum()))
             measured.append(float(says_T.sum()))
     steps = steps_of(policy, batch)
     judged = [Judged(g, False, steps[g, i], says_T) for (g, i), says_T in blank.items() if not _right(batch, g, i)]

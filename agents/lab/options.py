@@ -21,8 +21,9 @@ class PrecisionOptions:
     env_kwargs: Pairs = field(default_factory=dict)
     """Arguments of the environment, e.g. difficulty=3 cell=16."""
     agents: Names = ()
-    """What is measured: agents by name, preset or module:Class, LABEL=AGENT, and surprise, entropy and random, which
-    have no teacher; empty: those and the built-in methods that give tokens a credit."""
+    """What is measured: agents by name, preset or module:Class, LABEL=AGENT; surprise, entropy and random, which have
+    no teacher; exact, a perfect one that is shown the answer. Empty: all of those, and the built-in methods that give
+    tokens a credit."""
     agent_kwargs: Pairs = field(default_factory=dict)
     """Hyperparameters by agent or label, e.g. rlsd.hint=solution."""
     hints: Names = VARIANTS

@@ -1,4 +1,4 @@
-"""Where what is said of tokens comes from: algorithms, by way of the learner, and controls that have no teacher."""
+"""Where what is said of tokens comes from: algorithms, by way of the learner, and controls."""
 
 from __future__ import annotations
 
@@ -13,8 +13,11 @@ from agents import algorithms
 from agents.algorithms import Algorithm
 from agents.episodes import EpisodeBatch, EpisodeGroup, Prompt
 from agents.evidence import EvidenceSink, TokenEvidence
+from agents.lab.beliefs import beliefs
+from agents.lab.data import gold
+from agents.lab.fitness import exact_gains
 from agents.lab.remember import RememberingPolicy
-from agents.lab.rollouts import Key, Says
+from agents.lab.rollouts import Key, Says, steps_of
 from agents.learner.learner import Learner
 from agents.options.learner import LearnerOptions
 from agents.policy.scoring import score_each
@@ -147,12 +150,30 @@ def chance(policy: RememberingPolicy, batch: EpisodeBatch) -> Says:
     return {key: rng.normal(size=length) for key, length in _lengths(batch).items()}
 
 
+def exact(policy: RememberingPolicy, batch: EpisodeBatch) -> Says:
+    """Say of each result D of a teacher that is shown the right answer and knows all that the base model believes.
+
+    It is exact by the table that the models of `agents.lab.make` come from; other tokens get 0, and responses that the
+    expert could not have written nothing.
+    """
+    table = beliefs()
+    found = {}
+    for (g, i), steps in steps_of(policy, batch).items():
+        group = batch.groups[g]
+        gains_K = exact_gains(gold(group.item), group.episodes[i].response, table)
+        if gains_K is not None:
+            found[g, i] = np.zeros(len(steps.of_token))
+            found[g, i][list(steps.results)] = gains_K
+    return found
+
+
 CONTROLS: dict[str, Callable[[RememberingPolicy, EpisodeBatch], Says]] = {
     "surprise": surprise,
     "entropy": doubt,
     "random": chance,
+    "exact": exact,
 }
-"""By name: what says something of tokens without a teacher, a reward or a credit."""
+"""By name: what says something of tokens without an algorithm; the first three without a teacher too."""
 
 
 def _lengths(batch: EpisodeBatch) -> dict[Key, int]:

@@ -26,6 +26,7 @@ from agents.report.statistics import Interval
 from agents.rollouts.environments import make_group_env
 from agents.tiny.teachers import mean, sample_informed
 from rlsd_env.errors import ConfigurationError
+from rlsd_env.procedural.chain import Chain, PictureChain
 
 
 @dataclass(frozen=True)
@@ -134,9 +135,13 @@ class Study:
     def rows(self) -> Iterator[Row]:
         """Measure every source under every kind of hint; where two kinds come to the same, the first has both names."""
         given = self.options.specs()
-        pictures = any(group.item.task.images for group in self.batch.groups)
-        everything = [label for label in AGENTS if pictures or label != "rlsd-visual"]
-        specs = given or [(label, "") for label in (*CONTROLS, *everything)]
+        items = [group.item for group in self.batch.groups]
+        unfit = set() if any(item.task.images for item in items) else {"rlsd-visual"}
+        if not all(item.task.id.startswith((Chain.family, PictureChain.family)) for item in items):
+            unfit.add("exact")
+        if unfit & {agent or label for label, agent in given} & CONTROLS.keys():
+            raise ConfigurationError("agents has exact; it is for rlsd/Chain-v0 and rlsd/PictureChain-v0 only")
+        specs = given or [(label, "") for label in (*CONTROLS, *AGENTS) if label not in unfit]
         own = {label: agent for label, agent in given if agent}
         agents = {}
         for label, agent in specs:
