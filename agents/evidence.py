@@ -31,7 +31,7 @@ class TokenEvidence:
         token_ids: the sampled ids.
         tokens: each one's text.
         values: per-token numbers by name, T each: `student` (S), `logp_CONTEXT`, `entropy_CONTEXT`, `credit` (the
-            token's advantage) and what the algorithm made it from, such as `weight`.
+            token's advantage) and what the algorithm made it from, such as `weight`, and its `evidence`.
         guided: whether the attempt was made with help.
 
     """

@@ -192,12 +192,15 @@ class Credit:
         unclipped: token advantages u of a term beside the surrogate, [N, T]: `-u_t S_t` is added to the loss; None:
             there is no such term.
         per_token: quantities by metric name, [N, T] each; their token means are logged, and they are kept as evidence.
+        evidence: what was known of each token before it was clipped or added to A, larger where the token is
+            supported, [N, T]; it is kept, and not logged. None: D of the first context, where there is one.
 
     """
 
     advantages: Tensor
     per_token: Mapping[str, Tensor] = field(default_factory=dict)
     unclipped: Tensor | None = None
+    evidence: Tensor | None = None
 
     @property
     def total(self) -> Tensor:

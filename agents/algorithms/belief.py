@@ -82,11 +82,11 @@ class Belief(GRPO):
         if self.form == "replace":
             of_turn_NT = (moved_NK / tokens_NK.clamp(min=1)).gather(1, turn_NT)
             step_NT = moved_NT if self.unit == "token" else of_turn_NT
-            return Credit(mask_NT.sum(1, keepdim=True) * step_NT, {"belief_step": moved_NT})
+            return Credit(mask_NT.sum(1, keepdim=True) * step_NT, {"belief_step": moved_NT}, evidence=moved_NT)
         if self.unit == "token":
             z_NT = standardised(moved_NT, mask_NT)
         else:
             z_NT = standardised(moved_NK, tokens_NK > 0).gather(1, turn_NT)
         multiplier_NT = (1 + self.bound * torch.sign(signals.A_N1) * z_NT).clamp(1 - self.bound, 1 + self.bound)
         advantages_NT = signals.A_N1 * ((1 - self.lam) + self.lam * multiplier_NT)
-        return Credit(advantages_NT, {"belief_step": moved_NT, "weight": multiplier_NT})
+        return Credit(advantages_NT, {"belief_step": moved_NT, "weight": multiplier_NT}, evidence=moved_NT)

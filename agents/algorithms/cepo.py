@@ -41,4 +41,4 @@ class CEPO(Contrastive):
 
     def weigh(self, signals: Signals, contrast_NT: Tensor, lam: float) -> Credit:
         """Multiply."""
-        return Credit(*weighed_credit(signals.A_N1, contrast_NT, lam, self.epsilon))
+        return Credit(*weighed_credit(signals.A_N1, contrast_NT, lam, self.epsilon), evidence=contrast_NT)

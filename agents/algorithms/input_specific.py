@@ -69,4 +69,5 @@ class CREDIT(Algorithm):
         )
         if generic:
             credit_NT = input_contrast(credit_NT, torch.stack(generic), self.strength)
-        return Credit(credit_NT + self.reward * signals.A_N1, {"input_specific": credit_NT})
+        paid_NT = credit_NT + self.reward * signals.A_N1
+        return Credit(paid_NT, {"input_specific": credit_NT}, evidence=credit_NT)

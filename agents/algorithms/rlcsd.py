@@ -71,4 +71,4 @@ class RLCSD(Contrastive):
         per_token = {"contrast": contrast_NT, "residue": advantages_NT - A_N1}
         if self.means == "two":
             advantages_NT = advantages_NT * two_means(residue_NT != 0, signals.mask_NT, self.eta)
-        return Credit(advantages_NT, per_token)
+        return Credit(advantages_NT, per_token, evidence=contrast_NT)

@@ -99,7 +99,8 @@ class RLSD(GRPO):
         def conserve(weight_NT: Tensor) -> Tensor:
             return weight_NT if self.conserving == "none" else conserved(weight_NT, weighed_NT, A_N1, segments_N)
 
-        return Credit(*weighed_credit(A_N1, evidence_NT, self.shares(signals), self.bound(signals.state), conserve))
+        weighed = weighed_credit(A_N1, evidence_NT, self.shares(signals), self.bound(signals.state), conserve)
+        return Credit(*weighed, evidence=evidence_NT)
 
     def evidence(self, signals: Signals) -> Tensor:
         """Return the evidence of each token in nats, [N, T]: D."""

@@ -82,6 +82,23 @@ def ends(start: int, transitions_KDD: Digits) -> Digits:
     return mass_D
 
 
+def ahead(transitions_KDD: Digits, likelihood_D: Digits) -> Digits:
+    """Return the likelihood of what is known of the last digit, given each digit before the first step and after each.
+
+    Args:
+        transitions_KDD: the probability of each result from each left digit.
+        likelihood_D: of what is known given each last digit.
+
+    Returns:
+        [steps + 1, 10].
+
+    """
+    found = [likelihood_D]
+    for step_DD in transitions_KDD[::-1]:
+        found.append(step_DD @ found[-1])
+    return np.array(found[::-1])
+
+
 def given_answer(answer: int) -> Digits:
     """Return the likelihood of a shown answer given each last digit, [10]."""
     return (1 - DOUBT_OF_HINT) * np.eye(MODULUS)[answer] + DOUBT_OF_HINT / MODULUS
@@ -97,11 +114,8 @@ def draw(start: int, transitions_KDD: Digits, likelihood_D: Digits, rng: np.rand
         rng: the only source of chance.
 
     """
-    backward = [likelihood_D]
-    for step_DD in transitions_KDD[:0:-1]:
-        backward.insert(0, step_DD @ backward[0])
     digits, last = [], start
-    for step_DD, ahead_D in zip(transitions_KDD, backward):
+    for step_DD, ahead_D in zip(transitions_KDD, ahead(transitions_KDD, likelihood_D)[1:]):
         weight_D = step_DD[last] * ahead_D
         last = int(rng.choice(MODULUS, p=weight_D / weight_D.sum()))
         digits.append(last)
@@ -131,3 +145,19 @@ def information(answer: int, last: int, ends_D: Digits) -> float:
     """
     likelihood_D = given_answer(answer)
     return float(np.log(likelihood_D[last]) - np.log(likelihood_D @ ends_D))
+
+
+def informed_gains(start: int, transitions_KDD: Digits, likelihood_D: Digits, results: Sequence[int]) -> Digits:
+    """Return D of each result, [steps], of an expert that knows something of the last digit, exactly.
+
+    `D_k = log P(known | result k) - log P(known | left digit k)`; the sum is what `information` gives.
+
+    Args:
+        start: the start digit.
+        transitions_KDD: the probability of each result from each left digit.
+        likelihood_D: of what is known given each last digit.
+        results: what the response says.
+
+    """
+    known_KD = ahead(transitions_KDD, likelihood_D)
+    return np.diff(np.log([known_D[digit] for known_D, digit in zip(known_KD, (start, *results))]))

@@ -21,7 +21,7 @@ OF_CONTEXTS = (
 )  # fmt: skip
 """Names of what is measured of every context: of the first one as they stand, of others with theirs behind."""
 RESERVED = (
-    "student", "credit", "loss", "entropy", "clip_low", "clip_high", "distillation_loss", "repeated_share",
+    "student", "credit", "evidence", "loss", "entropy", "clip_low", "clip_high", "distillation_loss", "repeated_share",
     "sampler_difference", "sampler_ratio", "sampler_ratio_largest", "sampler_corrected_share", "step",
     "credit_mass_net", "distillation_negative_share", *OF_CONTEXTS,
 )  # fmt: skip

@@ -351,6 +351,8 @@ class Step:
         columns |= {f"entropy_{name}": entropy_NT for name, entropy_NT in signals.entropy.items()}
         if credit is not None:
             columns |= {"credit": credit.total.expand_as(signals.S_NT), **credit.per_token}
+        if credit is not None and credit.evidence is not None:
+            columns["evidence"] = credit.evidence
         host = {name: values_NT.cpu() for name, values_NT in columns.items()}
         for n in wanted:
             row = part.rows[n]
@@ -406,8 +408,9 @@ def _check_credit(credit: Credit, signals: Signals) -> None:
     if not isinstance(credit, Credit):
         raise TypeError(f"the algorithm's credit is a {type(credit).__name__}; return Credit(advantages) or None")
     _check_shape("credit", credit.advantages, (signals.S_NT.shape, signals.A_N1.shape))
-    if credit.unclipped is not None:
-        _check_shape("credit's unclipped", credit.unclipped, (signals.S_NT.shape,))
+    for name, value in (("unclipped", credit.unclipped), ("evidence", credit.evidence)):
+        if value is not None:
+            _check_shape(f"credit's {name}", value, (signals.S_NT.shape,))
     for name, value_NT in credit.per_token.items():
         if name in RESERVED or name.startswith(("logp_", "entropy_", "state_")):
             raise ValueError(

@@ -125,4 +125,5 @@ class WholeBatch:
 
             per_token = {name: rows(values_EL.expand(self.shape)) for name, values_EL in credit.per_token.items()}
             unclipped = None if credit.unclipped is None else rows(credit.unclipped)
-            part.credit = Credit(rows(advantages_EL), per_token, unclipped)
+            evidence = None if credit.evidence is None else rows(credit.evidence)
+            part.credit = Credit(rows(advantages_EL), per_token, unclipped, evidence)

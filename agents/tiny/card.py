@@ -12,6 +12,7 @@ import torch
 import tyro
 
 from agents.policy.actor import Actor
+from agents.policy.base import Sampling
 from agents.policy.transformers_policy import TransformersPolicy
 from agents.rollouts.environments import make_group_env
 from agents.rollouts.evaluation import evaluate
@@ -77,11 +78,13 @@ class MeasureTiny:
     """Held-out tasks per row of the tables, a multiple of 32."""
 
 
-def accuracy(actor: Actor, env: str, env_kwargs: dict, tasks: int, samples: int) -> tuple[float, float]:
+def accuracy(
+    actor: Actor, env: str, env_kwargs: dict, tasks: int, samples: int, sampling: Sampling = SAMPLING
+) -> tuple[float, float]:
     """Return sampled and greedy accuracy."""
     indices = make_group_env(env, env_kwargs, 1, 1).task_indices
     chosen = [int(indices[k]) for k in range(min(tasks, len(indices)))]
-    found = evaluate(actor, env, env_kwargs, chosen, samples, SAMPLING, seed=0)
+    found = evaluate(actor, env, env_kwargs, chosen, samples, sampling, seed=0)
     return float(np.nanmean(found.sampled_K)), float(np.nanmean(found.greedy_K))
 
 
