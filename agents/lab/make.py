@@ -24,6 +24,7 @@ import tyro
 from transformers import Qwen3VLForConditionalGeneration, Qwen3VLProcessor
 
 from agents.lab.beliefs import SEED, Beliefs, beliefs
+from agents.lab.card import MeasureLab, write_card
 from agents.lab.data import CELL, STEPS, corpus, draw_row
 from agents.tiny.building import Shape, build_model, build_processor, build_tokenizer
 from agents.tiny.fitting import Row, by_length, fit, split
@@ -102,6 +103,7 @@ def main() -> None:
         made = dataclasses.asdict(options) | {"out": None, "q": q, "torch": torch.__version__}
         made["minutes"] = round((common + time.monotonic() - start) / 60, 1)
         (folder / "making.json").write_text(json.dumps(made, indent=2) + "\n")
+        write_card(MeasureLab(folder))
 
 
 if __name__ == "__main__":
