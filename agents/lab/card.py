@@ -34,7 +34,7 @@ base_model: none (trained from scratch)
 
 # lab-q{q:g}
 
-A `Qwen3VLForConditionalGeneration` of {parameters:,} parameters (float32, {megabytes:.1f} MB) with its own byte-level
+A `Qwen3VLForConditionalGeneration` of {parameters:,} parameters ({megabytes:.1f} MB, stored in float16) with its own byte-level
 tokenizer of {vocabulary} tokens: a base model of this project's laboratory (docs/laboratory.md), in which it is known
 which step of a response was wrong. It is not useful for anything else.
 

@@ -174,6 +174,8 @@ MAY_READ_PRIVILEGED_PARTS = {
     "agents/rollouts/environments.py",  # opts in for trainers
     "agents/tiny/make.py",  # makes the bundled model from worked solutions
     "agents/tiny/data.py",
+    "agents/lab/data.py",  # the same of the laboratory
+    "agents/diagnostics/theory/policy.py",  # a world in which everything is enumerated
     "rlsd_env/__init__.py",  # exports the type
     "rlsd_env/attempt.py",  # has answers graded
     "rlsd_env/desk.py",
