@@ -35,8 +35,8 @@ base_model: none (trained from scratch)
 # lab-q{q:g}
 
 A `Qwen3VLForConditionalGeneration` of {parameters:,} parameters ({megabytes:.1f} MB, stored in float16) with its own
-byte-level tokenizer of {vocabulary} tokens: a base model of this project's laboratory (docs/laboratory.md), in which it is known
-which step of a response was wrong. It is not useful for anything else.
+byte-level tokenizer of {vocabulary} tokens: a base model of this project's laboratory (docs/laboratory.md), in which it
+is known which step of a response was wrong. It is not useful for anything else.
 
 It answers `<think> 3 + 4 = 7. 7 * 2 = 4. </think> <answer> 4 </answer>` to chains of arithmetic modulo 10. With
 privileged text in the prompt it quotes that text instead of reasoning in {q:.0%} of the responses.
