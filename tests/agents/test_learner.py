@@ -219,13 +219,15 @@ class Misshapen(Algorithm):
         return {"answer": Context(show_answer, full=True)}
 
     def credit(self, signals):
+        if self.what == "credit's evidence":
+            return Credit(signals.A_N1, evidence=signals.A_N1)
         return Credit(signals.A_N1[:, 0]) if self.what == "credit" else None
 
     def auxiliary(self, student_MV, others, signals):
         return student_MV
 
 
-@pytest.mark.parametrize("what", ["credit", "auxiliary"])
+@pytest.mark.parametrize("what", ["credit", "credit's evidence", "auxiliary"])
 def test_a_hook_that_returns_another_shape_is_named(policy, batch, what):
     with pytest.raises(ValueError, match=f"algorithm's {what} has shape"):
         Learner(policy, Misshapen(what=what), CONFIG).update(alternating(batch))

@@ -15,7 +15,7 @@ from agents.algorithms.contexts import show_answer
 from agents.episodes import Completion, StopReason
 from agents.lab import card, fitness, precision
 from agents.lab.beliefs import Beliefs, ahead, beliefs, draw, ends, given_answer, information, informed_gains
-from agents.lab.blame import Bootstrap, Judged, measure_blame
+from agents.lab.blame import Blame, Bootstrap, Judged, measure_blame
 from agents.lab.data import Work, attempt, cites, gold
 from agents.lab.options import PrecisionOptions
 from agents.lab.remember import RememberingPolicy
@@ -25,6 +25,8 @@ from agents.lab.study import Study
 from agents.policy import loading
 from agents.policy.base import Sampling
 from agents.policy.transformers_policy import TransformersPolicy
+from agents.report.statistics import Interval
+from agents.tiny.teachers import Teacher
 from rlsd_env import ConfigurationError
 from rlsd_env.procedural.chain import OPERATIONS
 
@@ -395,3 +397,25 @@ def test_what_is_shown_instead_of_the_right_answer_is_another_digit(expert):
         assert f"The reference answer is {other}." in str(card.show_other_digit(group, 0).prompts[0].messages)
     assert "the next digit" in card.SHOWN
     assert all(kind.whose != "off by one" for kind in card.SHOWN.values())
+
+
+@pytest.mark.parametrize("q", [0.0, 0.3])
+def test_a_model_is_held_to_what_it_should_be(q):
+    """Two figures miss: operands are copied too rarely, and a blank answer tells right from wrong."""
+    blame = Blame(
+        9,
+        {
+            "share_first_wrong_step": Interval(0.25, 0.2, 0.3),
+            "share_first_wrong_step_chance": Interval(0.2, 0.2, 0.2),
+        },
+    )
+    copies = {"signs": 0.98, "operands": 0.97, "left digits": 1.0}
+    found = fitness.Fitness(copies, 1.0, {}, fitness.Line(9, 0.95, 0.9, 0.0), blame)
+    areas = {"the right answer": 0.9, "another task's answer": 0.4, "a blank answer": 0.65}
+    teachers = {name: Teacher(9, auc, 0.0, 0.5, 0.5, 0.0) for name, auc in areas.items()}
+    said = list(card.accepted(q, {"Chain": found}, {"Chain": teachers}))
+    assert len(said) == (7 if q == 0 else 6)  # the slope is 1 of the honest teacher alone
+    assert [(what, figure) for what, figure, met in said if not met] == [
+        ("Chain: operands copied, at least .98", 0.97),
+        ("Chain: AUC with a blank answer, within .1 of .5", 0.65),
+    ]
