@@ -65,8 +65,7 @@ class RLSD(GRPO):
             object.__setattr__(self, "scope", "batch")
         super().__post_init__()
         check_share(self.name, self.lam, self.epsilon, self.decay_steps, self.warmup_steps)
-        choices = CHOICES | ({"student": ("current",)} if self.scope == "batch" else {})
-        for option, allowed in choices.items():
+        for option, allowed in (CHOICES | ({"student": ("current",)} if self.scope == "batch" else {})).items():
             if getattr(self, option) not in allowed:
                 raise ConfigurationError(one_of(f"{option} of {self.name}", getattr(self, option), allowed))
         if self.epsilon == 1 and self.conserving != "none":
@@ -99,8 +98,8 @@ class RLSD(GRPO):
         def conserve(weight_NT: Tensor) -> Tensor:
             return weight_NT if self.conserving == "none" else conserved(weight_NT, weighed_NT, A_N1, segments_N)
 
-        weighed = weighed_credit(A_N1, evidence_NT, self.shares(signals), self.bound(signals.state), conserve)
-        return Credit(*weighed, evidence=evidence_NT)
+        lam, epsilon = self.shares(signals), self.bound(signals.state)
+        return Credit(*weighed_credit(A_N1, evidence_NT, lam, epsilon, conserve), evidence=evidence_NT)
 
     def evidence(self, signals: Signals) -> Tensor:
         """Return the evidence of each token in nats, [N, T]: D."""

@@ -8,7 +8,6 @@ learning rate that was chosen for it on the tuning fold. docs/laboratory.md says
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -55,10 +54,9 @@ class LabOptions(ClusterOptions):
 
 def run(options: LabOptions) -> None:
     """Run every comparison of the plan, then summarise them all."""
-    from rich.console import Console
-
     from agents import compare
     from agents.runs.storage import write_json
+    from agents.terminal import terminal
     from benchmarks.lab.show import draw, print_comparison
     from benchmarks.lab.summary import of_comparison
 
@@ -74,11 +72,11 @@ def run(options: LabOptions) -> None:
         compare.run(chosen)
         found[one.name] = of_comparison(chosen.out)
     write_json(options.out / "lab.json", found)
-    console = Console(width=200)
+    console = terminal(width=200)
     for name, comparison in found.items():
         print_comparison(name, comparison, console)
         draw(name, comparison, options.out / f"{name.replace(' ', '_').replace('%', 'percent')}.png")
-    print(json.dumps({"results": str(options.out / "lab.json")}))
+    print(f"results and curves: {options.out}")
 
 
 def main(argv: Sequence[str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import subprocess
@@ -12,7 +13,7 @@ import pytest
 
 from agents import experiment
 from agents.options.commands import TrainOptions
-from agents.runs.storage import claimed, load_checkpoint
+from agents.runs.storage import LOCK, claimed, load_checkpoint
 from rlsd_env import ConfigurationError
 from tests.agents.commands import SMALL, call, outcome, run
 from tests.conftest import ROOT
@@ -26,26 +27,17 @@ def wait_until(condition, seconds):
     return found
 
 
-def at_work(folder):
-    """The processes whose arguments or working files have to do with a folder: those that still run."""
-    found = []
-    for number in filter(str.isdigit, os.listdir("/proc")):
-        try:
-            open_files = os.listdir(f"/proc/{number}/fd")
-        except OSError:  # it has ended, or is another user's
-            continue
-        for file in open_files:
+def in_use(folder):
+    """Tell whether a process holds a lock of a folder: one that is dying too, whose files /proc no longer shows."""
+    for path in folder.rglob(f"{LOCK}*"):
+        with path.open("rb") as file:
             try:
-                path = os.readlink(f"/proc/{number}/fd/{file}")
-            except OSError:  # closed meanwhile, which says nothing of the process's other files
-                continue
-            if path.startswith(str(folder)):
-                found.append(int(number))
-                break
-    return found
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return True
+    return False
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="who holds a file is read from /proc")
 def test_killed_in_the_middle_and_resumed_is_as_if_never_stopped(tmp_path):
     """SIGKILL to the parent; the workers follow it; --resume ends with the same bytes."""
     killed = tmp_path / "killed"
@@ -57,7 +49,7 @@ def test_killed_in_the_middle_and_resumed_is_as_if_never_stopped(tmp_path):
     wait_until(lambda: len(list(killed.rglob("checkpoint.pt"))) == 3 or process.poll() is not None, 900)
     process.send_signal(signal.SIGKILL)
     assert process.wait() == -signal.SIGKILL
-    wait_until(lambda: not at_work(killed), 300)  # every worker held its run's lock
+    wait_until(lambda: not in_use(killed), 300)  # every worker held its run's lock
     assert len(list(killed.rglob("checkpoint.pt"))) == 3
     assert not (killed / "results.json").exists()
     call(*command, "--out", killed, "--resume")
