@@ -2,7 +2,8 @@
 
 Every method is trained on chains of arithmetic (rlsd/Chain-v0) from base models whose informed selves are honest
 (they never cite what they are shown) or lazy (they cite it 30 % of the time instead of reasoning), each with the
-learning rate that was chosen for it on the tuning fold. docs/laboratory.md says what is measured.
+learning rate that `python -m benchmarks.lab.tuning` chose for it on the tuning fold, where it has, else with 5e-4.
+docs/laboratory.md says what is measured.
 """
 
 from __future__ import annotations
@@ -22,11 +23,12 @@ SHARED = {
     "prompts_per_step": 16,
     "group_size": 8,
     "max_tokens": 40,
+    "lr": 5e-4,
     "eval_tasks": 256,
     "eval_samples": 4,
     "checkpoint_every": 1000,
 }
-"""What all comparisons have in common."""
+"""What all comparisons have in common; a learning rate that was chosen for a method takes the place of `lr`."""
 
 
 @dataclasses.dataclass(frozen=True)
