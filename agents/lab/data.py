@@ -17,6 +17,7 @@ from rlsd_env.procedural.base import PART
 from rlsd_env.procedural.chain import MODULUS, STEPS, Chain, PictureChain
 from rlsd_env.prompts import render
 from rlsd_env.task import Item
+from verifiers import Reference
 
 CELL = 16
 """Pixels of a pictured digit: one visual token."""
@@ -62,9 +63,14 @@ class Work:
 
 def gold(item: Item) -> Work:
     """Work a task out without a mistake."""
-    steps = [re.fullmatch(r"(\d) (.) (\d)", step.name) for step in item.privileged.reference.steps]
+    return read_steps(item.privileged.reference)
+
+
+def read_steps(reference: Reference) -> Work:
+    """Read the worked steps of a chain."""
+    steps = [re.fullmatch(r"(\d) (.) (\d)", step.name) for step in reference.steps]
     starts, signs, operands = zip(*(step.groups() for step in steps if step))
-    results = tuple(int(step.value) for step in item.privileged.reference.steps)
+    results = tuple(int(step.value) for step in reference.steps)
     return Work(int(starts[0]), signs, tuple(map(int, operands)), results)
 
 
@@ -142,8 +148,7 @@ def _feedback(item: Item, own_KDD: Digits, rng: np.random.Generator) -> tuple[st
 
 def gold_of(pictures: bool, level: int, number: int) -> Work:
     """Work a task out without drawing it."""
-    source = SOURCES[pictures][level]
-    return gold(Item(None, source.privileged(number)))  # type: ignore[arg-type]
+    return read_steps(SOURCES[pictures][level].privileged(number).reference)
 
 
 def draw_row(table: Beliefs, q: float, rng: np.random.Generator) -> Row:

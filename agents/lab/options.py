@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from agents.options.types import Names, Pairs, at_least
+from agents.options.types import Names, Pairs, at_least, labelled, of_label
 from rlsd_env.errors import ConfigurationError, one_of
 from rlsd_env.hints import VARIANTS
 
@@ -68,12 +68,9 @@ class PrecisionOptions:
                 raise ConfigurationError(f"agent_kwargs has {key!r}; write AGENT.OPTION with one of {known}")
 
     def specs(self) -> list[tuple[str, str]]:
-        """Return (label, agent) pairs; the agent is "" where the label is its name."""
-        return [
-            (label or agent, agent if label else "") for label, _, agent in (one.rpartition("=") for one in self.agents)
-        ]
+        """Return (label, agent) pairs; an agent without a label is its own."""
+        return labelled(self.agents)
 
     def kwargs_of(self, label: str) -> dict[str, object]:
         """Return the hyperparameters that are given for an agent or label."""
-        pairs = ((key.rpartition("."), value) for key, value in self.agent_kwargs.items())
-        return {option: value for (of, _, option), value in pairs if of == label}
+        return of_label(self.agent_kwargs, label)

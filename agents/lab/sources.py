@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from agents import algorithms
 from agents.algorithms import Algorithm
@@ -95,21 +94,23 @@ def ask(learner: Learner, batch: EpisodeBatch) -> Found:
     for one in sorted(sink.kept, key=lambda one: one.turn):
         turns.setdefault((one.group, one.member), []).append(one)
     return Found(
-        {key: _joined(kept) for key, kept in turns.items() if all("credit" in one.values for one in kept)},
-        {key: _joined(kept, first) for key, kept in turns.items() if all(_has_evidence(one, first) for one in kept)},
+        _joined({key: [one.values.get("credit") for one in kept] for key, kept in turns.items()}),
+        _joined({key: [_evidence(one, first) for one in kept] for key, kept in turns.items()}),
     )
 
 
-def _has_evidence(one: TokenEvidence, first: str | None) -> bool:
-    return "evidence" in one.values or f"logp_{first}" in one.values
+def _evidence(one: TokenEvidence, first: str | None) -> Sequence[float] | None:
+    """Return what a turn's credit was made from: what the algorithm says it was, else D of its first context."""
+    return one.values.get("evidence") or (one.gain(first) if first and f"logp_{first}" in one.values else None)
 
 
-def _joined(turns: Sequence[TokenEvidence], first: str | None = "") -> NDArray[np.float64]:
-    """Return the credit of an episode's turns end to end, or with the name of the first context the evidence."""
-    found = [
-        one.values["credit"] if first == "" else one.values.get("evidence") or one.gain(str(first)) for one in turns
-    ]
-    return np.concatenate([np.asarray(values, dtype=np.float64) for values in found])
+def _joined(turns: Mapping[Key, Sequence[Sequence[float] | None]]) -> Says:
+    """Put the turns of each episode end to end; an episode with a turn of which nothing is said is left out."""
+    return {
+        key: np.concatenate([np.asarray(values, dtype=np.float64) for values in said if values is not None])
+        for key, said in turns.items()
+        if all(values is not None for values in said)
+    }
 
 
 def shown_first(learner: Learner, batch: EpisodeBatch) -> list[tuple[Prompt, EpisodeGroup]]:

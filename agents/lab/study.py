@@ -139,21 +139,21 @@ class Study:
         unfit = set() if any(item.task.images for item in items) else {"rlsd-visual"}
         if not all(item.task.id.startswith((Chain.family, PictureChain.family)) for item in items):
             unfit.add("exact")
-        if unfit & {agent or label for label, agent in given} & CONTROLS.keys():
+        if unfit & {agent for _, agent in given} & CONTROLS.keys():
             raise ConfigurationError("agents has exact; it is for rlsd/Chain-v0 and rlsd/PictureChain-v0 only")
-        specs = given or [(label, "") for label in (*CONTROLS, *AGENTS) if label not in unfit]
-        own = {label: agent for label, agent in given if agent}
+        specs = given or [(label, label) for label in (*CONTROLS, *AGENTS) if label not in unfit]
+        own = {label: agent for label, agent in given if agent != label}
         agents = {}
         for label, agent in specs:
             kwargs = self.options.kwargs_of(label)
-            if (agent or label) in CONTROLS:
+            if agent in CONTROLS:
                 if kwargs:
                     raise ConfigurationError(f"agent_kwargs has {label}.{next(iter(kwargs))}; {label} has no options")
                 continue
             agents[label] = make_agent(label, kwargs, own)
         for label, agent in specs:
             if label not in agents:
-                yield self._row(label, "", {}, "", Found({}, CONTROLS[agent or label](self.policy, self.batch)))
+                yield self._row(label, "", {}, "", Found({}, CONTROLS[agent](self.policy, self.batch)))
         students = [group.episodes[0].turns[0].prompt for group in self.batch.groups]
         done: dict[str, list[tuple[Found, str]]] = {label: [] for label in agents}
         made: dict[tuple[str, str], Row] = {}

@@ -18,7 +18,7 @@ from agents.options.learner import LearnerOptions
 from agents.options.model import ModelOptions, SamplerOptions, TrainedModelOptions, TrainingSamplerOptions
 from agents.options.per_agent import fitted
 from agents.options.sweep import check_sweep
-from agents.options.types import Names, Numbers, Pairs, Sweeps, at_least
+from agents.options.types import Names, Numbers, Pairs, Sweeps, at_least, labelled, of_label
 from rlsd_env.errors import ConfigurationError, one_of
 from rlsd_env.extras import require
 
@@ -236,11 +236,11 @@ class CompareOptions(ClusterOptions, TrainingOptions):
 
     def specs(self) -> list[tuple[str, str]]:
         """Return (label, agent) pairs; an agent without a label is its own."""
-        return [(label or agent, agent) for label, _, agent in (one.rpartition("=") for one in self.agents)]
+        return labelled(self.agents)
 
     def kwargs_of(self, label: str) -> dict[str, Any]:
         """Return the hyperparameters that are given for an agent or label."""
-        return _of_label(self.agent_kwargs, label)
+        return of_label(self.agent_kwargs, label)
 
     def options_of(self, label: str) -> dict[str, Any]:
         """Return the options that an agent or label has for itself.
@@ -249,7 +249,7 @@ class CompareOptions(ClusterOptions, TrainingOptions):
             ConfigurationError: one is unknown or has another type.
 
         """
-        given = _of_label(self.agent_options, label)
+        given = of_label(self.agent_options, label)
         return {name: fitted(name, value, f"agent_options {label}.{name}") for name, value in given.items()}
 
     def train_options(
@@ -307,11 +307,6 @@ class EvaluateOptions(SamplerOptions, ModelOptions, EnvironmentOptions):
         at_least("seed", self.seed, 0)
         if "fold" in self.env_kwargs:
             raise ConfigurationError("env_kwargs has fold; give it as --fold")
-
-
-def _of_label(pairs: Mapping[str, Any], label: str) -> dict[str, Any]:
-    split = {key: key.rpartition(".") for key in pairs}
-    return {split[key][2]: value for key, value in pairs.items() if split[key][0] == label}
 
 
 def _check_log(formats: tuple[str, ...]) -> None:

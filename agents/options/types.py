@@ -3,11 +3,31 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 import tyro
 
 from rlsd_env.errors import ConfigurationError
+
+
+def labelled(names: Sequence[str]) -> list[tuple[str, str]]:
+    """Split names of the form LABEL=AGENT; an agent without a label is its own.
+
+    >>> labelled(["rlsd", "tight=rlsd"])
+    [('rlsd', 'rlsd'), ('tight', 'rlsd')]
+    """
+    return [(label or agent, agent) for label, _, agent in (name.rpartition("=") for name in names)]
+
+
+def of_label(pairs: Mapping[str, Any], label: str) -> dict[str, Any]:
+    """Return the pairs LABEL.KEY=VALUE of a label, by key.
+
+    >>> of_label({"tight.epsilon": 0.1, "rlsd.lam": 0.5}, "tight")
+    {'epsilon': 0.1}
+    """
+    split = {key: key.rpartition(".") for key in pairs}
+    return {split[key][2]: value for key, value in pairs.items() if split[key][0] == label}
 
 
 def _read_names(words: list[str]) -> tuple[str, ...]:

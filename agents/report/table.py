@@ -14,14 +14,18 @@ from agents.terminal import terminal
 ABSENT = "-"
 
 
-def interval(value: Mapping[str, float | None], signed: bool = False) -> str:
-    """Write a mean with its interval, where there is one."""
-    sign = "+" if signed else ""
-    if value["mean"] is None:
+def interval(value: Mapping[str, float | None] | None, signed: bool = False, digits: int = 3) -> str:
+    """Write a mean with its interval, where there is one.
+
+    >>> interval({"mean": 0.5, "low": 0.25, "high": 0.75}, digits=2)
+    '0.50 [0.25, 0.75]'
+    """
+    if value is None or value["mean"] is None:
         return ABSENT
+    form = f"{'+' if signed else ''}.{digits}f"
     if value["low"] is None:
-        return f"{value['mean']:{sign}.3f}"
-    return f"{value['mean']:{sign}.3f} [{value['low']:{sign}.3f}, {value['high']:{sign}.3f}]"
+        return f"{value['mean']:{form}}"
+    return f"{value['mean']:{form}} [{value['low']:{form}}, {value['high']:{form}}]"
 
 
 def _number(table: Mapping[str, float], name: str, digits: int = 3) -> str:

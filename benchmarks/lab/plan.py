@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from agents.options.commands import CompareOptions
+from agents.options.types import labelled
 from rlsd_env.errors import ConfigurationError, one_of
 
 RATES = Path(__file__).parent / "rates.json"
@@ -61,8 +62,7 @@ class Comparison:
 
         """
         env_kwargs = {**shared["env_kwargs"], **({} if self.hints == "right" else {"hints": self.hints})}
-        labels = [spec.partition("=")[0] for spec in self.agents]
-        found = {label: rate_of(rates, self.teacher, spec) for label, spec in zip(labels, self.agents)}
+        found = {label: rate_of(rates, self.teacher, agent) for label, agent in labelled(self.agents)}
         own = {f"{label}.lr": rate for label, rate in found.items() if rate is not None}
         varied = {
             "policy": TEACHERS[self.teacher],
@@ -77,10 +77,10 @@ class Comparison:
         return CompareOptions(**{**shared, **varied})
 
 
-def rate_of(rates: Mapping[str, Mapping[str, float]], teacher: str, spec: str) -> float | None:
+def rate_of(rates: Mapping[str, Mapping[str, float]], teacher: str, agent: str) -> float | None:
     """Return the learning rate of a method; that of the lazy teacher stands for those between. None: the default."""
     table = rates.get(teacher, rates.get("lazy", {}))
-    return table.get(spec.rpartition("=")[2])
+    return table.get(agent)
 
 
 def stored_rates() -> dict[str, dict[str, float]]:

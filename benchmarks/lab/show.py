@@ -10,6 +10,8 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from agents.report.table import interval
+
 LABELS = {
     "accuracy": "accuracy of the step's rollouts",
     "leakage_per_1000": "responses per 1,000 that cite",
@@ -17,18 +19,6 @@ LABELS = {
     "entropy": "entropy, nats per token",
     "kl_student_teacher": "KL(student, teacher), nats per token",
 }
-
-
-def number(found: Mapping[str, float | None] | None, digits: int = 3) -> str:
-    """Write a mean with its interval.
-
-    >>> number({"mean": 0.5, "low": 0.25, "high": 0.75}, 2)
-    '0.50 [0.25, 0.75]'
-    """
-    if found is None or found["mean"] is None:
-        return "-"
-    bounds = "" if found["low"] is None else f" [{found['low']:.{digits}f}, {found['high']:.{digits}f}]"
-    return f"{found['mean']:.{digits}f}{bounds}"
 
 
 def print_comparison(name: str, found: Mapping[str, Any], console: Console) -> None:
@@ -43,15 +33,15 @@ def print_comparison(name: str, found: Mapping[str, Any], console: Console) -> N
         ends = one["ends"]
         table.add_row(
             method,
-            number(one["final"]),
-            number(one.get("final_over_grpo")),
-            number(one["peak"]),
-            number(one["fall"]),
-            number(one["area"]),
-            number(one["leaks"], 0),
-            number(ends.get("response_length"), 1),
-            number(ends.get("entropy")),
-            number(ends.get("kl_student_teacher")),
+            interval(one["final"]),
+            interval(one.get("final_over_grpo")),
+            interval(one["peak"]),
+            interval(one["fall"]),
+            interval(one["area"]),
+            interval(one["leaks"], digits=0),
+            interval(ends.get("response_length"), digits=1),
+            interval(ends.get("entropy")),
+            interval(ends.get("kl_student_teacher")),
         )
     console.print(table)
 
@@ -73,7 +63,7 @@ def draw(name: str, found: Mapping[str, Any], path: Path, chosen: tuple[str, ...
 
     figure, axes = plt.subplots(1, len(LABELS), figsize=(4 * len(LABELS), 3.6), constrained_layout=True)
     colours = plt.get_cmap("tab20")
-    for number_, (method, one) in enumerate(found["agents"].items()):
+    for place, (method, one) in enumerate(found["agents"].items()):
         if chosen and method not in chosen:
             continue
         for axis, (metric, label) in zip(axes, LABELS.items()):
@@ -82,8 +72,8 @@ def draw(name: str, found: Mapping[str, Any], path: Path, chosen: tuple[str, ...
                 continue
             values_ST = np.array(curves, dtype=float)
             steps = np.arange(values_ST.shape[1]) + 1
-            axis.plot(steps, values_ST.mean(0), color=colours(number_ % 20), label=method, linewidth=1.5)
-            axis.fill_between(steps, values_ST.min(0), values_ST.max(0), color=colours(number_ % 20), alpha=0.12)
+            axis.plot(steps, values_ST.mean(0), color=colours(place % 20), label=method, linewidth=1.5)
+            axis.fill_between(steps, values_ST.min(0), values_ST.max(0), color=colours(place % 20), alpha=0.12)
             axis.set_title(label, fontsize=10)
             axis.set_xlabel("step")
     handles, labels = axes[0].get_legend_handles_labels()

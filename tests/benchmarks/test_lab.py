@@ -12,7 +12,7 @@ from agents import compare
 from agents.bundled import BUNDLED
 from benchmarks.lab import __main__ as lab
 from benchmarks.lab.curves import landmarks, read_metrics, smoothed
-from benchmarks.lab.plan import FAMILY, PARTS, TEACHERS, plan, rate_of
+from benchmarks.lab.plan import FAMILY, PARTS, TEACHERS, Comparison, plan, rate_of
 from benchmarks.lab.summary import interval, paired
 from rlsd_env.errors import ConfigurationError
 from tests.agents.commands import Here
@@ -40,8 +40,10 @@ def test_a_part_or_a_method_that_is_not_there_is_named():
 
 def test_rates_of_teachers_between_are_the_lazy_ones():
     rates = {"honest": {"grpo": 1.0}, "lazy": {"grpo": 2.0}}
-    assert [rate_of(rates, teacher, "a=grpo") for teacher in ("honest", "10 %", "lazy")] == [1.0, 2.0, 2.0]
+    assert [rate_of(rates, teacher, "grpo") for teacher in ("honest", "10 %", "lazy")] == [1.0, 2.0, 2.0]
     assert rate_of(rates, "honest", "opsd") is None
+    labelled = Comparison("one", "10 %", ("a=grpo",)).options({**lab.SHARED, "seeds": (0,)}, lab.Path("out"), rates)
+    assert labelled.agent_options == {"a.lr": 2.0}
 
 
 def test_landmarks_by_hand():
