@@ -198,6 +198,53 @@ def belief_steps(gain: Tensor, mask: Tensor, prior: Tensor) -> Tensor:
     return beliefs.diff(dim=-1).to(gain.dtype)
 
 
+def bayes_values(gain: Tensor, mask: Tensor, prior: Tensor) -> Tensor:
+    """How likely success is after each token: `V_t = min(1, p exp(sum_{s<=t} D_s))`, [N, T].
+
+    Bayes' rule for a teacher that is the student, shown what success ends in (arXiv 2604.03128, Theorem 4).
+
+    Args:
+        gain: D, [N, T]; what is not on the mask counts as 0.
+        mask: true on tokens, [N, T].
+        prior: p, the chance of success before the first token, [N, 1].
+
+    >>> bayes_values(torch.tensor([[0.6931, 0.6931]]), torch.ones(1, 2, dtype=torch.bool), torch.tensor([[0.25]]))
+    tensor([[0.5000, 0.9999]])
+
+    """
+    sums = torch.where(mask, gain, 0.0).double().cumsum(-1)
+    return (prior.double().log() + sums).exp().clamp(max=1).to(gain.dtype)
+
+
+def generalised_advantages(values: Tensor, total: Tensor, mask: Tensor, trace: float) -> Tensor:
+    """Generalised advantage estimation with a known end (Schulman et al., arXiv 1506.02438, Eq. 16), [N, T].
+
+    `sum_{l>=0} trace^l delta_{t+l}`, `delta_t = U_t - U_{t-1}`, U_0 = 0, and U at the last token is `total`. At trace 1
+    it is `total - U_{t-1}`. What is not on the mask gets 0.
+
+    Args:
+        values: U after each token, [N, T]; what it is at the last one does not matter.
+        total: of the whole response, [N, 1].
+        mask: true on tokens, which come first in each row, [N, T].
+        trace: lambda.
+
+    >>> values, mask = torch.tensor([[0.5, -1.0, 9.0]]), torch.ones(1, 3, dtype=torch.bool)
+    >>> generalised_advantages(values, torch.tensor([[-2.0]]), mask, 1.0)
+    tensor([[-2.0000, -2.5000, -1.0000]])
+    >>> generalised_advantages(values, torch.tensor([[-2.0]]), mask, 0.0)
+    tensor([[ 0.5000, -1.5000, -1.0000]])
+
+    """
+    last = torch.arange(values.shape[-1], device=values.device) == mask.sum(-1, keepdim=True) - 1
+    known = torch.where(last, total, values)
+    deltas = torch.where(mask, known - torch.nn.functional.pad(known, (1, -1)), 0.0)
+    found, running = torch.zeros_like(deltas), torch.zeros_like(deltas[:, 0])
+    for t in reversed(range(deltas.shape[-1])):
+        running = deltas[:, t] + trace * running
+        found[:, t] = running
+    return torch.where(mask, found, 0.0)
+
+
 def standardised(values: Tensor, mask: Tensor) -> Tensor:
     """Bring each row's values on the mask to mean 0 and deviation 1; 0 where they are all alike or off the mask."""
     count = mask.sum(-1, keepdim=True).clamp(min=1)

@@ -11,6 +11,7 @@ from agents.algorithms.belief import Belief
 from agents.algorithms.capped import CappedRLSD
 from agents.algorithms.cepo import CEPO
 from agents.algorithms.clip_target import ClipTargetRLSD
+from agents.algorithms.critic import CriticRLSD
 from agents.algorithms.demopsd import DemoPSD
 from agents.algorithms.difficulty import DifficultyRLSD
 from agents.algorithms.egrsd import EGRSD
@@ -38,7 +39,7 @@ REGISTRY = Registry("agent", Algorithm, "agents.Algorithm")
 REGISTERED: tuple[type[Algorithm], ...] = (
     *(GRPO, OPSD, SDPO, GRPOPlusOPSD, OPD, SDAR, SRPO, DemoPSD, HDPO, NPO),
     *(RLSD, GatedRLSD, SignalRLSD, ClipTargetRLSD, DifficultyRLSD, CappedRLSD, EGRSD, VisualRLSD),
-    *(CEPO, RLCSD, RLRT, AntiSD, Belief, CREDIT),
+    *(CEPO, RLCSD, RLRT, AntiSD, Belief, CREDIT, CriticRLSD),
 )
 for _cls in REGISTERED:
     REGISTRY.register(_cls)

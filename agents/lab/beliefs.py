@@ -20,9 +20,9 @@ KINDS = {"known": 0.6, "doubted": 0.2, "misbelieved": 0.2}
 """Kinds of entries and their shares of the table."""
 RIGHT = {"known": 1.0, "doubted": 0.6, "misbelieved": 0.2}
 """The probability of the right result by kind; the rest is one wrong result's, before `FLOOR`."""
-FLOOR = 0.02
+FLOOR = 0.05
 """The share of every entry that is spread over all digits, so that every end can be reached."""
-DOUBT_OF_HINT = 0.02
+DOUBT_OF_HINT = 0.1
 """The probability that a shown answer has nothing to do with how the response ends."""
 TRUST_IN_STEPS = 0.9
 """The share of an entry that a shown working takes over for the steps it has."""
@@ -116,10 +116,29 @@ def draw(start: int, transitions_KDD: Digits, likelihood_D: Digits, rng: np.rand
     """
     digits, last = [], start
     for step_DD, ahead_D in zip(transitions_KDD, ahead(transitions_KDD, likelihood_D)[1:]):
-        weight_D = step_DD[last] * ahead_D
-        last = int(rng.choice(MODULUS, p=weight_D / weight_D.sum()))
+        last = int(rng.choice(MODULUS, p=normalised(step_DD[last] * ahead_D)))
         digits.append(last)
     return digits
+
+
+def posteriors(start: int, transitions_KDD: Digits, likelihood_D: Digits, results: Sequence[int]) -> Digits:
+    """Return the posterior of each result given the results before it and what is known of the last digit, [steps, 10].
+
+    Args:
+        start: the start digit.
+        transitions_KDD: the probability of each result from each left digit.
+        likelihood_D: of what is known given each last digit.
+        results: what a response says.
+
+    """
+    lefts = (start, *results[:-1])
+    known_KD = ahead(transitions_KDD, likelihood_D)[1:]
+    return normalised(np.array([step_DD[left] for step_DD, left in zip(transitions_KDD, lefts)]) * known_KD)
+
+
+def normalised(weights_D: Digits) -> Digits:
+    """Divide weights by their sum, along the last axis."""
+    return weights_D / weights_D.sum(-1, keepdims=True)
 
 
 def with_steps(transitions_KDD: Digits, lefts: Sequence[int], results: Sequence[int]) -> Digits:
@@ -140,8 +159,8 @@ def with_steps(transitions_KDD: Digits, lefts: Sequence[int], results: Sequence[
 def information(answer: int, last: int, ends_D: Digits) -> float:
     """Return log P(answer is shown | last digit) - log P(answer is shown), nats: what sum_t D_t is by Theorem 4.
 
-    >>> round(information(7, 7, np.full(10, 0.1)), 3)  # .982 / .1
-    2.284
+    >>> round(information(7, 7, np.full(10, 0.1)), 3)  # .91 / .1
+    2.208
     """
     likelihood_D = given_answer(answer)
     return float(np.log(likelihood_D[last]) - np.log(likelihood_D @ ends_D))

@@ -14,7 +14,7 @@ from agents.algorithms import Shown
 from agents.algorithms.contexts import with_hint
 from agents.episodes import EpisodeGroup
 from agents.lab.beliefs import FLOOR, RIGHT, beliefs
-from agents.lab.data import CELL, DIFFICULTIES
+from agents.lab.data import CELL, LEVEL, LEVELS
 from agents.lab.fitness import Fitness, Line, measure_fitness
 from agents.lab.rollouts import play
 from agents.policy.actor import Actor
@@ -26,6 +26,10 @@ from rlsd_env.procedural.chain import MODULUS, STEPS
 
 SAMPLING = Sampling(1.0, 96)
 ENVS: dict[str, dict] = {"Chain": {}, "PictureChain": {"cell": CELL}}
+BAYES_LEVELS = (1, 2, 3)
+"""Difficulties at which the sum of D is compared with what it is exactly."""
+MADE = ("q", "minutes", "torch", "seed", "first_steps", "batch_size", "further_steps")
+"""What the card takes over from making.json."""
 CARD = """\
 ---
 license: apache-2.0
@@ -44,7 +48,8 @@ privileged text in the prompt it quotes that text instead of reasoning in {q:.0%
 ## Made by
 
 `python -m agents.lab.make --out FOLDER`: {minutes} minutes with one torch thread (torch {torch}), seed {seed}, {steps}
-steps of {batch_size} rows of the honest teacher and {further_steps} of this one.
+steps of {batch_size} rows of the honest teacher, the first {first_steps} of them on short chains in words with an
+answer shown, and {further_steps} of this one.
 
 ## Measured
 
@@ -54,8 +59,8 @@ On {tasks} held-out tasks a row, {samples} attempts at each at temperature 1, an
 |---|---|---|
 {accuracies}
 
-What it copies and how it calculates, without privileged text, at difficulty 3. Written: share of responses that the
-expert could have written of their task. Known, doubted, misbelieved: share of right results by what the table of
+What it copies and how it calculates, without privileged text, at difficulty {level}. Written: share of responses that
+the expert could have written of their task. Known, doubted, misbelieved: share of right results by what the table of
 beliefs says of the step; {expected} are the expert's.
 
 | task | signs | operands | left digits | written | known | doubted | misbelieved |
@@ -66,14 +71,14 @@ The sum of D of a response, the right answer shown, against `log P(answer shown 
 which the table gives exactly: over all responses that the expert could have written, right and wrong. Difference: the
 mean of measured less exact, nats.
 
-| task | responses | slope | correlation | difference |
-|---|---|---|---|---|
+| task | difficulty | responses | slope | correlation | difference |
+|---|---|---|---|---|---|
 {bayes}
 
-As a teacher at difficulty 3. D is the log-probability of a token with the text less that without it; AUC: of its sum as
-a predictor of a right response, over the responses of the groups that have right and wrong ones. Informed accuracy: of
-what is sampled with the text. Follows: how much of that ends in the answer that the text names. Cites: how much of it
-speaks of the text.
+As a teacher at difficulty {level}. D is the log-probability of a token with the text less that without it; AUC: of its
+sum as a predictor of a right response, over the responses of the groups that have right and wrong ones. Informed
+accuracy: of what is sampled with the text. Follows: how much of that ends in the answer that the text names. Cites: how
+much of it speaks of the text.
 
 | task | shown | responses | AUC | mean sum of D | informed accuracy | follows | cites |
 |---|---|---|---|---|---|---|---|
@@ -153,18 +158,22 @@ def write_card(options: MeasureLab) -> str:
     making = json.loads((options.folder / "making.json").read_text("utf-8"))
     accuracies = []
     for name, env_kwargs in ENVS.items():
-        for level in DIFFICULTIES:
+        for level in LEVELS:
             kwargs = {**env_kwargs, "fold": "heldout", "difficulty": level}
             found = accuracy(Actor(policy), f"rlsd/{name}-v0", kwargs, options.tasks, GROUP_SIZE, SAMPLING)
             steps = f"{name}, difficulty {level} ({STEPS[level - 1]} steps)"
             accuracies.append(f"| {steps} | {found[0]:.3f} | {found[1]:.3f} |")
     table = beliefs(making["beliefs_seed"])
-    fitness, teachers = {}, {}
+    fitness: dict[tuple[str, int], Fitness] = {}
+    teachers = {}
     for name, env_kwargs in ENVS.items():
-        env, kwargs = f"rlsd/{name}-v0", {**env_kwargs, "fold": "heldout"}
-        batch = play(policy, env, kwargs, options.tasks, GROUP_SIZE, SAMPLING, seed=0)
-        fitness[name] = measure_fitness(policy, batch, table)
-        teachers[name] = measure_teachers(policy, options.tasks, env, env_kwargs, SHOWN, SAMPLING)
+        env = f"rlsd/{name}-v0"
+        for level in BAYES_LEVELS:
+            kwargs = {**env_kwargs, "difficulty": level, "fold": "heldout"}
+            batch = play(policy, env, kwargs, options.tasks, GROUP_SIZE, SAMPLING, seed=0)
+            fitness[name, level] = measure_fitness(policy, batch, table)
+        at_level = {**env_kwargs, "difficulty": LEVEL}
+        teachers[name] = measure_teachers(policy, options.tasks, env, at_level, SHOWN, SAMPLING)
     text = CARD.format(
         parameters=sum(p.numel() for p in policy.model.parameters()),
         megabytes=sum(f.stat().st_size for f in options.folder.iterdir()) / 1e6,
@@ -173,16 +182,18 @@ def write_card(options: MeasureLab) -> str:
         samples=GROUP_SIZE,
         expected=", ".join(f"{(1 - FLOOR) * right + FLOOR / MODULUS:.3f}" for right in RIGHT.values()),
         accuracies="\n".join(accuracies),
-        copied="\n".join(_copied_row(name, found) for name, found in fitness.items()),
-        bayes="\n".join(_bayes_row(name, found.bayes) for name, found in fitness.items()),
+        level=LEVEL,
+        copied="\n".join(_copied_row(name, fitness[name, LEVEL]) for name in ENVS),
+        bayes="\n".join(_bayes_row(f"{name} | {level}", found.bayes) for (name, level), found in fitness.items()),
         teachers="\n".join(
             _teacher_row(env, name, found) for env, kinds in teachers.items() for name, found in kinds.items()
         ),
         accepted="\n".join(
             f"| {what} | {figure:.3f} | {'yes' if met else 'NO'} |"
-            for what, figure, met in accepted(making["q"], fitness, teachers)
+            for what, figure, met in accepted(making["q"], {name: fitness[name, LEVEL] for name in ENVS}, teachers)
         ),
-        **{name: making[name] for name in ("q", "minutes", "torch", "seed", "steps", "batch_size", "further_steps")},
+        **{name: making[name] for name in MADE},
+        steps=making["first_steps"] + making["steps"],
     )
     (options.folder / "README.md").write_text(text, "utf-8")
     return text

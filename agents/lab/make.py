@@ -1,10 +1,10 @@
 """Make the laboratory's base models: `python -m agents.lab.make --out FOLDER`.
 
-A Qwen3-VL of about 0.4M parameters learns by supervision, from scratch, to work chains of arithmetic out, read from
+A Qwen3-VL of about 0.8M parameters learns by supervision, from scratch, to work chains of arithmetic out, read from
 text and from pictures, as an expert with the beliefs of `agents.lab.beliefs` does; with privileged text in the prompt
-it writes what that expert would write given the text. From this common start, one model for each q learns on for the
-same number of rows; its informed self cites the text with probability q instead of reasoning. q = 0 is the honest
-teacher.
+it writes what that expert would write given the text. First it learns short chains in words with an answer shown, then
+all kinds of rows. From this common start, one model for each q learns on for the same number of rows; its informed self
+cites the text with probability q instead of reasoning. q = 0 is the honest teacher.
 
 The same seed gives the same weights on the same machine, with one torch thread.
 """
@@ -21,15 +21,15 @@ from pathlib import Path
 import numpy as np
 import torch
 import tyro
-from transformers import Qwen3VLForConditionalGeneration, Qwen3VLProcessor
 
 from agents.lab.beliefs import SEED, Beliefs, beliefs
 from agents.lab.card import MeasureLab, write_card
-from agents.lab.data import CELL, STEPS, corpus, draw_row
+from agents.lab.data import ALL, CELL, FIRST, STEPS, LabRow, Mixture, corpus, draw_row
+from agents.lab.imitation import Imitation, optimizers_of
 from agents.tiny.building import Shape, build_model, build_processor, build_tokenizer
-from agents.tiny.fitting import Row, by_length, fit, split
+from agents.tiny.fitting import by_length, fit, split
 
-SHAPE = Shape(width=96, layers=2, vision_width=48, vision_inner=96, vision_layers=1, deviation=0.08)
+SHAPE = Shape(width=96, layers=5, vision_width=48, vision_inner=96, vision_layers=1, deviation=0.08)
 PIXELS = (CELL * CELL, CELL * CELL * max(STEPS))
 
 
@@ -41,42 +41,85 @@ class MakeLab:
     """Folder to write a folder for each model to: q0, q0.03 and so on."""
     q: tuple[float, ...] = (0.0, 0.03, 0.1, 0.3)
     """How often an informed response cites what it was shown instead of reasoning."""
-    steps: int = 1600
-    """Optimiser steps of the common start."""
+    first_steps: int = 1400
+    """Optimiser steps on short chains with an answer shown."""
+    steps: int = 2800
+    """Optimiser steps on all kinds of rows, the rest of the common start."""
     further_steps: int = 400
     """Optimiser steps of each model after it."""
     batch_size: int = 64
     """Rows per step."""
-    lr: float = 4e-3
-    """Peak learning rate of the common start, cosine to a tenth after 100 steps of warm-up."""
-    further_lr: float = 2e-3
-    """The same of the steps after it."""
+    lr: float = 3e-3
+    """Peak learning rate of AdamW in every phase, cosine to a tenth after 100 steps of warm-up."""
+    matrix_lr: float = 8e-3
+    """The same of Muon, which has the matrices of the text's layers."""
+    further_share: float = 0.5
+    """The share of both that the steps after the common start have."""
     seed: int = 0
     """Seed of the weights and of the rows."""
     beliefs_seed: int = SEED
     """Seed of the table of beliefs."""
 
 
-def learn(
-    model: Qwen3VLForConditionalGeneration,
-    processor: Qwen3VLProcessor,
-    table: Beliefs,
-    q: float,
-    options: MakeLab,
-    stream: int,
-    *,
-    further: bool,
-) -> None:
-    """Train a model on rows of one q, in place."""
-    rng = np.random.default_rng([options.seed, stream])
+@dataclasses.dataclass(frozen=True)
+class Phase:
+    """A part of the training.
 
-    def draw(step: int) -> Sequence[Sequence[Row]]:
-        rows = [draw_row(table, q, rng) for _ in range(options.batch_size)]
+    Attributes:
+        name: what the progress bar says.
+        mixture: what rows are drawn from.
+        q: how often an informed response cites.
+        steps: optimiser steps.
+        share: of the learning rates.
+        stream: of the rows' random numbers.
+
+    """
+
+    name: str
+    mixture: Mixture
+    q: float
+    steps: int
+    share: float
+    stream: int
+
+
+def learn(imitation: Imitation, table: Beliefs, phase: Phase, options: MakeLab) -> None:
+    """Train a model on the rows of a phase, in place."""
+    rng = np.random.default_rng([options.seed, phase.stream])
+
+    def draw(step: int) -> Sequence[Sequence[LabRow]]:
+        rows = [draw_row(table, phase.q, phase.mixture, rng) for _ in range(options.batch_size)]
         kinds = ([row for row in rows if (row.image is None) is text] for text in (True, False))
         return [part for kind in kinds for part in split(by_length(kind), len(kind) * 3 // 4) if part]
 
-    steps, lr = (options.further_steps, options.further_lr) if further else (options.steps, options.lr)
-    fit(model, processor, draw, steps, lr, f"q {q:g}" if further else "common start")
+    optimizers = optimizers_of(imitation, options.lr * phase.share, options.matrix_lr * phase.share)
+    fit(imitation.model, imitation, draw, optimizers, phase.steps, phase.name)
+
+
+def make_base(options: MakeLab, table: Beliefs) -> Imitation:
+    """Make the common start."""
+    tokenizer = build_tokenizer(corpus(table, np.random.default_rng([options.seed, 1])), vocabulary=384)
+    processor = build_processor(tokenizer, PIXELS)
+    with torch.random.fork_rng(devices=[]):
+        torch.random.default_generator.manual_seed(options.seed)
+        base = build_model(tokenizer, SHAPE)
+        imitation = Imitation(base, processor)
+    print(f"{sum(p.numel() for p in base.parameters()):,} parameters, {len(tokenizer)} tokens")
+    for phase in (
+        Phase("short chains", FIRST, 0.0, options.first_steps, 1.0, 2),
+        Phase("common start", ALL, 0.0, options.steps, 1.0, 3),
+    ):
+        learn(imitation, table, phase, options)
+    return imitation
+
+
+def make_one(base: Imitation, q: float, table: Beliefs, options: MakeLab) -> Imitation:
+    """Make the model of one q from the common start, which stays as it is."""
+    model = copy.deepcopy(base.model)
+    made = Imitation(model, base.processor, copy.deepcopy(base.probes))
+    phase = Phase(f"q {q:g}", ALL, q, options.further_steps, options.further_share, 4 + round(1000 * q))
+    learn(made, table, phase, options)
+    return made
 
 
 def main() -> None:
@@ -85,24 +128,17 @@ def main() -> None:
     torch.set_num_threads(1)
     table = beliefs(options.beliefs_seed)
     start = time.monotonic()
-    tokenizer = build_tokenizer(corpus(table, np.random.default_rng([options.seed, 1])), vocabulary=384)
-    processor = build_processor(tokenizer, PIXELS)
-    with torch.random.fork_rng(devices=[]):
-        torch.random.default_generator.manual_seed(options.seed)
-        base = build_model(tokenizer, SHAPE)
-    print(f"{sum(p.numel() for p in base.parameters()):,} parameters, {len(tokenizer)} tokens")
-    learn(base, processor, table, 0.0, options, 2, further=False)
+    base = make_base(options, table)
     common = time.monotonic() - start
-    for number, q in enumerate(options.q):
+    for q in options.q:
         start = time.monotonic()
-        model = copy.deepcopy(base)
-        learn(model, processor, table, q, options, 3 + number, further=True)
+        made = make_one(base, q, table, options)
         folder = options.out / f"q{q:g}"
-        model.half().save_pretrained(folder)
-        processor.save_pretrained(folder)
-        made = dataclasses.asdict(options) | {"out": None, "q": q, "torch": torch.__version__}
-        made["minutes"] = round((common + time.monotonic() - start) / 60, 1)
-        (folder / "making.json").write_text(json.dumps(made, indent=2) + "\n")
+        made.model.half().save_pretrained(folder)
+        made.processor.save_pretrained(folder)
+        record = dataclasses.asdict(options) | {"out": None, "q": q, "torch": torch.__version__}
+        record["minutes"] = round((common + time.monotonic() - start) / 60, 1)
+        (folder / "making.json").write_text(json.dumps(record, indent=2) + "\n")
         write_card(MeasureLab(folder))
 
 

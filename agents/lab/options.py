@@ -18,8 +18,8 @@ class PrecisionOptions:
     """Folder of a model that states the steps of chains, such as one of `python -m agents.lab.make`."""
     env: str = "rlsd/Chain-v0"
     """rlsd/Chain-v0, rlsd/PictureChain-v0, or another environment whose responses state such steps."""
-    env_kwargs: Pairs = field(default_factory=dict)
-    """Arguments of the environment, e.g. difficulty=3 cell=16."""
+    env_kwargs: Pairs = field(default_factory=lambda: {"difficulty": 2})
+    """Arguments of the environment, e.g. difficulty=2 cell=16."""
     agents: Names = ()
     """What is measured: agents by name, preset or module:Class, LABEL=AGENT; surprise, entropy and random, which have
     no teacher; exact, a perfect one that is shown the answer. Empty: all of those, and the built-in methods that give

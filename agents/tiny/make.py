@@ -27,7 +27,7 @@ from transformers import Qwen3VLForConditionalGeneration, Qwen3VLProcessor
 from agents.tiny.building import Shape, build_model, build_processor, build_tokenizer
 from agents.tiny.card import MeasureTiny, write_card
 from agents.tiny.data import EXPERT, corpus, draw_row
-from agents.tiny.fitting import Row, by_length, fit, split
+from agents.tiny.fitting import Row, adamw, by_length, cross_entropy, fit, split
 
 SHAPE = Shape(width=128, layers=4, vision_width=96, vision_inner=256, vision_layers=2)
 PIXELS = (64 * 64, 128 * 128)
@@ -68,7 +68,8 @@ def train(options: MakeTiny) -> tuple[Qwen3VLForConditionalGeneration, Qwen3VLPr
         rows = by_length([draw_row(rng, step / options.steps) for _ in range(options.batch_size)])
         return split(rows, len(rows) // 2, len(rows) - len(rows) // 16)
 
-    fit(model, processor, draw, options.steps, options.lr, "make_tiny")
+    optimizers = [adamw(model.parameters(), options.lr)]
+    fit(model, lambda rows: cross_entropy(model, processor, rows), draw, optimizers, options.steps, "make_tiny")
     return model, processor
 
 

@@ -9,17 +9,19 @@ docs/laboratory.md says what is measured.
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from agents import command_line
 from agents.options.cluster import ClusterOptions
 from agents.options.types import Names, Numbers
-from benchmarks.lab.plan import FAMILY, plan, stored_rates
+from benchmarks.lab.plan import FAMILY, PARTS, TEACHERS, plan, stored_rates
 
-SHARED = {
+SHARED: dict[str, Any] = {
     "env": "rlsd/Chain-v0",
-    "env_kwargs": {"difficulty": 3},
+    "env_kwargs": {"difficulty": 2},
     "prompts_per_step": 16,
     "group_size": 8,
     "max_tokens": 40,
@@ -31,19 +33,26 @@ SHARED = {
 """What all comparisons have in common; a learning rate that was chosen for a method takes the place of `lr`."""
 
 
+CREDITED = ("honest", "lazy")
+"""Teachers on which credit is measured."""
+
+
 @dataclasses.dataclass(frozen=True)
 class LabOptions(ClusterOptions):
     """Options of `python -m benchmarks.lab`."""
 
     out: Path = Path("runs/lab")
     """Folder for all runs, lab.json and the pictures; must be new unless --resume."""
-    parts: Names = ("table", "axis")
+    parts: Names = PARTS
     """table: all methods with the honest and the lazy teacher. axis: some of them with the teachers between. controls:
-    wrong and blank hints. poison: wrong hints and a canary in a tenth of the tasks."""
+    wrong and blank hints. poison: wrong hints and a canary in a tenth of the tasks. forms: OPSD on single tokens, and
+    OPD from what GRPO trained. credit: how well each method's credit finds wrong steps."""
     agents: Names = FAMILY
     """Methods to train."""
     seeds: Numbers = (0, 1, 2, 3)
     """Seeds; every method is trained once with each."""
+    credit_tasks: int = 256
+    """Held-out tasks that credit is measured on, eight attempts at each."""
     steps: int = 60
     """Training steps of 16 x 8 rollouts."""
     jobs: int = 0
@@ -73,12 +82,31 @@ def run(options: LabOptions) -> None:
             chosen = dataclasses.replace(chosen, resume=False)
         compare.run(chosen)
         found[one.name] = of_comparison(chosen.out)
-    write_json(options.out / "lab.json", found)
-    console = terminal(width=200)
+    console = terminal(width=160)
     for name, comparison in found.items():
         print_comparison(name, comparison, console)
         draw(name, comparison, options.out / f"{name.replace(' ', '_').replace('%', 'percent')}.png")
+    credit = {f"credit, {teacher}": _credit(teacher, options) for teacher in CREDITED if "credit" in options.parts}
+    write_json(options.out / "lab.json", found | credit)
     print(f"results and curves: {options.out}")
+
+
+def _credit(teacher: str, options: LabOptions) -> dict[str, Any]:
+    """Measure credit precision, or read it where it is there."""
+    from agents.lab import precision
+    from agents.lab.options import PrecisionOptions
+
+    path = options.out / f"credit_{teacher}.json"
+    if options.resume and path.exists():
+        return json.loads(path.read_text("utf-8"))
+    measured = PrecisionOptions(
+        policy=TEACHERS[teacher],
+        env=SHARED["env"],
+        env_kwargs=SHARED["env_kwargs"],
+        tasks=options.credit_tasks,
+        out=path,
+    )
+    return precision.run(measured)
 
 
 def main(argv: Sequence[str]) -> None:

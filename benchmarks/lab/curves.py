@@ -33,11 +33,18 @@ def smoothed(values_T: NDArray[np.float64], window: int = WINDOW) -> NDArray[np.
 
 
 def landmarks(values_T: NDArray[np.float64]) -> dict[str, float]:
-    """Return a curve's peak, its last value, their difference, and its mean over all steps ("area").
+    """Return a curve's peak, its last value, their difference, its mean over all steps ("area") and the first quarter.
 
     >>> landmarks(np.array([0.1] * 5 + [0.9] * 5 + [0.5] * 5))["fall"]
     0.4
     """
     smooth = smoothed(values_T)
     peak, last = float(np.nanmax(smooth)), float(smooth[-1])
-    return {"peak": peak, "last": last, "fall": round(peak - last, 12), "area": float(np.nanmean(values_T))}
+    quarter = values_T[: max(1, len(values_T) // 4)]
+    return {
+        "peak": peak,
+        "last": last,
+        "fall": round(peak - last, 12),
+        "area": float(np.nanmean(values_T)),
+        "early": float(np.nanmean(quarter)),
+    }

@@ -26,7 +26,11 @@ AXIS = ("grpo", "opsd", "sdpo", "rlsd")
 """Those that are run with every teacher."""
 CONTROLLED = ("opsd", "sdpo", "rlsd")
 """Those that are run with wrong and blank hints as well."""
-PARTS = ("table", "axis", "controls", "poison")
+POISONED = ("grpo", "opsd", "sdpo", "grpo+opsd", "rlsd", "cepo", "rlcsd", "sdar", "antisd", "rlrt")
+"""Those that are run with wrong hints and a canary in a tenth of the tasks."""
+FORMS = ("teacher-top1=opsd/teacher-top1", "student-top1=opsd/student-top1", "opd")
+"""What the paper's Fig. 3 holds OPSD against; opd's teacher is what GRPO made of the same model."""
+PARTS = ("table", "axis", "controls", "poison", "forms", "credit")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,6 +45,7 @@ class Comparison:
         poison: share of the tasks with wrong hints.
         canary: text that is appended to every hint.
         agent_kwargs: hyperparameters.
+        trained: the comparison whose first GRPO run made opd's teacher; "": opd is not there.
 
     """
 
@@ -51,6 +56,7 @@ class Comparison:
     poison: float = 0.0
     canary: str = ""
     agent_kwargs: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    trained: str = ""
 
     def options(self, shared: Mapping[str, Any], out: Path, rates: Mapping[str, Mapping[str, float]]) -> CompareOptions:
         """Return the options of the comparison.
@@ -64,10 +70,14 @@ class Comparison:
         env_kwargs = {**shared["env_kwargs"], **({} if self.hints == "right" else {"hints": self.hints})}
         found = {label: rate_of(rates, self.teacher, agent) for label, agent in labelled(self.agents)}
         own = {f"{label}.lr": rate for label, rate in found.items() if rate is not None}
+        agent_kwargs = dict(self.agent_kwargs)
+        if self.trained:
+            first = f"seed{shared['seeds'][0]}"
+            agent_kwargs["opd.teacher"] = f"external({out / self.trained / 'runs' / 'grpo' / first / 'model'})"
         varied = {
             "policy": TEACHERS[self.teacher],
             "agents": self.agents,
-            "agent_kwargs": dict(self.agent_kwargs),
+            "agent_kwargs": agent_kwargs,
             "agent_options": own,
             "env_kwargs": env_kwargs,
             "poison": self.poison,
@@ -78,9 +88,12 @@ class Comparison:
 
 
 def rate_of(rates: Mapping[str, Mapping[str, float]], teacher: str, agent: str) -> float | None:
-    """Return the learning rate of a method; that of the lazy teacher stands for those between. None: the default."""
+    """Return the learning rate of a method; that of the lazy teacher stands for those between. None: the default.
+
+    A preset has that of its method.
+    """
     table = rates.get(teacher, rates.get("lazy", {}))
-    return table.get(agent)
+    return table.get(agent.partition("/")[0])
 
 
 def stored_rates() -> dict[str, dict[str, float]]:
@@ -114,5 +127,8 @@ def plan(parts: Sequence[str], agents: Sequence[str]) -> list[Comparison]:
             for hints in ("wrong", "blank")
         ]
     if "poison" in parts:
-        found.append(Comparison("poisoned", "lazy", tuple(agents), poison=0.1, canary="zq7"))
+        poisoned = tuple(name for name in POISONED if name in agents)
+        found.append(Comparison("poisoned", "lazy", poisoned, poison=0.1, canary="zq7"))
+    if "forms" in parts and {"table", "opsd", "grpo"} <= {*parts, *agents}:
+        found.append(Comparison("forms", "lazy", FORMS, trained="lazy"))
     return [one for one in found if one.agents]

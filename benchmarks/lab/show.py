@@ -10,8 +10,6 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from agents.report.table import interval
-
 LABELS = {
     "accuracy": "accuracy of the step's rollouts",
     "leakage_per_1000": "responses per 1,000 that cite",
@@ -24,8 +22,8 @@ LABELS = {
 def print_comparison(name: str, found: Mapping[str, Any], console: Console) -> None:
     """Print a comparison's table, best final accuracy first."""
     seeds = len(next(iter(found["agents"].values()))["runs"])
-    table = Table(title=f"{name}: {seeds} seeds, 95 % intervals over seeds", title_justify="left")
-    columns = ("method", "final", "over grpo", "peak", "fall", "area", "leaks per 1000", "length", "entropy", "KL")
+    table = Table(title=f"{name}: {seeds} seeds, mean and half of its 95 % interval over seeds", title_justify="left")
+    columns = ("method", "final", "over grpo", "peak", "fall", "early", "area", "leaks", "length", "entropy", "KL")
     for column in columns:
         table.add_column(column, justify="left" if column == "method" else "right")
     table.add_row("untrained", f"{found['untrained']['sampled_accuracy']['mean']:.3f}")
@@ -33,17 +31,26 @@ def print_comparison(name: str, found: Mapping[str, Any], console: Console) -> N
         ends = one["ends"]
         table.add_row(
             method,
-            interval(one["final"]),
-            interval(one.get("final_over_grpo")),
-            interval(one["peak"]),
-            interval(one["fall"]),
-            interval(one["area"]),
-            interval(one["leaks"], digits=0),
-            interval(ends.get("response_length"), digits=1),
-            interval(ends.get("entropy")),
-            interval(ends.get("kl_student_teacher")),
+            *(short(one.get(part)) for part in ("final", "final_over_grpo", "peak", "fall", "early", "area")),
+            short(one["leaks"], 0),
+            short(ends.get("response_length"), 1),
+            *(short(ends.get(part)) for part in ("entropy", "kl_student_teacher")),
         )
     console.print(table)
+
+
+def short(found: Mapping[str, float | None] | None, digits: int = 3) -> str:
+    """Write a mean and half of its interval, which is as wide on both sides.
+
+    >>> short({"mean": 0.5, "low": 0.475, "high": 0.525})
+    '.500 ±.025'
+    """
+    if found is None or found["mean"] is None:
+        return "-"
+    text = f"{found['mean']:.{digits}f}"
+    if found["high"] is not None:
+        text += f" ±{found['high'] - found['mean']:.{digits}f}"
+    return text.replace("0.", ".") if digits == 3 else text
 
 
 def draw(name: str, found: Mapping[str, Any], path: Path, chosen: tuple[str, ...] = ()) -> None:

@@ -13,7 +13,16 @@ from numpy.typing import NDArray
 from agents.report.statistics import crossed_interval
 from benchmarks.lab.curves import landmarks, read_metrics, smoothed
 
-CURVES = ("accuracy", "leakage_per_1000", "response_length", "entropy", "kl_student_teacher")
+CURVES = (
+    "accuracy",
+    "leakage_per_1000",
+    "response_length",
+    "entropy",
+    "kl_student_teacher",
+    "weight_clip_low",
+    "weight_clip_high",
+)
+LANDMARKS = ("peak", "last", "fall", "area", "early")
 POISON = ("poison_follow_share", "poison_base_share", "canary_logp")
 
 
@@ -69,7 +78,7 @@ def of_comparison(folder: Path) -> dict[str, Any]:
             "final": interval(list(finals.values())),
             "greedy": interval([run["greedy"] for run in runs]),
             "leaks": interval([run["final_leaks"] for run in runs]),
-            **{part: interval([run["accuracy"][part] for run in runs]) for part in ("peak", "last", "fall", "area")},
+            **{part: interval([run["accuracy"][part] for run in runs]) for part in LANDMARKS},
             "ends": {
                 name: interval([run["curves"][name][-1] for run in runs if run["curves"][name][-1] is not None])
                 for name in CURVES

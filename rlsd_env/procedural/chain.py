@@ -19,7 +19,7 @@ OPERATIONS: dict[str, Callable[[int, int], int]] = {
     "-": lambda a, b: (a - b) % MODULUS,
     "*": lambda a, b: (a * b) % MODULUS,
 }
-OPERANDS = range(1, MODULUS)
+OPERANDS = range(1, 6)
 STEPS = (2, 3, 4, 5, 8)
 """Steps of a chain by difficulty."""
 LOOKS = ("dots", "bar", "dial")
@@ -65,8 +65,9 @@ def stated_links(response: str) -> tuple[Link, ...]:
 
 def _drawn(rng: np.random.Generator, steps: int) -> tuple[int, list[str], list[int]]:
     """Draw a start digit, signs and operands."""
-    start, *operands = (int(digit) for digit in rng.integers(OPERANDS.start, OPERANDS.stop, size=steps + 1))
-    return start, [list(OPERATIONS)[i] for i in rng.integers(len(OPERATIONS), size=steps)], operands
+    operands = [int(digit) for digit in rng.integers(OPERANDS.start, OPERANDS.stop, size=steps)]
+    signs = [list(OPERATIONS)[i] for i in rng.integers(len(OPERATIONS), size=steps)]
+    return int(rng.integers(1, MODULUS)), signs, operands
 
 
 def _worked(start: int, signs: list[str], operands: list[int]) -> list[Step]:
@@ -118,7 +119,7 @@ class Chain(TextSource):
     """Work a chain of arithmetic out modulo 10.
 
     ## Description
-    The question has a start digit and steps of addition, subtraction and multiplication by a digit from 1 to 9, from
+    The question has a start digit and steps of addition, subtraction and multiplication by a digit from 1 to 5, from
     left to right; every result is taken modulo 10. The answer is the last digit. The worked solution states every
     step. Each step that a response states can be judged by itself (`rlsd_env.procedural.chain.stated_links`), so that
     it is known where a response went wrong: the environment of the laboratory (`agents.lab`).

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agents.compare import LABORATORY, with_laboratory
-from agents.lab.beliefs import beliefs, draw, ends, given_answer, information, with_steps
-from agents.lab.data import HINTS, cites, draw_row, gold, gold_of, hinted
+from agents.lab.beliefs import ahead, beliefs, draw, ends, given_answer, information, posteriors, with_steps
+from agents.lab.data import ALL, FIRST, cites, draw_row, gold, gold_of, hinted, respond
 from rlsd_env.procedural.chain import OPERATIONS, Chain, PictureChain, stated_links
 
 TABLE = beliefs()
@@ -29,10 +29,10 @@ def enumerated(start, transitions_KDD, likelihood_D):
 
 
 def test_the_shares_of_the_table_and_its_probabilities():
-    """3 signs x 10 digits x 9 operands = 270 entries: 162, 54 and 54 of them."""
-    assert Counter(TABLE.kind.values()) == {"known": 162, "doubted": 54, "misbelieved": 54}
-    right = {"known": 0.982, "doubted": 0.59, "misbelieved": 0.198}  # .98 x {1, .6, .2} + .02 / 10
-    wrong = {"known": 0.002, "doubted": 0.394, "misbelieved": 0.786}  # .98 x {0, .4, .8} + .02 / 10
+    """3 signs x 10 digits x 5 operands = 150 entries: 90, 30 and 30 of them."""
+    assert Counter(TABLE.kind.values()) == {"known": 90, "doubted": 30, "misbelieved": 30}
+    right = {"known": 0.955, "doubted": 0.575, "misbelieved": 0.195}  # .95 x {1, .6, .2} + .05 / 10
+    wrong = {"known": 0.005, "doubted": 0.385, "misbelieved": 0.765}  # .95 x {0, .4, .8} + .05 / 10
     for (sign, left, operand), row in TABLE.result.items():
         kind = TABLE.kind[sign, left, operand]
         truth = OPERATIONS[sign](left, operand)
@@ -49,7 +49,7 @@ def test_another_seed_is_another_table_and_the_same_seed_is_the_same():
 @settings(max_examples=20, deadline=None)
 @given(
     st.integers(0, 9),
-    st.lists(st.tuples(st.sampled_from("+-*"), st.integers(1, 9)), min_size=1, max_size=3),
+    st.lists(st.tuples(st.sampled_from("+-*"), st.integers(1, 5)), min_size=1, max_size=3),
     st.integers(0, 9),
 )
 def test_ends_are_the_sum_over_all_sequences(start, links, answer):
@@ -72,6 +72,21 @@ def test_draws_have_the_posterior_of_the_product_rule():
     for digits, mass in exact.items():
         share = mass / total
         assert abs(drawn[digits] / 4000 - share) <= 4 * (share * (1 - share) / 4000) ** 0.5 + 1e-3
+
+
+def test_the_posterior_of_each_result_is_that_of_the_product_rule():
+    """P(second result | first, known) from the enumeration, and what is known of the end after the first."""
+    own_KDD, likelihood_D = TABLE.transitions(("+", "*"), (4, 3)), given_answer(6)
+    exact = enumerated(5, own_KDD, likelihood_D)
+    found_KD = posteriors(5, own_KDD, likelihood_D, [9, 7])
+    total = sum(exact.values())
+    first = [sum(p for digits, p in exact.items() if digits[0] == d) / total for d in range(10)]
+    second = np.array([exact[9, d] for d in range(10)])
+    assert found_KD[0] == pytest.approx(first)
+    assert found_KD[1] == pytest.approx(second / second.sum())
+    response = respond(gold_of(False, 1, 3), own_KDD, likelihood_D, np.random.default_rng(0))
+    known_D = ahead(own_KDD, likelihood_D)[1]
+    assert response.ahead_KD == pytest.approx((known_D / known_D.sum())[None])
 
 
 def test_a_shown_step_is_taken_over_and_no_other_is():
@@ -100,11 +115,13 @@ def test_the_lazy_expert_cites_what_it_was_shown_and_the_honest_one_never_does()
     item = Chain(3).item(5)
     for q, expected in ((0.0, 0.0), (1.0, 1.0)):
         rng = np.random.default_rng(0)
-        rows = [hinted(item, TABLE, q, rng) for _ in range(300)]
+        rows = [hinted(item, TABLE, q, ALL.hints, rng) for _ in range(300)]
         quotable = [text for text, _ in rows if "not given" not in text and "Feedback" not in text]
-        cited = [response for _, response in rows if response in map(cites, range(10))]
+        quotes = {cites(digit).text for digit in range(10)}
+        cited = [response for _, response in rows if response.text in quotes]
         assert len(cited) == expected * len(quotable)
-        assert len(quotable) / 300 == pytest.approx(1 - HINTS["blank"] - HINTS["feedback"], abs=0.08)
+        assert all(response.results_KD.shape == (0, 10) for response in cited)
+        assert len(quotable) / 300 == pytest.approx(1 - ALL.hints["blank"] - ALL.hints["feedback"], abs=0.08)
 
 
 def test_uninformed_rows_have_the_experts_accuracy():
@@ -120,9 +137,19 @@ def test_uninformed_rows_have_the_experts_accuracy():
     assert abs(np.mean(right) - np.mean(expected)) < 4 * (0.25 / 400) ** 0.5
 
 
-def test_half_the_rows_have_a_picture():
-    rows = [draw_row(TABLE, 0.3, np.random.default_rng(seed)) for seed in range(200)]
-    assert abs(sum(row.image is not None for row in rows) - 100) < 4 * 7.1
+def test_rows_have_the_mixtures_shares_and_a_distribution_for_every_stated_step():
+    for mixture in (FIRST, ALL):
+        rows = [draw_row(TABLE, 0.3, mixture, np.random.default_rng(seed)) for seed in range(200)]
+        pictures = sum(row.image is not None for row in rows)
+        deviation = (200 * mixture.pictures * (1 - mixture.pictures)) ** 0.5
+        assert abs(pictures - 200 * mixture.pictures) <= 4 * deviation
+        for row in rows:
+            steps = len(stated_links(row.response))
+            assert row.expected.results_KD.shape == (steps, 10)
+            assert row.expected.ahead_KD.shape == (max(0, steps - 1), 10)
+            assert row.expected.results_KD.sum(-1) == pytest.approx(np.ones(steps))
+            for link, likely_D in zip(stated_links(row.response), row.expected.results_KD):
+                assert likely_D[link.result] > 0
 
 
 @pytest.mark.parametrize(

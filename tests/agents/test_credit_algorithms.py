@@ -342,3 +342,54 @@ def test_rlcsd_may_weigh_the_tokens_that_it_changes_by_a_mean_of_their_own():
     # res .5 tanh(5) = .499955 for one of three tokens: 1.499955 x .5 x 3; the others 3 / 2; then both of two: x .5
     close(got[0], [2.249932, 1.5, 1.5])
     close(got[1, :2], [-0.250023, -0.250023])
+
+
+def critics(trace, state=None, **options):
+    """A right and a wrong response of a group: V goes .5 .75 1 and .5 .25 .025; 1 / std is 2."""
+    two = dataclasses.replace(
+        signals(context=None),
+        A_N1=tensor([[1.0], [-1.0]]),
+        S_NT=torch.zeros(2, 2),
+        mask_NT=torch.ones(2, 2, dtype=torch.bool),
+        logp={"answer": tensor([[math.log(1.5), math.log(4 / 3)], [math.log(0.5), math.log(0.1)]])},
+        shown={"answer": torch.ones(2, 1, dtype=torch.bool)},
+        success_N1=tensor([[0.5], [0.5]]),
+        group_N1=torch.zeros(2, 1, dtype=torch.long),
+        state=state or {"cross": 1.0, "square": 1.0},
+    )
+    return make("rlsd-critic", {"trace": trace, **options}), two
+
+
+def test_a_critic_is_a_baseline_at_trace_1_and_pays_what_moves_at_trace_0():
+    """U: 2 (V - .5): .5 and -.5 after the first token. A - U_{t-1}; U_t - U_{t-1}, to A at the last."""
+    for trace, expected in (
+        (1.0, [[1.0, 0.5], [-1.0, -0.5]]),
+        (0.0, [[0.5, 0.5], [-0.5, -0.5]]),
+        (0.5, [[0.75, 0.5], [-0.75, -0.5]]),
+    ):
+        algorithm, two = critics(trace)
+        close(algorithm.credit(two).advantages, expected)
+
+
+def test_a_critic_is_trusted_as_far_as_its_values_went_with_the_verifiers_word():
+    """Values before each token: (0, .5), (0, -.5); times A: .5 + .5; squares .25 + .25: c would be 2, so 1."""
+    algorithm, two = critics(1.0)
+    told = algorithm.statistics(two)
+    assert (told["cross"].item(), told["square"].item()) == pytest.approx((1.0, 0.5))
+    state = algorithm.observe(algorithm.initial(), {"cross": 1.0, "square": 4.0})
+    assert state == pytest.approx({"cross": 0.2, "square": 0.8})
+    quarter = dataclasses.replace(two, state=state)
+    close(algorithm.credit(quarter).advantages, [[1.0, 1 - 0.25 * 0.5], [-1.0, -1 + 0.25 * 0.5]])
+    for state in (algorithm.initial(), {"cross": -1.0, "square": 1.0}):
+        unsure = dataclasses.replace(two, state=state)
+        assert_close(algorithm.credit(unsure).advantages, unsure.A_N1.expand(2, 2))  # GRPO
+        believer, _ = critics(1.0, calibrated=False)
+        close(believer.credit(unsure).advantages, [[1.0, 0.5], [-1.0, -0.5]])
+
+
+def test_a_critics_credit_sums_to_the_advantage_at_trace_0():
+    """Whatever the teacher says: what it says of the end is replaced by the verifier's word."""
+    generator = torch.Generator().manual_seed(0)
+    algorithm, two = critics(0.0)
+    wild = dataclasses.replace(two, logp={"answer": 3 * torch.randn(2, 2, generator=generator)})
+    assert_close(algorithm.credit(wild).advantages.sum(1, keepdim=True), wild.A_N1)

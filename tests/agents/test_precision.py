@@ -39,7 +39,7 @@ def written(policy, prompt, seed):
     text = str(prompt.messages)
     shown = re.search(r"The reference answer is (\d)\.", text)
     if shown:
-        response = cites(int(shown[1]))
+        response = cites(int(shown[1])).text
     else:
         start, steps = QUESTION.search(text).groups()
         signs, operands = zip(*(pair.split() for pair in re.findall(r"[-+*] \d", steps)))
@@ -350,12 +350,12 @@ def table_of(result):
 
 
 def test_exact_gains_by_hand():
-    """Right results with .91, others with .01 each, one step: the answer 7 is shown with .982 .91 + .002 .09."""
+    """Right results with .91, others with .01 each, one step: the answer 7 is shown with .91 .91 + .01 .09."""
     work, table = Work(3, ("+",), (4,), (7,)), table_of(0.91)
-    shown = 0.982 * 0.91 + 0.002 * 0.09
-    assert fitness.exact_gains(work, work.response, table) == pytest.approx([math.log(0.982 / shown)])
+    shown = 0.91 * 0.91 + 0.01 * 0.09
+    assert fitness.exact_gains(work, work.response, table) == pytest.approx([math.log(0.91 / shown)])
     wrong = dataclasses.replace(work, results=(8,)).response
-    assert fitness.exact_gains(work, wrong, table) == pytest.approx([math.log(0.002 / shown)])
+    assert fitness.exact_gains(work, wrong, table) == pytest.approx([math.log(0.01 / shown)])
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,12 @@ def test_the_plan_has_every_method_with_both_teachers():
         chosen = one.options({**lab.SHARED, "seeds": (0,)}, lab.Path("out"), {"lazy": {"opsd": 1e-4}})
         assert chosen.env_kwargs.get("hints", "right") == one.hints
         assert chosen.poison == one.poison
-        assert chosen.agent_options == ({"opsd.lr": 1e-4} if "opsd" in one.agents else {})
+        tuned = {"opsd", "teacher-top1", "student-top1"} & {name.partition("=")[0] for name in one.agents}
+        assert chosen.agent_options == {f"{label}.lr": 1e-4 for label in tuned}
+    (forms,) = (one for one in everything if one.name == "forms")
+    kwargs = forms.options({**lab.SHARED, "seeds": (3, 4)}, lab.Path("out"), {}).agent_kwargs
+    assert kwargs == {"opd.teacher": "external(out/lazy/runs/grpo/seed3/model)"}
+    assert not [one for one in plan(["forms"], FAMILY) if one.name == "forms"]  # without what GRPO trains there
 
 
 def test_a_part_or_a_method_that_is_not_there_is_named():
@@ -49,7 +54,8 @@ def test_rates_of_teachers_between_are_the_lazy_ones():
 def test_landmarks_by_hand():
     """Means of five: (0, .2, .4, .6, .8) .4; (.2, .., 1) .6; (.4, .6, .8, 1, .2) .6. Area (0 + .2 + .. + .2) / 7."""
     found = landmarks(np.array([0.0, 0.2, 0.4, 0.6, 0.8, 1.0, 0.2]))
-    assert found == pytest.approx({"peak": 0.6, "last": 0.6, "fall": 0.0, "area": 3.2 / 7})
+    assert found == pytest.approx({"peak": 0.6, "last": 0.6, "fall": 0.0, "area": 3.2 / 7, "early": 0.0})
+    assert landmarks(np.arange(8.0))["early"] == 0.5  # the first two of eight
     assert smoothed(np.array([1.0, np.nan, 3.0]), 2).tolist() == [1.0, 3.0]
     assert smoothed(np.array([1.0, 2.0])).tolist() == [1.5]
 
