@@ -17,7 +17,7 @@ from typing import Any
 from agents import command_line
 from agents.options.cluster import ClusterOptions
 from agents.options.types import Names, Numbers
-from benchmarks.lab.plan import FAMILY, PARTS, TEACHERS, plan, stored_rates
+from benchmarks.lab.plan import DEFAULT, FAMILY, TEACHERS, plan, stored_rates
 
 SHARED: dict[str, Any] = {
     "env": "rlsd/Chain-v0",
@@ -43,10 +43,11 @@ class LabOptions(ClusterOptions):
 
     out: Path = Path("runs/lab")
     """Folder for all runs, lab.json and the pictures; must be new unless --resume."""
-    parts: Names = PARTS
+    parts: Names = DEFAULT
     """table: all methods with the honest and the lazy teacher. axis: some of them with the teachers between. controls:
     wrong and blank hints. poison: wrong hints and a canary in a tenth of the tasks. forms: OPSD on single tokens, and
-    OPD from what GRPO trained. credit: how well each method's credit finds wrong steps."""
+    OPD from what GRPO trained. credit: how well each method's credit finds wrong steps. ours (not by default): does
+    credit that finds them make learning faster? With an oracle, surprise and a critic, whatever --agents says."""
     agents: Names = FAMILY
     """Methods to train."""
     seeds: Numbers = (0, 1, 2, 3)

@@ -30,7 +30,24 @@ POISONED = ("grpo", "opsd", "sdpo", "grpo+opsd", "rlsd", "cepo", "rlcsd", "sdar"
 """Those that are run with wrong hints and a canary in a tenth of the tasks."""
 FORMS = ("teacher-top1=opsd/teacher-top1", "student-top1=opsd/student-top1", "opd")
 """What the paper's Fig. 3 holds OPSD against; opd's teacher is what GRPO made of the same model."""
-PARTS = ("table", "axis", "controls", "poison", "forms", "credit")
+ORACLE, SURPRISE = "benchmarks.lab.oracle:Oracle", "benchmarks.lab.surprise:Surprise"
+OURS: dict[str, tuple[str, dict[str, Any]]] = {
+    "grpo": ("grpo", {}),
+    "rlsd": ("rlsd", {}),
+    "surprise": (SURPRISE, {}),
+    "surprise-blame": (SURPRISE, {"negative_only": True}),
+    "oracle-blame": (ORACLE, {"form": "blame"}),
+    "oracle-process": (ORACLE, {"form": "process"}),
+    "critic": ("rlsd-critic", {}),
+    "critic-0.9": ("rlsd-critic", {"trace": 0.9}),
+    "critic-0": ("rlsd-critic", {"trace": 0.0}),
+    "critic-0-trusted": ("rlsd-critic", {"trace": 0.0, "calibrated": False}),
+}
+"""Does credit that finds the wrong step make learning faster? By label: the agent and its hyperparameters."""
+TAUGHT = ("rlsd", "rlsd-critic")
+"""Agents of `OURS` that are shown hints."""
+DEFAULT = ("table", "axis", "controls", "poison", "forms", "credit")
+PARTS = (*DEFAULT, "ours")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,7 +85,7 @@ class Comparison:
 
         """
         env_kwargs = {**shared["env_kwargs"], **({} if self.hints == "right" else {"hints": self.hints})}
-        found = {label: rate_of(rates, self.teacher, agent) for label, agent in labelled(self.agents)}
+        found = {label: rate_of(rates, self.teacher, label, agent) for label, agent in labelled(self.agents)}
         own = {f"{label}.lr": rate for label, rate in found.items() if rate is not None}
         agent_kwargs = dict(self.agent_kwargs)
         if self.trained:
@@ -87,13 +104,20 @@ class Comparison:
         return CompareOptions(**{**shared, **varied})
 
 
-def rate_of(rates: Mapping[str, Mapping[str, float]], teacher: str, agent: str) -> float | None:
-    """Return the learning rate of a method; that of the lazy teacher stands for those between. None: the default.
+def rate_of(rates: Mapping[str, Mapping[str, float]], teacher: str, label: str, agent: str) -> float | None:
+    """Return the learning rate of a label, or else of its method; None: the default.
 
-    A preset has that of its method.
+    That of the lazy teacher stands for those between; a preset has that of its method.
     """
     table = rates.get(teacher, rates.get("lazy", {}))
-    return table.get(agent.partition("/")[0])
+    return table.get(label, table.get(agent.partition("/")[0]))
+
+
+def specs_of(labels: Sequence[str]) -> tuple[tuple[str, ...], dict[str, Any]]:
+    """Return methods of `FAMILY` and labels of `OURS` as `--agents` and `--agent-kwargs` have them."""
+    given = {label: OURS.get(label, (label, {})) for label in labels}
+    agents = tuple(label if label == agent else f"{label}={agent}" for label, (agent, _) in given.items())
+    return agents, {f"{label}.{name}": value for label, (_, kwargs) in given.items() for name, value in kwargs.items()}
 
 
 def stored_rates() -> dict[str, dict[str, float]]:
@@ -131,4 +155,13 @@ def plan(parts: Sequence[str], agents: Sequence[str]) -> list[Comparison]:
         found.append(Comparison("poisoned", "lazy", poisoned, poison=0.1, canary="zq7"))
     if "forms" in parts and {"table", "opsd", "grpo"} <= {*parts, *agents}:
         found.append(Comparison("forms", "lazy", FORMS, trained="lazy"))
+    if "ours" in parts:
+        for name, teacher, hints in (
+            ("ours, honest", "honest", "right"),
+            ("ours, lazy", "lazy", "right"),
+            ("ours, lazy, wrong hints", "lazy", "wrong"),
+        ):
+            chosen = [label for label in OURS if hints == "right" or OURS[label][0] in TAUGHT]
+            ours, kwargs = specs_of(chosen)
+            found.append(Comparison(name, teacher, ours, hints, agent_kwargs=kwargs))
     return [one for one in found if one.agents]

@@ -1,6 +1,6 @@
 """Credit without a teacher: tokens that the student itself found unlikely (`benchmarks.lab.surprise:Surprise`).
 
-The comparison that a teacher's evidence has to beat: in the laboratory the student's own surprise finds wrong steps well.
+The comparison that a teacher's evidence has to beat: the student's own surprise finds wrong steps well.
 """
 
 from __future__ import annotations

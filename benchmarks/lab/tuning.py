@@ -12,7 +12,7 @@ from pathlib import Path
 
 from agents import command_line
 from agents.options.types import Names, Numbers
-from benchmarks.lab.plan import FAMILY, RATES, TEACHERS, stored_rates
+from benchmarks.lab.plan import FAMILY, OURS, RATES, TEACHERS, specs_of, stored_rates
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,8 +23,8 @@ class TuningOptions:
     """Folder for the runs; must be new unless --resume."""
     teachers: Names = ("honest", "lazy")
     """For which base models."""
-    agents: Names = FAMILY
-    """For which methods; the rates of others stay as they are."""
+    agents: Names = tuple(dict.fromkeys((*FAMILY, *OURS)))
+    """For which methods, those of the part ours by label; the rates of others stay as they are."""
     rates: Names = ("2e-4", "5e-4", "1e-3")
     """What is tried."""
     seeds: Numbers = (100,)
@@ -48,11 +48,19 @@ def run(options: TuningOptions) -> None:
 
     for teacher in options.teachers:
         out = options.out / teacher
-        own = {name: getattr(options, name) for name in ("agents", "seeds", "steps", "jobs")}
+        own = {name: getattr(options, name) for name in ("seeds", "steps", "jobs")}
+        agents, agent_kwargs = specs_of(options.agents)
         resume = options.resume and out.exists()
         policy, sweep = TEACHERS[teacher], {"lr": [float(rate) for rate in options.rates]}
         sweeping = CompareOptions(
-            **{**SHARED, **own}, policy=policy, sweep=sweep, eval_fold="tuning", out=out, resume=resume
+            **{**SHARED, **own},
+            agents=agents,
+            agent_kwargs=agent_kwargs,
+            policy=policy,
+            sweep=sweep,
+            eval_fold="tuning",
+            out=out,
+            resume=resume,
         )
         results = compare.run(sweeping)
         best: dict[str, tuple[float, float]] = {}

@@ -12,7 +12,7 @@ from agents import compare
 from agents.bundled import BUNDLED
 from benchmarks.lab import __main__ as lab
 from benchmarks.lab.curves import landmarks, read_metrics, smoothed
-from benchmarks.lab.plan import FAMILY, PARTS, TEACHERS, Comparison, plan, rate_of
+from benchmarks.lab.plan import FAMILY, PARTS, TEACHERS, Comparison, plan, rate_of, specs_of
 from benchmarks.lab.summary import interval, paired
 from rlsd_env.errors import ConfigurationError
 from tests.agents.commands import Here
@@ -43,12 +43,24 @@ def test_a_part_or_a_method_that_is_not_there_is_named():
         plan(["table"], ["rlsd-visual"])
 
 
-def test_rates_of_teachers_between_are_the_lazy_ones():
-    rates = {"honest": {"grpo": 1.0}, "lazy": {"grpo": 2.0}}
-    assert [rate_of(rates, teacher, "grpo") for teacher in ("honest", "10 %", "lazy")] == [1.0, 2.0, 2.0]
-    assert rate_of(rates, "honest", "opsd") is None
-    labelled = Comparison("one", "10 %", ("a=grpo",)).options({**lab.SHARED, "seeds": (0,)}, lab.Path("out"), rates)
-    assert labelled.agent_options == {"a.lr": 2.0}
+def test_rates_of_teachers_between_are_the_lazy_ones_and_labels_have_their_own():
+    rates = {"honest": {"grpo": 1.0}, "lazy": {"grpo": 2.0, "slow": 3.0}}
+    assert [rate_of(rates, teacher, "grpo", "grpo") for teacher in ("honest", "10 %", "lazy")] == [1.0, 2.0, 2.0]
+    assert rate_of(rates, "honest", "opsd", "opsd") is None
+    assert rate_of(rates, "lazy", "dr", "grpo/dr-grpo") == 2.0
+    labelled = Comparison("one", "10 %", ("a=grpo", "slow=grpo"))
+    found = labelled.options({**lab.SHARED, "seeds": (0,)}, lab.Path("out"), rates)
+    assert found.agent_options == {"a.lr": 2.0, "slow.lr": 3.0}
+
+
+def test_ours_are_labels_with_hyperparameters():
+    agents, kwargs = specs_of(("grpo", "critic-0.9"))
+    assert (agents, kwargs) == (("grpo", "critic-0.9=rlsd-critic"), {"critic-0.9.trace": 0.9})
+    ours = plan(["ours"], FAMILY)
+    assert [one.hints for one in ours] == ["right", "right", "wrong"]
+    assert "oracle-blame" not in " ".join(ours[-1].agents)
+    for one in ours:
+        one.options({**lab.SHARED, "seeds": (0,)}, lab.Path("out"), {})
 
 
 def test_landmarks_by_hand():
