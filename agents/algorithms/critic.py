@@ -2,14 +2,15 @@
 
 By Bayes' rule `P(r | x, y_<=t) = P(r | x) exp(sum_{s<=t} D_s)` (Theorem 4 of arXiv 2604.03128). So a teacher that is
 shown the answer r tells the value of every prefix, and no critic is learned: `V_t = min(1, p exp(sum_{s<=t} D_s))`, p
-the group's success rate. In units of A, `U_t = c (V_t - p) / std`, tokens earn generalised advantages (arXiv
-1506.02438): `Ahat_t = sum_{l>=0} trace^l delta_{t+l}`, `delta_t = U_t - U_{t-1}`, and `A - U_{T-1}` at the last one.
+the group's success rate. In units of A, `U_t = (V_t - p) / std`, tokens earn generalised advantages (arXiv 1506.02438)
+as far as the teacher is trusted: `Ahat_t = (1 - c) A + c sum_{l>=0} trace^l delta_{t+l}`, `delta_t = U_t - U_{t-1}`, and
+`A - U_{T-1}` at the last token.
 
-1. At trace 1 `Ahat_t = A - U_{t-1}`: a baseline. It depends on what came before the token alone, so that the expected
+1. At trace 1 `Ahat_t = A - c U_{t-1}`: a baseline. It depends on what came before the token alone, so that the expected
    update is GRPO's whatever the teacher says: the reward alone decides the direction, the teacher takes noise away.
 2. Below 1 credit falls on the tokens at which V moves; the less trace, the more the update owes to the teacher.
-3. c is the slope of the regression of A on `(V_{t-1} - p) / std` over all tokens of earlier steps, between 0 and 1: a
-   teacher whose values do not go with the verifier's word is not used. Before the first step c is 0, which is GRPO.
+3. c is the slope of the regression of A on `U_{t-1}` over all tokens of earlier steps, between 0 and 1: a teacher whose
+   values do not go with the verifier's word is not used. Before the first step c is 0, which is GRPO.
 4. Values need D of one and the same model with and without the hint: the teacher is live. 1 / std is the distance
    between the best and the worst A of a group, which with rewards of 0 and 1 it is.
 """
@@ -65,11 +66,10 @@ class CriticRLSD(GRPO):
         """Pay each token what it and what follows move the value."""
         if self.hint not in signals.logp:
             return Credit(signals.A_N1)
-        trust = self._trust(signals.state)
-        values_NT = trust * self._values(signals)
-        advantages_NT = generalised_advantages(values_NT, signals.A_N1, signals.mask_NT, self.trace)
+        trust, values_NT = self._trust(signals.state), self._values(signals)
+        paid_NT = generalised_advantages(values_NT, signals.A_N1, signals.mask_NT, self.trace)
         told = {"critic_value": values_NT, "critic_trust": torch.full_like(values_NT, trust)}
-        return Credit(advantages_NT, told, evidence=signals.gain(self.hint))
+        return Credit((1 - trust) * signals.A_N1 + trust * paid_NT, told, evidence=signals.gain(self.hint))
 
     def initial(self) -> State:
         """Trust nothing before there is evidence."""

@@ -382,7 +382,8 @@ def test_a_critic_is_trusted_as_far_as_its_values_went_with_the_verifiers_word()
     close(algorithm.credit(quarter).advantages, [[1.0, 1 - 0.25 * 0.5], [-1.0, -1 + 0.25 * 0.5]])
     for state in (algorithm.initial(), {"cross": -1.0, "square": 1.0}):
         unsure = dataclasses.replace(two, state=state)
-        assert_close(algorithm.credit(unsure).advantages, unsure.A_N1.expand(2, 2))  # GRPO
+        for trace in (0.0, 1.0):
+            assert_close(critics(trace)[0].credit(unsure).advantages, unsure.A_N1.expand(2, 2))  # GRPO
         believer, _ = critics(1.0, calibrated=False)
         close(believer.credit(unsure).advantages, [[1.0, 0.5], [-1.0, -0.5]])
 
