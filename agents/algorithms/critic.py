@@ -3,8 +3,8 @@
 By Bayes' rule `P(r | x, y_<=t) = P(r | x) exp(sum_{s<=t} D_s)` (Theorem 4 of arXiv 2604.03128). So a teacher that is
 shown the answer r tells the value of every prefix, and no critic is learned: `V_t = min(1, p exp(sum_{s<=t} D_s))`, p
 the group's success rate. In units of A, `U_t = (V_t - p) / std`, tokens earn generalised advantages (arXiv 1506.02438)
-as far as the teacher is trusted: `Ahat_t = (1 - c) A + c sum_{l>=0} trace^l delta_{t+l}`, `delta_t = U_t - U_{t-1}`, and
-`A - U_{T-1}` at the last token.
+as far as the teacher is trusted: `Ahat_t = (1 - c) A + c sum_{l>=0} trace^l delta_{t+l}`, where `delta_t` is
+`U_t - U_{t-1}`, and `A - U_{T-1}` at the last token.
 
 1. At trace 1 `Ahat_t = A - c U_{t-1}`: a baseline. It depends on what came before the token alone, so that the expected
    update is GRPO's whatever the teacher says: the reward alone decides the direction, the teacher takes noise away.
