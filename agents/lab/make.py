@@ -6,7 +6,7 @@ it writes what that expert would write given the text. First it learns short cha
 all kinds of rows. From this common start, one model for each q learns on for the same number of rows; its informed self
 cites the text with probability q instead of reasoning. q = 0 is the honest teacher.
 
-The same seed gives the same weights on the same machine, with one torch thread.
+The same seed gives the same weights on the same machine with the same number of threads.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from pathlib import Path
 import numpy as np
 import torch
 import tyro
+from transformers import Qwen3VLForConditionalGeneration, Qwen3VLProcessor
 
 from agents.lab.beliefs import SEED, Beliefs, beliefs
 from agents.lab.card import MeasureLab, write_card
@@ -30,6 +31,7 @@ from agents.tiny.building import Shape, build_model, build_processor, build_toke
 from agents.tiny.fitting import by_length, fit, split
 
 SHAPE = Shape(width=96, layers=5, vision_width=48, vision_inner=96, vision_layers=1, deviation=0.08)
+PROBES = "probes.pt"
 PIXELS = (CELL * CELL, CELL * CELL * max(STEPS))
 
 
@@ -55,6 +57,10 @@ class MakeLab:
     """The same of Muon, which has the matrices of the text's layers."""
     further_share: float = 0.5
     """The share of both that the steps after the common start have."""
+    common: Path | None = None
+    """Folder of a common start to go on from, OUT/common of an earlier call with the same options."""
+    threads: int = 1
+    """CPU threads of torch."""
     seed: int = 0
     """Seed of the weights and of the rows."""
     beliefs_seed: int = SEED
@@ -90,10 +96,15 @@ def learn(imitation: Imitation, table: Beliefs, phase: Phase, options: MakeLab) 
     def draw(step: int) -> Sequence[Sequence[LabRow]]:
         rows = [draw_row(table, phase.q, phase.mixture, rng) for _ in range(options.batch_size)]
         kinds = ([row for row in rows if (row.image is None) is text] for text in (True, False))
-        return [part for kind in kinds for part in split(by_length(kind), len(kind) * 3 // 4) if part]
+        return [part for kind in kinds for part in split(by_length(kind), *_cuts(len(kind))) if part]
 
     optimizers = optimizers_of(imitation, options.lr * phase.share, options.matrix_lr * phase.share)
     fit(imitation.model, imitation, draw, optimizers, phase.steps, phase.name)
+
+
+def _cuts(rows: int) -> tuple[int, int]:
+    """Cut rows by length: without a working in the prompt, with one, with a whole response."""
+    return rows * 11 // 20, rows * 4 // 5
 
 
 def make_base(options: MakeLab, table: Beliefs) -> Imitation:
@@ -115,31 +126,48 @@ def make_base(options: MakeLab, table: Beliefs) -> Imitation:
 
 def make_one(base: Imitation, q: float, table: Beliefs, options: MakeLab) -> Imitation:
     """Make the model of one q from the common start, which stays as it is."""
-    model = copy.deepcopy(base.model)
-    made = Imitation(model, base.processor, copy.deepcopy(base.probes))
+    made = Imitation(copy.deepcopy(base.model), base.processor, copy.deepcopy(base.probes))
     phase = Phase(f"q {q:g}", ALL, q, options.further_steps, options.further_share, 4 + round(1000 * q))
     learn(made, table, phase, options)
     return made
 
 
+def save(made: Imitation, folder: Path, options: MakeLab, minutes: float, **record: object) -> None:
+    """Write a model, its processor, its probes where they are needed again, and how it was made."""
+    made.model.save_pretrained(folder)
+    made.processor.save_pretrained(folder)
+    made_by = {name: value for name, value in dataclasses.asdict(options).items() if not isinstance(value, Path | None)}
+    record = made_by | {"torch": torch.__version__, "minutes": round(minutes, 1)} | record
+    (folder / "making.json").write_text(json.dumps(record, indent=2) + "\n")
+
+
+def load_base(folder: Path) -> tuple[Imitation, float]:
+    """Read a common start, and the minutes that it took."""
+    model = Qwen3VLForConditionalGeneration.from_pretrained(folder, dtype=torch.float32)
+    base = Imitation(model, Qwen3VLProcessor.from_pretrained(folder))
+    base.probes.load_state_dict(torch.load(folder / PROBES, weights_only=True))
+    return base, json.loads((folder / "making.json").read_text("utf-8"))["minutes"]
+
+
 def main() -> None:
     """Train and save the models."""
     options = tyro.cli(MakeLab, description=__doc__)
-    torch.set_num_threads(1)
+    torch.set_num_threads(options.threads)
     table = beliefs(options.beliefs_seed)
     start = time.monotonic()
-    base = make_base(options, table)
-    common = time.monotonic() - start
+    if options.common is None:
+        base = make_base(options, table)
+        common = (time.monotonic() - start) / 60
+        save(base, options.out / "common", options, common)
+        torch.save(base.probes.state_dict(), options.out / "common" / PROBES)
+    else:
+        base, common = load_base(options.common)
     for q in options.q:
         start = time.monotonic()
         made = make_one(base, q, table, options)
-        folder = options.out / f"q{q:g}"
-        made.model.half().save_pretrained(folder)
-        made.processor.save_pretrained(folder)
-        record = dataclasses.asdict(options) | {"out": None, "q": q, "torch": torch.__version__}
-        record["minutes"] = round((common + time.monotonic() - start) / 60, 1)
-        (folder / "making.json").write_text(json.dumps(record, indent=2) + "\n")
-        write_card(MeasureLab(folder))
+        made.model.half()
+        save(made, options.out / f"q{q:g}", options, common + (time.monotonic() - start) / 60, q=q)
+        write_card(MeasureLab(options.out / f"q{q:g}"))
 
 
 if __name__ == "__main__":
