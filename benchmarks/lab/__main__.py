@@ -33,8 +33,12 @@ SHARED: dict[str, Any] = {
 """What all comparisons have in common; a learning rate that was chosen for a method takes the place of `lr`."""
 
 
-CREDITED = ("honest", "lazy")
-"""Teachers on which credit is measured."""
+CREDITED: dict[str, tuple[str, str, dict[str, Any]]] = {
+    "honest": ("honest", "rlsd/Chain-v0", {}),
+    "lazy": ("lazy", "rlsd/Chain-v0", {}),
+    "lazy, pictures": ("lazy", "rlsd/PictureChain-v0", {"cell": 16}),
+}
+"""On what credit is measured: the teacher, the environment and what its arguments are beside those of all."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -86,28 +90,28 @@ def run(options: LabOptions) -> None:
     console = terminal(width=160)
     for name, comparison in found.items():
         print_comparison(name, comparison, console)
-        draw(name, comparison, options.out / f"{name.replace(' ', '_').replace('%', 'percent')}.png")
-    credit = {f"credit, {teacher}": _credit(teacher, options) for teacher in CREDITED if "credit" in options.parts}
+        draw(name, comparison, options.out / f"{file_name(name)}.png")
+    credit = {f"credit, {name}": _credit(name, options) for name in CREDITED if "credit" in options.parts}
     write_json(options.out / "lab.json", found | credit)
     print(f"results and curves: {options.out}")
 
 
-def _credit(teacher: str, options: LabOptions) -> dict[str, Any]:
+def _credit(name: str, options: LabOptions) -> dict[str, Any]:
     """Measure credit precision, or read it where it is there."""
     from agents.lab import precision
     from agents.lab.options import PrecisionOptions
 
-    path = options.out / f"credit_{teacher}.json"
+    path = options.out / f"credit_{file_name(name)}.json"
     if options.resume and path.exists():
         return json.loads(path.read_text("utf-8"))
-    measured = PrecisionOptions(
-        policy=TEACHERS[teacher],
-        env=SHARED["env"],
-        env_kwargs=SHARED["env_kwargs"],
-        tasks=options.credit_tasks,
-        out=path,
-    )
-    return precision.run(measured)
+    teacher, env, env_kwargs = CREDITED[name]
+    env_kwargs = SHARED["env_kwargs"] | env_kwargs
+    return precision.run(PrecisionOptions(TEACHERS[teacher], env, env_kwargs, tasks=options.credit_tasks, out=path))
+
+
+def file_name(name: str) -> str:
+    """Return the name of a comparison as files have it."""
+    return name.replace(", ", "_").replace(" ", "_").replace("%", "percent")
 
 
 def main(argv: Sequence[str]) -> None:

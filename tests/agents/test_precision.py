@@ -6,12 +6,14 @@ import dataclasses
 import json
 import math
 import re
+import shutil
 
 import numpy as np
 import pytest
 import torch
 
 from agents.algorithms.contexts import show_answer
+from agents.bundled import BUNDLED
 from agents.episodes import Completion, StopReason
 from agents.lab import card, fitness, precision
 from agents.lab.beliefs import Beliefs, ahead, beliefs, draw, ends, given_answer, information, informed_gains
@@ -419,3 +421,25 @@ def test_a_model_is_held_to_what_it_should_be(q):
         ("Chain: operands copied, at least .98", 0.97),
         ("Chain: AUC with a blank answer, within .1 of .5", 0.65),
     ]
+
+
+def test_the_card_of_a_model_says_what_was_measured(tmp_path, monkeypatch):
+    """The card's tables have a row for each task and kind of text, and the folder's making is quoted."""
+    folder = tmp_path / "q0"
+    shutil.copytree(BUNDLED["lab-q0"], folder)
+    (folder / "README.md").unlink()
+    monkeypatch.setattr(card, "ENVS", {"Chain": {}})
+    monkeypatch.setattr(card, "LEVELS", (1,))
+    monkeypatch.setattr(card, "BAYES_LEVELS", (card.LEVEL,))
+    kinds = ("the right answer", "another task's answer", "a blank answer")
+    monkeypatch.setattr(card, "SHOWN", {name: card.SHOWN[name] for name in kinds})
+    text = card.write_card(card.MeasureLab(folder, tasks=32))
+    assert (folder / "README.md").read_text("utf-8") == text
+    lines = text.splitlines()
+    assert [line.split(" | ")[1] for line in lines if line.startswith("| Chain | ") and "answer" in line] == list(kinds)
+    (accuracy,) = (line for line in lines if line.startswith("| Chain, difficulty 1 (2 steps) |"))
+    assert all(0 <= float(cell) <= 1 for cell in accuracy.strip("| ").split(" | ")[1:])
+    (bayes,) = (line for line in lines if line.startswith(f"| Chain | {card.LEVEL} | "))
+    assert 0 < int(bayes.split(" | ")[2]) <= 32 * card.GROUP_SIZE
+    assert "AUC with the right answer, above .8" in text
+    assert "{" not in text.replace("{:", "")
