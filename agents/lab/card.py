@@ -138,15 +138,11 @@ def accepted(
         if q == 0:
             slope = found.bayes.slope
             yield f"{env}: slope of the sum of D on what is exact, within .1 of 1", slope, abs(slope - 1) <= 0.1
-        share, chance = (found.blank.figures[f"share_first_wrong_step{end}"].mean for end in ("", "_chance"))
-        yield (
-            f"{env}: share of the blame on the first wrong step, a blank answer shown, less chance, within .1 of 0",
-            share - chance,
-            abs(share - chance) <= 0.1,
-        )
     for env, kinds in teachers.items():
         right, wrong, blank = (kinds[f"{name} answer"].auc for name in ("the right", "another task's", "a blank"))
+        following = kinds["the next digit"].auc
         yield f"{env}: AUC with the right answer, above .8", right, right > 0.8
+        yield f"{env}: AUC with the next digit, below .5", following, following < 0.5
         yield f"{env}: AUC with another task's answer, below .5", wrong, wrong < 0.5
         yield f"{env}: AUC with a blank answer, within .1 of .5", blank, abs(blank - 0.5) <= 0.1
 

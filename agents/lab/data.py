@@ -196,7 +196,7 @@ class Mixture:
     hints: Mapping[str, float]
 
 
-FIRST = Mixture({1: 0.5, 2: 0.5}, 0.0, 0.8, {"answer": 1.0})
+FIRST = Mixture({1: 0.3, 2: 0.7}, 0.0, 0.85, {"answer": 1.0})
 """Short chains in words with an answer shown: reading an answer backwards through the steps is learned here."""
 ALL = Mixture(
     {1: 0.15, 2: 0.5, 3: 0.2, 4: 0.1, 5: 0.05},

@@ -8,16 +8,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from agents.algorithms import Shown
-from agents.algorithms.contexts import show_answer, with_hint
-from agents.episodes import EpisodeBatch, EpisodeGroup
+from agents.algorithms.contexts import show_answer
+from agents.episodes import EpisodeBatch
 from agents.lab.beliefs import KINDS, Beliefs, Digits, given_answer, informed_gains
-from agents.lab.blame import Blame, Bootstrap, Judged, measure_blame
 from agents.lab.data import Work, gold
-from agents.lab.rollouts import gains, steps_of
+from agents.lab.rollouts import gains
 from agents.policy.transformers_policy import TransformersPolicy
 from agents.tiny.teachers import mean
-from rlsd_env.hints import BLANK
 from rlsd_env.procedural.chain import stated_links
 
 COPIED = ("signs", "operands", "left digits")
@@ -100,7 +97,6 @@ class Fitness:
         right: share of right results by the kind of the table's entry.
         bayes: the sum of D with the right answer shown against what it is exactly, over the responses that the expert
             could have written.
-        blank: what becomes of the blame of wrong responses where the answer that is shown is blank.
 
     """
 
@@ -108,7 +104,6 @@ class Fitness:
     written: float
     right: Mapping[str, float]
     bayes: Line
-    blank: Blame
 
 
 def measure_fitness(policy: TransformersPolicy, batch: EpisodeBatch, table: Beliefs) -> Fitness:
@@ -116,7 +111,7 @@ def measure_fitness(policy: TransformersPolicy, batch: EpisodeBatch, table: Beli
     works = [gold(group.item) for group in batch.groups]
     copies: dict[str, list[bool]] = {name: [] for name in COPIED}
     right: dict[str, list[bool]] = {kind: [] for kind in KINDS}
-    informed, blank = gains(policy, batch, show_answer), gains(policy, batch, show_blank)
+    informed = gains(policy, batch, show_answer)
     exact, measured = [], []
     for (g, i), says_T in informed.items():
         response = batch.groups[g].episodes[i].response
@@ -129,21 +124,9 @@ def measure_fitness(policy: TransformersPolicy, batch: EpisodeBatch, table: Beli
         if exact_K is not None:
             exact.append(float(exact_K.sum()))
             measured.append(float(says_T.sum()))
-    steps = steps_of(policy, batch)
-    judged = [Judged(g, False, steps[g, i], says_T) for (g, i), says_T in blank.items() if not _right(batch, g, i)]
     return Fitness(
         copied={name: mean(found) for name, found in copies.items()},
         written=len(exact) / len(informed),
         right={kind: mean(found) for kind, found in right.items()},
         bayes=line(exact, measured),
-        blank=measure_blame(judged, Bootstrap(len(batch.groups))),
     )
-
-
-def show_blank(group: EpisodeGroup, i: int) -> Shown:
-    """Show that the answer is not given."""
-    return with_hint(group.episodes[i], answer=BLANK)
-
-
-def _right(batch: EpisodeBatch, g: int, i: int) -> bool:
-    return batch.groups[g].episodes[i].verdict.correct

@@ -43,9 +43,9 @@ class MakeLab:
     """Folder to write a folder for each model to: q0, q0.03 and so on."""
     q: tuple[float, ...] = (0.0, 0.03, 0.1, 0.3)
     """How often an informed response cites what it was shown instead of reasoning."""
-    first_steps: int = 1400
+    first_steps: int = 2000
     """Optimiser steps on short chains with an answer shown."""
-    steps: int = 2800
+    steps: int = 2200
     """Optimiser steps on all kinds of rows, the rest of the common start."""
     further_steps: int = 400
     """Optimiser steps of each model after it."""
@@ -53,7 +53,7 @@ class MakeLab:
     """Rows per step."""
     lr: float = 3e-3
     """Peak learning rate of AdamW in every phase, cosine to a tenth after 100 steps of warm-up."""
-    matrix_lr: float = 8e-3
+    matrix_lr: float = 1e-2
     """The same of Muon, which has the matrices of the text's layers."""
     further_share: float = 0.5
     """The share of both that the steps after the common start have."""

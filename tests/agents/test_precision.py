@@ -17,7 +17,7 @@ from agents.bundled import BUNDLED
 from agents.episodes import Completion, StopReason
 from agents.lab import card, fitness, precision
 from agents.lab.beliefs import Beliefs, ahead, beliefs, draw, ends, given_answer, information, informed_gains
-from agents.lab.blame import Blame, Bootstrap, Judged, measure_blame
+from agents.lab.blame import Bootstrap, Judged, measure_blame
 from agents.lab.data import Work, attempt, cites, gold
 from agents.lab.options import PrecisionOptions
 from agents.lab.remember import RememberingPolicy
@@ -27,7 +27,6 @@ from agents.lab.study import Study
 from agents.policy import loading
 from agents.policy.base import Sampling
 from agents.policy.transformers_policy import TransformersPolicy
-from agents.report.statistics import Interval
 from agents.tiny.teachers import Teacher
 from rlsd_env import ConfigurationError
 from rlsd_env.procedural.chain import OPERATIONS
@@ -388,7 +387,6 @@ def test_fitness_of_the_expert(expert):
         if TABLE.kind[sign, int(a), int(b)] == "misbelieved"
     ]
     assert found.right["misbelieved"] == pytest.approx(np.mean(right))
-    assert found.blank.figures["share_first_wrong_step_chance"].mean > 0
 
 
 def test_what_is_shown_instead_of_the_right_answer_is_another_digit(expert):
@@ -404,16 +402,9 @@ def test_what_is_shown_instead_of_the_right_answer_is_another_digit(expert):
 @pytest.mark.parametrize("q", [0.0, 0.3])
 def test_a_model_is_held_to_what_it_should_be(q):
     """Two figures miss: operands are copied too rarely, and a blank answer tells right from wrong."""
-    blame = Blame(
-        9,
-        {
-            "share_first_wrong_step": Interval(0.25, 0.2, 0.3),
-            "share_first_wrong_step_chance": Interval(0.2, 0.2, 0.2),
-        },
-    )
     copies = {"signs": 0.98, "operands": 0.97, "left digits": 1.0}
-    found = fitness.Fitness(copies, 1.0, {}, fitness.Line(9, 0.95, 0.9, 0.0), blame)
-    areas = {"the right answer": 0.9, "another task's answer": 0.4, "a blank answer": 0.65}
+    found = fitness.Fitness(copies, 1.0, {}, fitness.Line(9, 0.95, 0.9, 0.0))
+    areas = {"the right answer": 0.9, "the next digit": 0.4, "another task's answer": 0.4, "a blank answer": 0.65}
     teachers = {name: Teacher(9, auc, 0.0, 0.5, 0.5, 0.0) for name, auc in areas.items()}
     said = list(card.accepted(q, {"Chain": found}, {"Chain": teachers}))
     assert len(said) == (7 if q == 0 else 6)  # the slope is 1 of the honest teacher alone
@@ -431,12 +422,16 @@ def test_the_card_of_a_model_says_what_was_measured(tmp_path, monkeypatch):
     monkeypatch.setattr(card, "ENVS", {"Chain": {}})
     monkeypatch.setattr(card, "LEVELS", (1,))
     monkeypatch.setattr(card, "BAYES_LEVELS", (card.LEVEL,))
-    kinds = ("the right answer", "another task's answer", "a blank answer")
+    kinds = ("the right answer", "the next digit", "another task's answer", "a blank answer")
     monkeypatch.setattr(card, "SHOWN", {name: card.SHOWN[name] for name in kinds})
     text = card.write_card(card.MeasureLab(folder, tasks=32))
     assert (folder / "README.md").read_text("utf-8") == text
     lines = text.splitlines()
-    assert [line.split(" | ")[1] for line in lines if line.startswith("| Chain | ") and "answer" in line] == list(kinds)
+    assert [
+        line.split(" | ")[1]
+        for line in lines
+        if line.startswith("| Chain | ") and "| 0." in line and line.split(" | ")[1] in kinds
+    ] == list(kinds)
     (accuracy,) = (line for line in lines if line.startswith("| Chain, difficulty 1 (2 steps) |"))
     assert all(0 <= float(cell) <= 1 for cell in accuracy.strip("| ").split(" | ")[1:])
     (bayes,) = (line for line in lines if line.startswith(f"| Chain | {card.LEVEL} | "))
