@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import numpy as np
 from gymnasium import spaces
+from gymnasium.vector import AsyncVectorEnv, AutoresetMode, SyncVectorEnv
+from gymnasium.vector.utils import batch_space
 
+from rlsd_env.errors import ConfigurationError
 from rlsd_env.task import Image, Video
 
 
@@ -35,6 +39,31 @@ class UnicodeText(spaces.Text):
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, UnicodeText) and self.max_length == other.max_length
+
+
+@batch_space.register(UnicodeText)
+def _without_autoreset(space: UnicodeText, n: int = 1) -> spaces.Tuple:
+    """Batch the space for a vector environment of Gymnasium's own, unless that resets by itself.
+
+    What resets by itself after an episode of one step throws every second completion away, or hands out the next
+    task's info beside the last one's reward. `gymnasium.make_vec` does not say how it makes environments, so the
+    vector environment that asks is looked for among the callers.
+
+    Raises:
+        ConfigurationError: it resets by itself.
+
+    """
+    frame = sys._getframe(1)
+    while frame is not None and not isinstance(frame.f_locals.get("self"), SyncVectorEnv | AsyncVectorEnv):
+        frame = frame.f_back
+    vector = frame.f_locals["self"] if frame is not None else None
+    if vector is not None and vector.autoreset_mode is not AutoresetMode.DISABLED:
+        raise ConfigurationError(
+            f"{type(vector).__name__} resets by itself, which throws every second completion of a "
+            "one-step episode away; make groups with gymnasium.make_vec(id, num_envs=B*G, group_size=G), without a "
+            "vectorization_mode, or turn it off with autoreset_mode=AutoresetMode.DISABLED"
+        )
+    return spaces.Tuple((space,) * n)
 
 
 class RGBImage(spaces.Space[Image]):
