@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from types import FrameType
 from typing import Any
 
 import numpy as np
@@ -53,7 +54,7 @@ def _without_autoreset(space: UnicodeText, n: int = 1) -> spaces.Tuple:
         ConfigurationError: it resets by itself.
 
     """
-    frame = sys._getframe(1)
+    frame: FrameType | None = sys._getframe(1)
     while frame is not None and not isinstance(frame.f_locals.get("self"), SyncVectorEnv | AsyncVectorEnv):
         frame = frame.f_back
     vector = frame.f_locals["self"] if frame is not None else None
