@@ -20,6 +20,8 @@ from rlsd_env.spaces import RGBImage, UnicodeText, VideoClip
 from rlsd_env.task import Item, Privileged, Task
 from rlsd_env.tools import ToolBox
 from verifiers import Reference, Verdict, Verifier
+from verifiers.contract import checked_batch
+from verifiers.errors import BrokenVerifierError
 from verifiers.official.base import BenchmarkVerifier
 
 RESET_OPTIONS = ("task_id", "task_index")
@@ -234,10 +236,29 @@ class Desk:
             )
         return int(value)
 
-    def grade(self, responses: Sequence[str], references: Sequence[Reference]) -> list[Verdict]:
-        """Judge responses."""
+    def grade(
+        self, responses: Sequence[str], references: Sequence[Reference], tasks: Sequence[str] = ()
+    ) -> list[Verdict]:
+        """Judge responses.
+
+        Args:
+            responses: the answers.
+            references: of their tasks.
+            tasks: the tasks' ids, for messages.
+
+        Raises:
+            ConfigurationError: the verifier returned something else than verdicts.
+
+        """
         began = time.perf_counter()
-        verdicts = self.verifier.verify_batch(responses, references)
+        try:
+            judged = self.verifier.verify_batch(responses, references)
+            verdicts = checked_batch(judged, self.verifier, len(responses))
+        except BrokenVerifierError as error:
+            known = error.position is not None and error.position < len(tasks)
+            raise ConfigurationError(
+                f"{error}" + (f"; task {tasks[error.position or 0]!r}" if known else "")
+            ) from error
         if responses:
             self._seconds_per_answer = (time.perf_counter() - began) / len(responses)
         return verdicts

@@ -93,7 +93,7 @@ class ReasoningEnv(gymnasium.Env[Observation, str]):
         attempt = self._current("call reset() before step()")
         answer = attempt.act(action)
         if answer is not None:
-            (verdict,) = self.desk.grade([answer], [attempt.item.privileged.reference])
+            (verdict,) = self.desk.grade([answer], [attempt.item.privileged.reference], [attempt.item.task.id])
             attempt.judge(answer, verdict)
         observation = attempt.observation(copy=True)
         return observation, attempt.reward, attempt.terminated, attempt.truncated, attempt.info()

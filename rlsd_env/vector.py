@@ -178,6 +178,7 @@ class GroupVectorEnv(VectorEnv[Observation, Sequence[str | None], NDArray[Any]])
             self.desk.grade(
                 [answer for _, answer in rest],
                 [self._attempts[number].item.privileged.reference for number, _ in rest],
+                [self._attempts[number].item.task.id for number, _ in rest],
             )
         )
         return [known[key] if key in known else next(fresh) for key in keys]
