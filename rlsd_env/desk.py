@@ -16,7 +16,7 @@ from rlsd_env.errors import ConfigurationError, one_of
 from rlsd_env.prompts import FORMATS, compiled, render, template_of
 from rlsd_env.sources import TaskSource, load_source
 from rlsd_env.sources.dataset import DataSource
-from rlsd_env.spaces import RGBImage, UnicodeText, VideoClip
+from rlsd_env.spaces import MOST_SIDE, RGBImage, UnicodeText, VideoClip
 from rlsd_env.task import Item, Privileged, Task
 from rlsd_env.tools import ToolBox
 from verifiers import Reference, Verdict, Verifier
@@ -190,6 +190,34 @@ class Desk:
         tools = self.tools.instructions()
         text = render(task, self.answer_format, self.template, tools)
         return text if tools in text else f"{text}\n{tools}"
+
+    def item(self, index: int) -> Item:
+        """Load a task.
+
+        Raises:
+            ConfigurationError: the source fails, returns something else than an `Item`, or a picture is too large; the
+                message names class, number or id, what was returned and what is allowed.
+
+        """
+        call = f"{type(self.source).__name__}.item({index})"
+        try:
+            item = self.source.item(index)
+        except ConfigurationError:
+            raise
+        except Exception as error:  # of any source of the user's
+            raise ConfigurationError(f"{call} raised {type(error).__name__}: {error}") from error
+        if not isinstance(item, Item):
+            raise ConfigurationError(
+                f"{call} returned a {type(item).__name__}; it must return rlsd_env.Item(Task(..), Privileged(..))"
+            )
+        for place, image in enumerate(item.task.images):
+            if max(image.shape[:2]) > MOST_SIDE:
+                height, width, _ = image.shape
+                raise ConfigurationError(
+                    f"{call} returned task {item.task.id!r}, whose picture {place} is {width} x {height}; at most "
+                    f"{MOST_SIDE:,} pixels a side are allowed: scale it down"
+                )
+        return item
 
     def draw(self, rng: np.random.Generator) -> int:
         """Draw a task number of the fold."""

@@ -78,7 +78,7 @@ class ReasoningEnv(gymnasium.Env[Observation, str]):
         """Begin an episode; see "Starting State" above for the options."""
         super().reset(seed=seed)
         chosen = self.desk.chosen(options)
-        item = self.desk.source.item(self.desk.draw(self.np_random) if chosen is None else chosen[0])
+        item = self.desk.item(self.desk.draw(self.np_random) if chosen is None else chosen[0])
         self._attempt = Attempt(self.desk, item)
         return self._attempt.observation(copy=True), self._attempt.info()
 

@@ -14,6 +14,9 @@ from gymnasium.vector.utils import batch_space
 from rlsd_env.errors import ConfigurationError
 from rlsd_env.task import Image, Video
 
+MOST_SIDE = 16384
+"""Pixels of a picture's longer side, at most."""
+
 
 class UnicodeText(spaces.Text):
     """Any string of at most `max_length` characters, whatever its script.
@@ -70,7 +73,7 @@ def _without_autoreset(space: UnicodeText, n: int = 1) -> spaces.Tuple:
 class RGBImage(spaces.Space[Image]):
     """A picture of any size: uint8, height x width x 3, at most `max_side` pixels on each side."""
 
-    def __init__(self, max_side: int = 16384, seed: int | np.random.Generator | None = None) -> None:
+    def __init__(self, max_side: int = MOST_SIDE, seed: int | np.random.Generator | None = None) -> None:
         self.max_side = max_side
         super().__init__(shape=None, dtype=np.uint8, seed=seed)
 
@@ -115,7 +118,7 @@ class RGBImage(spaces.Space[Image]):
 class VideoClip(spaces.Space[Video]):
     """A `Video` of any length, size and rate, at most `max_side` pixels on each side."""
 
-    def __init__(self, max_side: int = 16384, seed: int | np.random.Generator | None = None) -> None:
+    def __init__(self, max_side: int = MOST_SIDE, seed: int | np.random.Generator | None = None) -> None:
         self.max_side = max_side
         super().__init__(shape=None, dtype=None, seed=seed)
 

@@ -110,7 +110,7 @@ class GroupVectorEnv(VectorEnv[Observation, Sequence[str | None], NDArray[Any]])
             chosen = [self.desk.draw(rng) for rng in self._rngs]
         self._items, self._attempts = [], []  # the last batch's pictures may go before this one's come
         self.desk.source.prefetch(chosen)
-        self._items = [self.desk.source.item(index) for index in chosen]
+        self._items = [self.desk.item(index) for index in chosen]
         prompts = [self.desk.prompt(item.task) for item in self._items]
         self._attempts = [
             Attempt(self.desk, item, prompt)
