@@ -45,6 +45,9 @@ def run(options: CompareOptions) -> dict[str, Any]:
 
     """
     require("a comparison's plots", "report", "matplotlib")
+    from agents.foresight import foresee_training
+
+    foresee_training(options, [spec for _, spec in options.specs()])
     from agents.entrants import resolve
     from agents.report.budget import budget_lines
     from agents.report.plots import draw_curves
