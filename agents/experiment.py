@@ -40,6 +40,7 @@ from agents.runs import checkpoint
 from agents.runs.logging import RunLog
 from agents.runs.progress import Progress
 from agents.runs.records import evaluation_record, training_record
+from agents.runs.samples import samples_of, write_samples
 from agents.runs.storage import claimed, read_json, write_csv, write_json
 from agents.setup import check_world, prepare
 from rlsd_env.errors import ConfigurationError
@@ -167,6 +168,9 @@ def _train_actor(
                 row |= guided_metrics(batch, world)
             if sink is not None:
                 write_evidence(out, step, sink.kept, world.rank, world.size)
+            if options.samples_every and step % options.samples_every == 0:
+                kept = list(samples_of(batch, options.samples_tasks, options.samples_characters))
+                write_samples(out, step, kept, world.rank, world.size)
             if options.curriculum:
                 row["difficulty"] = difficulty(batch)
             log.append(row)

@@ -92,6 +92,13 @@ class TrainingOptions(
     """Steps between those of which the run keeps what each token earned, in evidence/; 0: of none."""
     evidence_tasks: int = 4
     """Tasks of such a step that are kept, with all attempts."""
+    samples_every: int = 10
+    """Steps between those of which the run keeps what was sampled, in samples/ (python -m agents.samples); 0: of
+    none."""
+    samples_tasks: int = 4
+    """Tasks of such a step that are kept, with all attempts."""
+    samples_characters: int = 4000
+    """Characters that are kept of a prompt and of a response; the middle of longer ones is left out."""
     diagnose: Names = ()
     """What is measured beside what every run measures, at a cost: bayes, gradient, classes, information; see
     docs/metrics.md, On request. It changes no result."""
@@ -121,6 +128,9 @@ class TrainingOptions(
         if self.eval_fold not in EVAL_FOLDS:
             raise ConfigurationError(one_of("eval_fold", self.eval_fold, EVAL_FOLDS))
         at_least("evidence_tasks", self.evidence_tasks, 1)
+        at_least("samples_every", self.samples_every, 0)
+        at_least("samples_tasks", self.samples_tasks, 1)
+        at_least("samples_characters", self.samples_characters, 2)
         for name in self.diagnose:
             if name not in DIAGNOSES:
                 raise ConfigurationError(one_of("diagnose", name, DIAGNOSES))
@@ -384,6 +394,9 @@ VOLATILE = (
     "assumptions",
     "evidence_every",
     "evidence_tasks",
+    "samples_every",
+    "samples_tasks",
+    "samples_characters",
     "diagnose",
     "diagnose_every",
 )
