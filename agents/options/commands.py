@@ -22,6 +22,7 @@ from agents.options.types import Names, Numbers, Pairs, Sweeps, at_least, labell
 from rlsd_env.errors import ConfigurationError, one_of
 from rlsd_env.extras import require
 
+KEPT = ("model", "all", "figures")
 EVAL_FOLDS = ("heldout", "tuning")
 DIAGNOSES = ("bayes", "gradient", "classes", "information")
 """What can be measured on request; see `agents.diagnostics.on_request`."""
@@ -84,6 +85,9 @@ class TrainingOptions(
     """Attempts at each task; 1 is enough for methods that do not compare them, such as opsd."""
     checkpoint_every: int = 10
     """Steps between checkpoints."""
+    keep: str = "model"
+    """What of a run stays when it has ended, beside its figures: model; all: the last checkpoint too; figures: no
+    weights."""
     poison: float = 0.0
     """Share of the training tasks whose hints are wrong, to measure leakage: how often are they followed?"""
     canary: str = ""
@@ -123,6 +127,8 @@ class TrainingOptions(
             at_least(name, getattr(self, name), 1)
         for name in ("threads", "max_tokens"):
             at_least(name, getattr(self, name), 1)
+        if self.keep not in KEPT:
+            raise ConfigurationError(one_of("keep", self.keep, KEPT))
         at_least("evidence_every", self.evidence_every, 0)
         at_least("eval_every", self.eval_every, 0)
         if self.eval_fold not in EVAL_FOLDS:
@@ -394,6 +400,7 @@ VOLATILE = (
     "assumptions",
     "evidence_every",
     "evidence_tasks",
+    "keep",
     "samples_every",
     "samples_tasks",
     "samples_characters",
