@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-import pytest
+import json
 
+import pytest
+import torch
+from transformers import AutoModelForImageTextToText
+
+from agents.bundled import BUNDLED
 from agents.options.commands import TrainOptions
+from agents.policy.transformers_policy import TransformersPolicy
 from agents.runs import checkpoint
 from agents.runs.links import link_equal
 from rlsd_env.errors import ConfigurationError
@@ -36,3 +42,20 @@ def test_a_checkpoint_of_either_kind_is_removed(tmp_path):
 def test_what_is_kept_is_one_of_three():
     with pytest.raises(ConfigurationError, match="did you mean 'model'"):
         TrainOptions(keep="modle")
+
+
+def test_a_model_is_saved_in_the_precision_that_it_came_in(tmp_path):
+    """The bundled models are float16: what was changed in float32 is rounded, what was not is the same bytes."""
+    policy = TransformersPolicy.from_pretrained(str(BUNDLED["lab-q0"]))
+    assert policy.model.dtype == torch.float32
+    policy.save(tmp_path / "same")
+    weights = "model.safetensors"
+    assert (tmp_path / "same" / weights).read_bytes() == (BUNDLED["lab-q0"] / weights).read_bytes()
+    assert json.loads((tmp_path / "same" / "config.json").read_text())["dtype"] == "float16"
+    with torch.no_grad():
+        policy.model.lm_head.weight += 1e-3
+    policy.save(tmp_path / "other")
+    read = AutoModelForImageTextToText.from_pretrained(tmp_path / "other")
+    assert read.dtype == torch.float16
+    assert torch.equal(read.lm_head.weight, policy.model.lm_head.weight.half())
+    assert str(policy.model.config.dtype).endswith("float32")  # only what is written says otherwise
