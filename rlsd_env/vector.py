@@ -223,7 +223,7 @@ class GroupVectorEnv(VectorEnv[Observation, Sequence[str | None], NDArray[Any]])
         if not isinstance(action, str) or not attempt.would_grade(action):
             return
         if self._early is None:
-            self._early = EarlyGrader(self.desk.grade, max(1, self.desk.config.grading_workers))
+            self._early = EarlyGrader(self.desk.grade, self.desk.config.grading_workers or 1)
         self._early.submit(number // self.group_size, action, attempt.item.privileged.reference)
 
     def prefetch(self, task_indices: Sequence[int]) -> None:
