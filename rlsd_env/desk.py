@@ -25,6 +25,8 @@ from verifiers.contract import checked_batch
 from verifiers.errors import BrokenVerifierError
 from verifiers.official.base import BenchmarkVerifier
 
+OURS = ("verifiers", "rlsd_env")
+"""Packages whose verifiers keep limits of their own."""
 _LOG = logging.getLogger(__name__)
 
 RESET_OPTIONS = ("task_id", "task_index")
@@ -159,7 +161,7 @@ def is_ours(verifier: Verifier) -> bool:
             value.values() if isinstance(value, Mapping) else value if isinstance(value, list | tuple) else [value]
         )
     parts = [one for one in inside if isinstance(one, Verifier)]
-    return type(verifier).__module__.partition(".")[0] == "verifiers" and all(map(is_ours, parts))
+    return type(verifier).__module__.partition(".")[0] in OURS and all(map(is_ours, parts))
 
 
 class Desk:
