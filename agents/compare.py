@@ -45,12 +45,16 @@ def run(options: CompareOptions) -> dict[str, Any]:
 
     """
     require("a comparison's plots", "report", "matplotlib")
+    from agents.foresight import foresee_training
+
+    foresee_training(options, [spec for _, spec in options.specs()])
     from agents.entrants import resolve
     from agents.report.budget import budget_lines
     from agents.report.plots import draw_curves
     from agents.report.results import summarise
     from agents.report.sweep import print_sweep
     from agents.report.table import print_table
+    from agents.runs.links import link_equal
     from agents.runs.storage import claimed, write_json
     from agents.setup import check
 
@@ -87,6 +91,8 @@ def run(options: CompareOptions) -> dict[str, Any]:
         results["timing"]["lost_workers"] = finished.lost
         write_json(options.out / "results.json", results)
         draw_curves(options.out)
+        models = (path for path in options.out.glob("runs/*/*/*/*") if path.parent.name in ("model", "best"))
+        link_equal(path for path in models if path.suffix != ".safetensors")
         (print_sweep if options.sweep else print_table)(results)
         print(f"\nresults, metrics, plots and models: {options.out}")
         return results

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agents import command_line
-from rlsd_env.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from agents.options.commands import EvaluateOptions
@@ -22,6 +21,9 @@ def run(options: EvaluateOptions) -> dict[str, float]:
         ConfigurationError: an option is unusable; nothing has been written then.
 
     """
+    from agents.foresight import foresee_evaluation
+
+    foresee_evaluation(options)
     from rich.table import Table
 
     from agents.options.model import check_packages
@@ -32,8 +34,6 @@ def run(options: EvaluateOptions) -> dict[str, float]:
     from agents.setup import prepare
     from agents.terminal import terminal
 
-    if options.out is not None and options.out.exists():
-        raise ConfigurationError(f"out {str(options.out)!r} exists already; give another file")
     check_packages(options)
     env_kwargs = {**options.env_kwargs, "fold": options.fold}
     env = make_group_env(options.env, env_kwargs, 1, 1)

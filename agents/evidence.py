@@ -10,6 +10,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from agents.runs.steps import read_steps, write_step
+
 FOLDER = "evidence"
 VALUE = "value_"
 """What columns of per-token values begin with in the file."""
@@ -91,15 +93,7 @@ def write_evidence(
         processes: how many there are; the first one removes files of more, which a run before a resume had.
 
     """
-    if rank == 0:
-        for path in (folder / FOLDER).glob(f"step-{step:06d}-*.parquet"):
-            if int(path.stem.rpartition("-")[2]) >= processes:
-                path.unlink()
-    if not kept:
-        return None
-
     import pyarrow as pa
-    from pyarrow import parquet
 
     kept = sorted(kept, key=_place)
     names = sorted({name for one in kept for name in one.values})
@@ -108,13 +102,7 @@ def write_evidence(
     columns |= {VALUE + name: [one.values.get(name) for one in kept] for name in names}
     types = {VALUE + name: pa.list_(pa.float32()) for name in names}
     types |= {"token_ids": pa.list_(pa.int32()), "tokens": pa.list_(pa.string()), "task_id": pa.string()}
-    arrays = {name: pa.array(values, types.get(name)) for name, values in columns.items()}
-    path = folder / FOLDER / f"step-{step:06d}-{rank}.parquet"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".partial")
-    parquet.write_table(pa.table(arrays), partial)
-    partial.replace(path)
-    return path
+    return write_step(folder / FOLDER, step, columns, types, rank, processes)
 
 
 def read_evidence(folder: Path, step: int | None = None) -> list[TokenEvidence]:
@@ -128,25 +116,16 @@ def read_evidence(folder: Path, step: int | None = None) -> list[TokenEvidence]:
         FileNotFoundError: nothing was kept; the message says how it is.
 
     """
-    from pyarrow import parquet
-
-    pattern = "step-*.parquet" if step is None else f"step-{step:06d}-*.parquet"
-    paths = sorted((folder / FOLDER).glob(pattern))
-    if not paths:
-        raise FileNotFoundError(
-            f"{folder} has no evidence of {pattern}; train with --evidence-every STEPS to keep some"
-        )
     kept = []
-    for path in paths:
-        for row in parquet.read_table(path).to_pylist():
-            values = {
-                name.removeprefix(VALUE): tuple(row.pop(name))
-                for name in list(row)
-                if name.startswith(VALUE) and row[name] is not None
-            }
-            row = {name: value for name, value in row.items() if not name.startswith(VALUE)}
-            row |= {"token_ids": tuple(row["token_ids"]), "tokens": tuple(row["tokens"])}
-            kept.append(TokenEvidence(**row, values=values))
+    for row in read_steps(folder / FOLDER, step, "train with --evidence-every STEPS to keep some"):
+        values = {
+            name.removeprefix(VALUE): tuple(row.pop(name))
+            for name in list(row)
+            if name.startswith(VALUE) and row[name] is not None
+        }
+        row = {name: value for name, value in row.items() if not name.startswith(VALUE)}
+        row |= {"token_ids": tuple(row["token_ids"]), "tokens": tuple(row["tokens"])}
+        kept.append(TokenEvidence(**row, values=values))
     return sorted(kept, key=_place)
 
 

@@ -1,9 +1,9 @@
 """One run: train one agent with one seed, evaluate it, and keep everything that makes it repeatable.
 
 A run's folder holds config.toml (the resolved options), metrics.csv (one row per training step), timing.csv
-(seconds, kept apart because they differ from run to run), checkpoint.pt and, when it is done, result.json and
-the trained model in model/; with evaluations on the way also evaluations.csv and the best of the models in best/.
-A baseline has no checkpoint.pt: interrupted, it starts again.
+(seconds, kept apart because they differ from run to run), samples/, while it goes on checkpoint.pt and, when it is
+done, result.json and the trained model in model/; with evaluations on the way also evaluations.csv and the best of the
+models in best/. A baseline has no checkpoint.pt: interrupted, it starts again.
 """
 
 from __future__ import annotations
@@ -40,6 +40,7 @@ from agents.runs import checkpoint
 from agents.runs.logging import RunLog
 from agents.runs.progress import Progress
 from agents.runs.records import evaluation_record, training_record
+from agents.runs.samples import samples_of, write_samples
 from agents.runs.storage import claimed, read_json, write_csv, write_json
 from agents.setup import check_world, prepare
 from rlsd_env.errors import ConfigurationError
@@ -83,6 +84,8 @@ def train(options: TrainOptions, report: Report) -> dict[str, Any]:
         }
         if world.first:
             write_json(options.out / "result.json", result)
+            if options.keep != "all":
+                checkpoint.remove(options.out)
         world.barrier()
         return result
 
@@ -167,6 +170,9 @@ def _train_actor(
                 row |= guided_metrics(batch, world)
             if sink is not None:
                 write_evidence(out, step, sink.kept, world.rank, world.size)
+            if options.samples_every and step % options.samples_every == 0:
+                kept = list(samples_of(batch, options.samples_tasks, options.samples_characters))
+                write_samples(out, step, kept, world.rank, world.size)
             if options.curriculum:
                 row["difficulty"] = difficulty(batch)
             log.append(row)
@@ -194,7 +200,7 @@ def _train_actor(
         "training": training_record(log.rows),
         "seconds": {name: sum(row[f"seconds_{name}"] for row in run.timing) for name in ("rollout", "update")},
     }
-    if world.first or options.shard:
+    if (world.first or options.shard) and options.keep != "figures":
         actor.policy.save(out / "model")
     return outcome
 

@@ -23,6 +23,9 @@ def main(argv: Sequence[str]) -> None:
 
         print_estimate(options)
         return
+    from agents.foresight import foresee_training
+
+    foresee_training(options, [options.agent])
     from agents.experiment import train
     from agents.runs.progress import Bar
     from agents.setup import check
@@ -50,7 +53,10 @@ def main(argv: Sequence[str]) -> None:
 
 def _of_agent(agent: str) -> Mapping[str, Any]:
     """Return the learner's options of a preset."""
-    if "/" not in agent:
+    from agents.names import check_agent
+
+    check_agent(agent)
+    if "/" not in agent or ":" in agent:
         return {}
     from agents.methods import learner_options
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -16,11 +17,17 @@ from rlsd_env.errors import ConfigurationError, one_of
 from rlsd_env.prompts import FORMATS, compiled, render, template_of
 from rlsd_env.sources import TaskSource, load_source
 from rlsd_env.sources.dataset import DataSource
-from rlsd_env.spaces import RGBImage, UnicodeText, VideoClip
+from rlsd_env.spaces import MOST_SIDE, RGBImage, UnicodeText, VideoClip
 from rlsd_env.task import Item, Privileged, Task
 from rlsd_env.tools import ToolBox
-from verifiers import Reference, Verdict, Verifier
+from verifiers import IsolatedVerifier, Reference, Verdict, Verifier
+from verifiers.contract import checked_batch
+from verifiers.errors import BrokenVerifierError
 from verifiers.official.base import BenchmarkVerifier
+
+OURS = ("verifiers", "rlsd_env")
+"""Packages whose verifiers keep limits of their own."""
+_LOG = logging.getLogger(__name__)
 
 RESET_OPTIONS = ("task_id", "task_index")
 SLOW_SECONDS = 0.002
@@ -51,7 +58,10 @@ class EnvConfig:
         token_budget: tokens of all actions of an episode; what goes beyond is not graded. None: no limit.
         retry_discount: what the reward is multiplied by for each answer before the last one, above 0. With
             feedback a multiple-choice task can be solved by trying its options in turn: below 1 that pays less.
-        grading_workers: processes that verify; 0: this one.
+        grading_workers: processes that verify, under a limit of `grading_seconds` a verdict; 0: this one, without.
+            None: one for a verifier that is named as "package.module:Name" or registered and is not the library's, so
+            that one that never returns stops no training; this process for all others.
+        grading_seconds: the limit of a verdict in another process; beyond it the verifier has failed.
         grade_early: whether groups judge each completion as soon as the policy has finished it, in the background,
             while others are still being sampled. None: where verifying is in other processes, or took 2 ms or more per
             answer in the last step. Verdicts are the same either way.
@@ -73,7 +83,8 @@ class EnvConfig:
     tools: Sequence[str] = ()
     token_budget: int | None = None
     retry_discount: float = 1.0
-    grading_workers: int = 0
+    grading_workers: int | None = None
+    grading_seconds: float = 5.0
     grade_early: bool | None = None
     hints: str = "right"
     expose_privileged: bool = False
@@ -97,6 +108,8 @@ class EnvConfig:
             value = getattr(self, name)
             if value is not None and (type(value) is not int or value < least):
                 raise ConfigurationError(f"{name} is {value!r}; it must be a whole number, {least} or more")
+        if isinstance(self.grading_seconds, bool) or not self.grading_seconds > 0:
+            raise ConfigurationError(f"grading_seconds is {self.grading_seconds!r}; it must be above 0")
         if self.max_turns == 1 and self.tools:
             raise ConfigurationError("max_turns is 1: tools need at least 2 turns, one to call and one to answer")
         if self.max_turns > 1 and not self.tools and self.feedback == "none":
@@ -140,6 +153,17 @@ def observation_space(max_turns: int = 1) -> spaces.Dict:
     )
 
 
+def is_ours(verifier: Verifier) -> bool:
+    """Tell whether a verifier is the library's, those that it is made of included: then it keeps limits of its own."""
+    inside: list[Any] = []
+    for value in vars(verifier).values():
+        inside += (
+            value.values() if isinstance(value, Mapping) else value if isinstance(value, list | tuple) else [value]
+        )
+    parts = [one for one in inside if isinstance(one, Verifier)]
+    return type(verifier).__module__.partition(".")[0] in OURS and all(map(is_ours, parts))
+
+
 class Desk:
     """One source of tasks with one verifier and one prompt; what it returns depends on its arguments alone.
 
@@ -174,20 +198,61 @@ class Desk:
         spec, kwargs = self.config.verifier, dict(self.config.verifier_kwargs or {})
         if spec is None:
             spec, kwargs = self.source.verifier, {**self.source.verifier_kwargs, **kwargs}
+        workers, seconds = self.config.grading_workers, self.config.grading_seconds
         try:
-            if self.config.grading_workers:
-                from verifiers.service import IsolatedVerifier
-
-                return IsolatedVerifier(spec, workers=self.config.grading_workers, **kwargs)
-            return verifiers.make(spec, **kwargs)
+            if workers:
+                return IsolatedVerifier(spec, workers=workers, seconds=seconds, **kwargs)
+            made = verifiers.make(spec, **kwargs)
         except (TypeError, ValueError, ImportError) as error:
             raise ConfigurationError(f"verifier {spec!r}: {error}") from error
+        if workers == 0 or not isinstance(spec, str) or is_ours(made):
+            return made
+        try:
+            isolated = IsolatedVerifier(spec, workers=1, seconds=seconds, **kwargs)
+        except TypeError as error:  # a script's own, which no other process can import
+            _LOG.warning("verifier %r is not the library's and runs here, without a limit of time: %s", spec, error)
+            return made
+        _LOG.warning(
+            "verifier %r is not the library's: it runs in a process of its own, at most %g s a verdict "
+            "(grading_seconds=..; grading_workers=0: in this process, without a limit)",
+            spec,
+            seconds,
+        )
+        return isolated
 
     def prompt(self, task: Task) -> str:
         """Write the prompt of a task, with the tools that may be called."""
         tools = self.tools.instructions()
         text = render(task, self.answer_format, self.template, tools)
         return text if tools in text else f"{text}\n{tools}"
+
+    def item(self, index: int) -> Item:
+        """Load a task.
+
+        Raises:
+            ConfigurationError: the source fails, returns something else than an `Item`, or a picture is too large; the
+                message names class, number or id, what was returned and what is allowed.
+
+        """
+        call = f"{type(self.source).__name__}.item({index})"
+        try:
+            item = self.source.item(index)
+        except ConfigurationError:
+            raise
+        except Exception as error:  # of any source of the user's
+            raise ConfigurationError(f"{call} raised {type(error).__name__}: {error}") from error
+        if not isinstance(item, Item):
+            raise ConfigurationError(
+                f"{call} returned a {type(item).__name__}; it must return rlsd_env.Item(Task(..), Privileged(..))"
+            )
+        for place, image in enumerate(item.task.images):
+            if max(image.shape[:2]) > MOST_SIDE:
+                height, width, _ = image.shape
+                raise ConfigurationError(
+                    f"{call} returned task {item.task.id!r}, whose picture {place} is {width} x {height}; at most "
+                    f"{MOST_SIDE:,} pixels a side are allowed: scale it down"
+                )
+        return item
 
     def draw(self, rng: np.random.Generator) -> int:
         """Draw a task number of the fold."""
@@ -234,20 +299,44 @@ class Desk:
             )
         return int(value)
 
-    def grade(self, responses: Sequence[str], references: Sequence[Reference]) -> list[Verdict]:
-        """Judge responses."""
+    def grade(
+        self, responses: Sequence[str], references: Sequence[Reference], tasks: Sequence[str] = ()
+    ) -> list[Verdict]:
+        """Judge responses.
+
+        Args:
+            responses: the answers.
+            references: of their tasks.
+            tasks: the tasks' ids, for messages.
+
+        Raises:
+            ConfigurationError: the verifier returned something else than verdicts.
+
+        """
         began = time.perf_counter()
-        verdicts = self.verifier.verify_batch(responses, references)
+        try:
+            judged = self.verifier.verify_batch(responses, references)
+            verdicts = checked_batch(judged, self.verifier, len(responses))
+        except BrokenVerifierError as error:
+            known = error.position is not None and error.position < len(tasks)
+            raise ConfigurationError(
+                f"{error}" + (f"; task {tasks[error.position or 0]!r}" if known else "")
+            ) from error
         if responses:
             self._seconds_per_answer = (time.perf_counter() - began) / len(responses)
         return verdicts
+
+    @property
+    def isolated(self) -> bool:
+        """Whether verdicts come from other processes."""
+        return isinstance(self.verifier, IsolatedVerifier)
 
     @property
     def grades_early(self) -> bool:
         """Whether an answer should be judged as soon as it is there; see `EnvConfig.grade_early`."""
         if self.config.grade_early is not None:
             return self.config.grade_early
-        return self.config.grading_workers > 0 or self._seconds_per_answer >= SLOW_SECONDS
+        return self.isolated or self._seconds_per_answer >= SLOW_SECONDS
 
     def benchmark_numbers(self, indices: Sequence[int], verdicts: Sequence[Verdict]) -> dict[str, float]:
         """Return the numbers that a benchmark reports, by name, where the verifier is its scorer; else none.
@@ -296,5 +385,5 @@ class Desk:
 
     def close(self) -> None:
         """Stop the processes that verify, where this environment has its own."""
-        if self.config.grading_workers:
-            self.verifier.close()  # type: ignore[attr-defined]
+        if isinstance(self.verifier, IsolatedVerifier):
+            self.verifier.close()

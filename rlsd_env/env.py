@@ -78,7 +78,7 @@ class ReasoningEnv(gymnasium.Env[Observation, str]):
         """Begin an episode; see "Starting State" above for the options."""
         super().reset(seed=seed)
         chosen = self.desk.chosen(options)
-        item = self.desk.source.item(self.desk.draw(self.np_random) if chosen is None else chosen[0])
+        item = self.desk.item(self.desk.draw(self.np_random) if chosen is None else chosen[0])
         self._attempt = Attempt(self.desk, item)
         return self._attempt.observation(copy=True), self._attempt.info()
 
@@ -93,7 +93,7 @@ class ReasoningEnv(gymnasium.Env[Observation, str]):
         attempt = self._current("call reset() before step()")
         answer = attempt.act(action)
         if answer is not None:
-            (verdict,) = self.desk.grade([answer], [attempt.item.privileged.reference])
+            (verdict,) = self.desk.grade([answer], [attempt.item.privileged.reference], [attempt.item.task.id])
             attempt.judge(answer, verdict)
         observation = attempt.observation(copy=True)
         return observation, attempt.reward, attempt.terminated, attempt.truncated, attempt.info()

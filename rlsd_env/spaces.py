@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import sys
+from types import FrameType
 from typing import Any
 
 import numpy as np
 from gymnasium import spaces
+from gymnasium.vector import AsyncVectorEnv, AutoresetMode, SyncVectorEnv
+from gymnasium.vector.utils import batch_space
 
+from rlsd_env.errors import ConfigurationError
 from rlsd_env.task import Image, Video
+
+MOST_SIDE = 16384
+"""Pixels of a picture's longer side, at most."""
 
 
 class UnicodeText(spaces.Text):
@@ -37,10 +45,35 @@ class UnicodeText(spaces.Text):
         return isinstance(other, UnicodeText) and self.max_length == other.max_length
 
 
+@batch_space.register(UnicodeText)
+def _without_autoreset(space: UnicodeText, n: int = 1) -> spaces.Tuple:
+    """Batch the space for a vector environment of Gymnasium's own, unless that resets by itself.
+
+    What resets by itself after an episode of one step throws every second completion away, or hands out the next
+    task's info beside the last one's reward. `gymnasium.make_vec` does not say how it makes environments, so the
+    vector environment that asks is looked for among the callers.
+
+    Raises:
+        ConfigurationError: it resets by itself.
+
+    """
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None and not isinstance(frame.f_locals.get("self"), SyncVectorEnv | AsyncVectorEnv):
+        frame = frame.f_back
+    vector = frame.f_locals["self"] if frame is not None else None
+    if vector is not None and vector.autoreset_mode is not AutoresetMode.DISABLED:
+        raise ConfigurationError(
+            f"{type(vector).__name__} resets by itself, which throws every second completion of a "
+            "one-step episode away; make groups with gymnasium.make_vec(id, num_envs=B*G, group_size=G), without a "
+            "vectorization_mode, or turn it off with autoreset_mode=AutoresetMode.DISABLED"
+        )
+    return spaces.Tuple((space,) * n)
+
+
 class RGBImage(spaces.Space[Image]):
     """A picture of any size: uint8, height x width x 3, at most `max_side` pixels on each side."""
 
-    def __init__(self, max_side: int = 16384, seed: int | np.random.Generator | None = None) -> None:
+    def __init__(self, max_side: int = MOST_SIDE, seed: int | np.random.Generator | None = None) -> None:
         self.max_side = max_side
         super().__init__(shape=None, dtype=np.uint8, seed=seed)
 
@@ -85,7 +118,7 @@ class RGBImage(spaces.Space[Image]):
 class VideoClip(spaces.Space[Video]):
     """A `Video` of any length, size and rate, at most `max_side` pixels on each side."""
 
-    def __init__(self, max_side: int = 16384, seed: int | np.random.Generator | None = None) -> None:
+    def __init__(self, max_side: int = MOST_SIDE, seed: int | np.random.Generator | None = None) -> None:
         self.max_side = max_side
         super().__init__(shape=None, dtype=None, seed=seed)
 

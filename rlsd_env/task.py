@@ -87,7 +87,8 @@ class Task:
         train_allowed: False where the data's terms forbid training on it.
 
     Raises:
-        ValueError: placeholders and images differ in number, or an image is not uint8 H x W x 3.
+        TypeError: id, question or a choice is no text, or an image no array.
+        ValueError: placeholders and images differ in number, or an image is not uint8 H x W x 3, or has no pixels.
 
     """
 
@@ -103,6 +104,9 @@ class Task:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "metadata", FrozenDict(self.metadata))
+        for name, text in (("id", self.id), ("question", self.question), *(("a choice", one) for one in self.choices)):
+            if not isinstance(text, str):
+                raise TypeError(f"{name} of task {self.id!r} is a {type(text).__name__}, {text!r:.60}; it must be text")
         for placeholder, found, what in (
             (IMAGE_PLACEHOLDER, len(self.images), "image"),
             (VIDEO_PLACEHOLDER, len(self.videos), "video"),
@@ -113,10 +117,15 @@ class Task:
                     f"give question and choices one placeholder per {what}, in order"
                 )
         for position, image in enumerate(self.images):
-            if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
+            if not isinstance(image, np.ndarray):
+                raise TypeError(
+                    f"image {position} of task {self.id!r} is a {type(image).__name__}; it must be an array: "
+                    'np.array(picture.convert("RGB")) of a PIL image'
+                )
+            if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or not image.size:
                 raise ValueError(
                     f"image {position} of task {self.id!r} is {image.dtype} {image.shape}; "
-                    "it must be uint8, height x width x 3"
+                    "it must be uint8, height x width x 3, with pixels"
                 )
             image.flags.writeable = False
 

@@ -110,7 +110,7 @@ class GroupVectorEnv(VectorEnv[Observation, Sequence[str | None], NDArray[Any]])
             chosen = [self.desk.draw(rng) for rng in self._rngs]
         self._items, self._attempts = [], []  # the last batch's pictures may go before this one's come
         self.desk.source.prefetch(chosen)
-        self._items = [self.desk.source.item(index) for index in chosen]
+        self._items = [self.desk.item(index) for index in chosen]
         prompts = [self.desk.prompt(item.task) for item in self._items]
         self._attempts = [
             Attempt(self.desk, item, prompt)
@@ -178,6 +178,7 @@ class GroupVectorEnv(VectorEnv[Observation, Sequence[str | None], NDArray[Any]])
             self.desk.grade(
                 [answer for _, answer in rest],
                 [self._attempts[number].item.privileged.reference for number, _ in rest],
+                [self._attempts[number].item.task.id for number, _ in rest],
             )
         )
         return [known[key] if key in known else next(fresh) for key in keys]
@@ -222,7 +223,7 @@ class GroupVectorEnv(VectorEnv[Observation, Sequence[str | None], NDArray[Any]])
         if not isinstance(action, str) or not attempt.would_grade(action):
             return
         if self._early is None:
-            self._early = EarlyGrader(self.desk.grade, max(1, self.desk.config.grading_workers))
+            self._early = EarlyGrader(self.desk.grade, self.desk.config.grading_workers or 1)
         self._early.submit(number // self.group_size, action, attempt.item.privileged.reference)
 
     def prefetch(self, task_indices: Sequence[int]) -> None:

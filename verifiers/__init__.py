@@ -23,7 +23,7 @@ from verifiers.composite import (
     LengthVerifier,
     WeightedVerifier,
 )
-from verifiers.errors import BadReference
+from verifiers.errors import BadReference, BrokenVerifierError
 from verifiers.expressions.equality import EqualityPolicy
 from verifiers.extraction import Extraction, ExtractionPolicy
 from verifiers.feedback import FEEDBACK_LEVELS
@@ -39,6 +39,7 @@ __all__ = [
     "AnswerKind",
     "AnswerVerifier",
     "BadReference",
+    "BrokenVerifierError",
     "EqualityPolicy",
     "Extraction",
     "ExtractionPolicy",

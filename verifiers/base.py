@@ -6,7 +6,8 @@ import abc
 import logging
 from collections.abc import Sequence
 
-from verifiers.errors import BadReference
+from verifiers.contract import checked
+from verifiers.errors import BadReference, BrokenVerifierError
 from verifiers.feedback import DEFAULT_FEEDBACK_LEVEL, feedback_text
 from verifiers.types import Reference, Status, Verdict
 
@@ -14,8 +15,32 @@ __all__ = ["LEVELS", "BadReference", "Verifier"]
 
 _LOG = logging.getLogger(__name__)
 
+_SEEN: set[tuple[str, str]] = set()
+_REMEMBERED = 1000
+
 LEVELS = ("answer", "solution")
 """What `Verifier.privileged` can show a teacher."""
+
+
+def log_failure(verifier: str, message: str, error: BaseException | str) -> None:
+    """Log that a verifier raised: the first time of each message with the traceback, then without being shown.
+
+    Args:
+        verifier: its class's name.
+        message: what it raised.
+        error: the exception, or its traceback as text.
+
+    """
+    if (verifier, message) in _SEEN:
+        _LOG.debug("%s.verify raised %s", verifier, message)
+        return
+    if len(_SEEN) < _REMEMBERED:
+        _SEEN.add((verifier, message))
+    told = "%s.verify raised %s; its verdict is left out of rewards. This is said once."
+    if isinstance(error, str):
+        _LOG.error(f"{told}\n%s", verifier, message, error)
+    else:
+        _LOG.error(told, verifier, message, exc_info=error)
 
 
 class Verifier(abc.ABC):
@@ -62,16 +87,17 @@ class Verifier(abc.ABC):
         """Judge responses[i] against references[i], in order.
 
         An exception of the verifier's own becomes a verdict with `Status.ERROR` that names it, and is
-        logged: a failing verifier is not a wrong answer.
+        logged, with its traceback the first time: a failing verifier is not a wrong answer.
 
         Raises:
             BadReference: a gold answer cannot be used; a broken item stops the batch.
+            BrokenVerifierError: `verify` returned no verdict, or one whose fields are not of their types.
             ValueError: the two sequences differ in length.
 
         """
         if len(responses) != len(references):
             raise ValueError(f"{len(responses)} responses but {len(references)} references")
-        return [self._guarded(response, reference) for response, reference in zip(responses, references)]
+        return [self._guarded(*pair, position=n) for n, pair in enumerate(zip(responses, references))]
 
     async def averify(self, response: str, reference: Reference) -> Verdict:
         """Judge one response without blocking the event loop: `verify`, in a thread.
@@ -84,14 +110,14 @@ class Verifier(abc.ABC):
 
         return await asyncio.to_thread(self.verify, response, reference)
 
-    def _guarded(self, response: str, reference: Reference) -> Verdict:
+    def _guarded(self, response: str, reference: Reference, position: int) -> Verdict:
         try:
-            return self.verify(response, reference)
-        except BadReference:
+            return checked(self.verify(response, reference), self, position=position)
+        except (BadReference, BrokenVerifierError):
             raise
         except Exception as error:
             message = f"{type(error).__name__}: {error}"
-            _LOG.exception("verifier %r failed on a response: %s", self.name, message)
+            log_failure(type(self).__name__, message, error)
             return Verdict(0.0, False, None, Status.ERROR, f"The verifier failed: {message}")
 
     def privileged(self, reference: Reference, level: str) -> str | None:

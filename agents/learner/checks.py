@@ -6,6 +6,7 @@ distillation loss whose gradient does not depend on the teacher.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -13,9 +14,10 @@ import torch
 from torch import Tensor
 
 from agents.algorithms import Shown
-from agents.episodes import Episode, Prompt
+from agents.episodes import Episode, EpisodeBatch, Prompt
 from agents.policy.inputs import PromptEncoder
 from agents.policy.scores import TopK
+from verifiers import Status, Verdict
 
 TOKENS = 8
 """Tokens that a loss's gradient is compared on."""
@@ -121,3 +123,39 @@ def _gradient(auxiliary: Callable[..., Tensor], student_MV: Tensor, others: Mapp
         leaf_MV = student_MV.detach().clone().requires_grad_()
         loss = auxiliary(leaf_MV, others).sum()
         return torch.autograd.grad(loss, leaf_MV)[0] if loss.requires_grad else torch.zeros_like(leaf_MV)
+
+
+def without_unscorable(batch: EpisodeBatch, policy: object) -> tuple[EpisodeBatch, int]:
+    """Leave out episodes whose actions hold a token that the policy never says, as if their verifier had failed.
+
+    A vision placeholder in a response has no log-probability. This model's samples have none; those of another sampler
+    or of old data may.
+
+    Args:
+        batch: the episodes.
+        policy: what will score them; one without `never_ids` says everything.
+
+    Returns:
+        The batch, the same one where there is no such episode, and how many were left out.
+
+    """
+    never = frozenset(getattr(policy, "never_ids", torch.empty(0)).tolist())
+    found = {
+        id(episode)
+        for _, _, episode in batch
+        if episode.valid and any(not never.isdisjoint(turn.action.token_ids) for turn in episode.turns)
+    }
+    if not found:
+        return batch, 0
+    groups = tuple(
+        dataclasses.replace(
+            group, episodes=tuple(_unjudged(one) if id(one) in found else one for one in group.episodes)
+        )
+        for group in batch.groups
+    )
+    return dataclasses.replace(batch, groups=groups), len(found)
+
+
+def _unjudged(episode: Episode) -> Episode:
+    verdict = Verdict(0.0, False, None, Status.ERROR, "the response holds a vision token, which has no log-probability")
+    return dataclasses.replace(episode, verdict=verdict)

@@ -111,12 +111,13 @@ class Learner:
             observed = self.algorithm.observe(self.state, statistics)
             self.state = {name: float(value) for name, value in observed.items()}
         readings = step.meter.over(self.world)
-        zero, active, tokens = self.world.sum(plan.counts()).tolist()
+        zero, active, tokens, unscorable = self.world.sum(plan.counts()).tolist()
         return readings.means() | {
             "loss": readings.sums.get("loss", 0.0),
             "grad_norm": grad_norm,
             "zero_advantage_share": zero / plan.valid,
             "active_share": active / (len(plan.episodes) * self.world.size),
+            "unscorable_share": unscorable / (len(plan.episodes) * self.world.size),
             "teacher_tokens_scored": float(readings.tokens_scored),
             "teacher_tokens_skipped": float(tokens * self._asked(plan.contexts) - readings.tokens_scored),
             **ages,

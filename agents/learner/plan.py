@@ -14,7 +14,7 @@ from agents.algorithms import Algorithm, Context, Shown
 from agents.algorithms.base import State
 from agents.distributed import World
 from agents.episodes import Episode, EpisodeBatch, Prompt
-from agents.learner.checks import check_shown
+from agents.learner.checks import check_shown, without_unscorable
 from agents.learner.micro_batches import Part, Row, in_step, split
 from agents.losses import row_coefficients
 from agents.options.learner import LearnerOptions
@@ -39,6 +39,7 @@ class Plan:
         valid: valid episodes of all processes.
         parts: rows that are run at once, one part after the other.
         off_policy: whether the ratio of guided episodes is against what they were sampled with.
+        unscorable: episodes of this process that hold a token which the policy never says; they are not run.
 
     """
 
@@ -54,14 +55,16 @@ class Plan:
     valid: int
     parts: Sequence[Part]
     off_policy: bool
+    unscorable: int
 
     def groups(self, episodes: Tensor) -> Tensor:
         """Return the numbers of the groups that episodes belong to, by theirs."""
         return episodes // (len(self.episodes) // len(self.batch.groups))
 
     def counts(self) -> Tensor:
-        """Return episodes without advantage, those that are run, and response tokens of this process."""
-        return torch.stack([self.zero, self.runs_N.sum(), self.lengths_N.sum()])
+        """Return episodes without advantage, those that are run, response tokens, and unscorable episodes here."""
+        unscorable = torch.full_like(self.zero, self.unscorable)
+        return torch.stack([self.zero, self.runs_N.sum(), self.lengths_N.sum(), unscorable])
 
 
 def make_plan(
@@ -89,6 +92,7 @@ def make_plan(
         RuntimeError: the verifier failed on every episode, or gave a reward that is no number.
 
     """
+    batch, unscorable = without_unscorable(batch, policy)
     episodes = [episode for _, _, episode in batch]
     device = next(policy.model.parameters()).device
     valid_N = torch.tensor([episode.valid for episode in episodes], device=device)
@@ -145,6 +149,7 @@ def make_plan(
         valid,
         parts,
         guidance is not None and guidance.off_policy,
+        unscorable,
     )
 
 

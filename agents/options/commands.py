@@ -22,6 +22,7 @@ from agents.options.types import Names, Numbers, Pairs, Sweeps, at_least, labell
 from rlsd_env.errors import ConfigurationError, one_of
 from rlsd_env.extras import require
 
+KEPT = ("model", "all", "figures")
 EVAL_FOLDS = ("heldout", "tuning")
 DIAGNOSES = ("bayes", "gradient", "classes", "information")
 """What can be measured on request; see `agents.diagnostics.on_request`."""
@@ -84,6 +85,9 @@ class TrainingOptions(
     """Attempts at each task; 1 is enough for methods that do not compare them, such as opsd."""
     checkpoint_every: int = 10
     """Steps between checkpoints."""
+    keep: str = "model"
+    """What of a run stays when it has ended, beside its figures: model; all: the last checkpoint too; figures: no
+    weights."""
     poison: float = 0.0
     """Share of the training tasks whose hints are wrong, to measure leakage: how often are they followed?"""
     canary: str = ""
@@ -92,6 +96,13 @@ class TrainingOptions(
     """Steps between those of which the run keeps what each token earned, in evidence/; 0: of none."""
     evidence_tasks: int = 4
     """Tasks of such a step that are kept, with all attempts."""
+    samples_every: int = 10
+    """Steps between those of which the run keeps what was sampled, in samples/ (python -m agents.samples); 0: of
+    none."""
+    samples_tasks: int = 4
+    """Tasks of such a step that are kept, with all attempts."""
+    samples_characters: int = 4000
+    """Characters that are kept of a prompt and of a response; the middle of longer ones is left out."""
     diagnose: Names = ()
     """What is measured beside what every run measures, at a cost: bayes, gradient, classes, information; see
     docs/metrics.md, On request. It changes no result."""
@@ -116,11 +127,16 @@ class TrainingOptions(
             at_least(name, getattr(self, name), 1)
         for name in ("threads", "max_tokens"):
             at_least(name, getattr(self, name), 1)
+        if self.keep not in KEPT:
+            raise ConfigurationError(one_of("keep", self.keep, KEPT))
         at_least("evidence_every", self.evidence_every, 0)
         at_least("eval_every", self.eval_every, 0)
         if self.eval_fold not in EVAL_FOLDS:
             raise ConfigurationError(one_of("eval_fold", self.eval_fold, EVAL_FOLDS))
         at_least("evidence_tasks", self.evidence_tasks, 1)
+        at_least("samples_every", self.samples_every, 0)
+        at_least("samples_tasks", self.samples_tasks, 1)
+        at_least("samples_characters", self.samples_characters, 2)
         for name in self.diagnose:
             if name not in DIAGNOSES:
                 raise ConfigurationError(one_of("diagnose", name, DIAGNOSES))
@@ -384,6 +400,10 @@ VOLATILE = (
     "assumptions",
     "evidence_every",
     "evidence_tasks",
+    "keep",
+    "samples_every",
+    "samples_tasks",
+    "samples_characters",
     "diagnose",
     "diagnose_every",
 )

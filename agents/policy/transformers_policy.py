@@ -5,6 +5,7 @@ A prompt is run once, whatever the number of its responses, in sampling and, wit
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -29,7 +30,7 @@ from agents.policy.sampling import sample
 from agents.policy.scores import Head, TokenScores, score_tokens
 from agents.policy.scoring import distinct, packed_states, plain_states, states_of_tokens
 from agents.policy.sharding import run_whole, shard
-from agents.policy.tensors import whole
+from agents.policy.tensors import narrowed, whole
 from rlsd_env.extras import require
 
 
@@ -41,6 +42,9 @@ class TransformersPolicy:
             changed as the options say.
         processor: its processor (or tokenizer, for text only).
         options: how it is run, and with `TrainedModelOptions` (the default) what of it is trained.
+
+    Attributes:
+        stored_dtype: the precision that its checkpoint has, in which it is saved again; None: that of its weights.
 
     Raises:
         ConfigurationError: an option does not fit the architecture.
@@ -54,6 +58,7 @@ class TransformersPolicy:
         self.precision, self.head_dtype = options.precision, options.head_dtype
         self.packs = prepare_model(model, options)
         self.sharded = False
+        self.stored_dtype: torch.dtype | None = None
         self.weights_version = 0
         self.encoder = PromptEncoder(processor, model.config)
         self.encoder.kept.frozen = vision_is_frozen(model)
@@ -70,7 +75,8 @@ class TransformersPolicy:
 
         Adapters that were trained before are merged into the weights that they belong to.
         """
-        sees = hasattr(AutoConfig.from_pretrained(path), "vision_config")
+        config = AutoConfig.from_pretrained(path)
+        sees = hasattr(config, "vision_config")
         loader: Any = AutoModelForImageTextToText if sees else AutoModelForCausalLM
         reader: Any = AutoProcessor if sees else AutoTokenizer
         if (Path(path) / "adapter_config.json").exists():
@@ -81,7 +87,9 @@ class TransformersPolicy:
             model = PeftModel.from_pretrained(base, path).merge_and_unload()
         else:
             model = loader.from_pretrained(path, dtype=torch.float32)
-        return cls(model.to(device).eval(), reader.from_pretrained(path), options)
+        policy = cls(model.to(device).eval(), reader.from_pretrained(path), options)
+        policy.stored_dtype = config.dtype
+        return policy
 
     def shard(self, world: World) -> None:
         """Spread the model over processes, before it is trained; samples come from a replica then."""
@@ -92,15 +100,20 @@ class TransformersPolicy:
     def save(self, folder: Path) -> None:
         """Write model and processor so that `from_pretrained` reads them; of a model with adapters, those alone.
 
-        All processes must call it for a sharded model; the first one writes.
+        Weights are written in the precision of the checkpoint that they came from, adapters in their own. All processes
+        must call it for a sharded model; the first one writes.
         """
         state = None
         if self.sharded:
             state = {name: whole(p.detach()).cpu() for name, p in self.model.named_parameters()}
             if torch.distributed.get_rank():
                 return
+        config, dtype = copy.deepcopy(self.model.config), self.stored_dtype
+        if dtype is not None and not getattr(self.model, "_hf_peft_config_loaded", False):
+            state = narrowed(self.model.state_dict() if state is None else state, dtype)
+            config.dtype = dtype
         self.model.save_pretrained(folder, state_dict=state)
-        self.model.config.save_pretrained(folder)
+        config.save_pretrained(folder)
         self.model.generation_config.save_pretrained(folder)
         self.processor.save_pretrained(folder)
 

@@ -65,6 +65,14 @@ def save(out: Path, agent: Agent, run: RunState, world: World) -> None:
     world.barrier()
 
 
+def remove(out: Path) -> None:
+    """Remove the checkpoint of a run that has ended, which nothing reads any more."""
+    for path in (out / FILE, out / POINTER):
+        path.unlink(missing_ok=True)
+    for folder in out.glob("checkpoint-*"):
+        shutil.rmtree(folder)
+
+
 def restore(out: Path, agent: Agent, world: World) -> RunState:
     """Read the checkpoint into the agent, where there is one.
 

@@ -67,7 +67,10 @@ def main(argv: Sequence[str]) -> int:
 
     """
     try:
-        if argv and not argv[0].startswith("-") and argv[0] not in COMMANDS:
+        if not argv:
+            _parser().print_help()
+            return 0
+        if not argv[0].startswith("-") and argv[0] not in COMMANDS:
             raise ConfigurationError(one_of("command", argv[0], COMMANDS))
         options = _parser().parse_args(argv)
         for module in options.imports:

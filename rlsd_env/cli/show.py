@@ -39,7 +39,7 @@ def run(options: argparse.Namespace) -> int:
         else:
             index = int(env.desk.indices[0]) if options.index is None else options.index
         env.reset(options={"task_index": index})
-        item = env.desk.source.item(index)
+        item = env.desk.item(index)
         if options.image is not None:
             save_picture(env.render(), options.image)
         if options.frames is not None:

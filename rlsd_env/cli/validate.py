@@ -7,6 +7,7 @@ import contextlib
 import copy
 import itertools
 import math
+import re
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -41,7 +42,11 @@ Exit code: 0; 1 where a row failed that is not known to."""
 GENERATED = 200
 """How many tasks of a source that makes its tasks are checked unless `--limit` says."""
 _CHUNK = 64
+_NUMBERS = re.compile(r"\d+|'[^']*'")
+"""What differs in messages about the same fault: numbers, and what is quoted."""
 _SHOWN = 20
+_ALIKE = 3
+"""Faults that differ in numbers and quotations only, of which so many are shown."""
 
 
 @dataclass(frozen=True)
@@ -139,7 +144,7 @@ def _items(desk: Desk, indices: Iterable[int], report: Report, again: TaskSource
         for index in chunk:
             report.checked += 1
             try:
-                item = desk.source.item(index)
+                item = desk.item(index)
             except Exception as error:  # any source of the user's, and each of its rows is reported
                 message = str(error) if isinstance(error, ConfigurationError) else f"{type(error).__name__}: {error}"
                 report.failures.append(Failure(index, "", (message,)))
@@ -170,6 +175,9 @@ def _grading(desk: Desk, item: Item, forms: dict[str, str], report: Report) -> I
                 return
     except BadReference as error:
         yield f"the gold answer {reference.answer!r} cannot be used: {error}"
+        return
+    except ConfigurationError as error:  # what the verifier returns is no verdict
+        yield str(error)
         return
     assert first is not None
     yield f"{_misses(forms, reference, first)}" + (", and 1 in no other form" if len(forms) > 1 else "")
@@ -243,10 +251,16 @@ def _print_failures(report: Report, known: dict[str, int]) -> int:
     failed = [one for one in report.failures if one not in excused]
     for problem in report.folds:
         print(f"FAILED folds: {problem}")
-    for one in failed[:_SHOWN]:
-        print(f"FAILED {one.name}: {'; '.join(one.problems)}")
-    if len(failed) > _SHOWN:
-        print(f".. and {len(failed) - _SHOWN:,} more")
+    alike: dict[str, list[Failure]] = {}
+    for one in failed:
+        alike.setdefault(_NUMBERS.sub("#", "; ".join(one.problems)), []).append(one)
+    for kind in list(alike.values())[:_SHOWN]:
+        for one in kind[:_ALIKE]:
+            print(f"FAILED {one.name}: {'; '.join(one.problems)}")
+        if rest := kind[_ALIKE:]:
+            print(f"       and {len(rest):,} more like it: {_listed([one.name for one in rest])}")
+    if len(alike) > _SHOWN:
+        print(f".. and {sum(map(len, list(alike.values())[_SHOWN:])):,} more")
     return len(failed) + len(report.folds)
 
 

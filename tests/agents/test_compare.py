@@ -33,9 +33,10 @@ def test_compare_writes_and_prints_everything(compared):
             agent["heldout_metrics"]
         )
         folder = out / "runs" / name / "seed3"
-        assert {"checkpoint.pt", "config.toml", "metrics.csv", "model", "result.json", "timing.csv"} <= {
-            path.name for path in folder.iterdir()
-        }
+        names = {path.name for path in folder.iterdir()}
+        assert {"config.toml", "metrics.csv", "model", "result.json", "timing.csv"} <= names
+        assert "checkpoint.pt" not in names
+    assert len({(path.stat().st_ino) for path in out.glob("runs/*/seed3/model/tokenizer.json")}) == 1
     assert (out / "learning_curve_reward.png").stat().st_size > 5000
     assert (out / "config.toml").exists()
     for word in ("untrained", "grpo+opsd", "gain over untrained"):

@@ -17,6 +17,7 @@ from agents.learner.checks import check_depends, check_rendered
 from agents.policy.scores import TopK
 from rlsd_env import ConfigurationError
 from tests.agents.test_contexts import learner, mixed, two_turns
+from verifiers import Status, Verdict
 
 
 @dataclasses.dataclass(frozen=True)
@@ -156,6 +157,33 @@ def test_a_loss_that_renormalises_the_likeliest_entries_depends_on_the_teacher(k
         found = (5 * teacher).log_softmax(-1).topk(k, dim=-1)
         others = {"solution": TopK(found.indices, found.values)}
         assert check_depends("hdpo", lambda s, o: hdpo.auxiliary(s, o, None), student, others)
+
+
+@pytest.mark.parametrize("agent", ["grpo", "rlsd", "opsd"])
+def test_a_response_with_a_vision_token_is_left_out_and_counted(policy, batch, agent):
+    """The update is that of a batch in which the verifier failed on that episode."""
+    data = mixed(batch)
+    group, vision = data.groups[1], int(policy.never_ids[0])
+    spoilt = group.episodes[2]
+    (turn,) = spoilt.turns
+    ids = (*turn.action.token_ids[:3], vision, *turn.action.token_ids[4:])
+    seen = dataclasses.replace(
+        spoilt, turns=(dataclasses.replace(turn, action=dataclasses.replace(turn.action, token_ids=ids)),)
+    )
+    failed = dataclasses.replace(spoilt, verdict=Verdict(0.0, False, None, Status.ERROR))
+    found, weights = {}, copy.deepcopy(policy.model.state_dict())
+    for name, one in (("seen", seen), ("failed", failed), ("whole", spoilt)):
+        episodes = (*group.episodes[:2], one, *group.episodes[3:])
+        groups = (data.groups[0], dataclasses.replace(group, episodes=episodes), *data.groups[2:])
+        policy.model.load_state_dict(weights)
+        policy.weights_changed()
+        found[name] = learner(policy, make(agent, {"teacher": "live"} if agent != "grpo" else {})).update(
+            dataclasses.replace(data, groups=groups)
+        )
+    assert found["whole"]["unscorable_share"] == found["failed"]["unscorable_share"] == 0
+    assert found["seen"].pop("unscorable_share") == 1 / 16
+    del found["failed"]["unscorable_share"]
+    assert found["seen"] == pytest.approx(found["failed"], nan_ok=True)
 
 
 def test_credit_looks_at_inputs_of_the_same_kind(policy, batch):

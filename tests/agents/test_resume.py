@@ -42,6 +42,7 @@ def test_killed_in_the_middle_and_resumed_is_as_if_never_stopped(tmp_path):
     """SIGKILL to the parent; the workers follow it; --resume ends with the same bytes."""
     killed = tmp_path / "killed"
     command = ["agents.compare", "--seeds", "3", "--agents", "sdpo,rlsd-gated,belief", *SMALL, "--steps", "8"]
+    command += ["--keep", "all"]
     env = os.environ | {"PYTHONPATH": str(ROOT)}
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     process = subprocess.Popen([sys.executable, "-m", *command, "--out", str(killed)], cwd=ROOT, env=env, **quiet)

@@ -119,7 +119,7 @@ def test_a_wrapper_of_the_users_answers_for_what_it_changes():
     ("made", "named"),
     [
         (lambda: gymnasium.make("rlsd/ShapeCount-v0"), "PassiveEnvChecker|OrderEnforcing"),
-        (lambda: SyncVectorEnv([lambda: gymnasium.make("rlsd/Arithmetic-v0")]), "SyncVectorEnv"),
+        (lambda: SyncVectorEnv([lambda: gymnasium.make("CartPole-v1")]), "SyncVectorEnv"),
         (lambda: RecordEpisodeStatistics(gymnasium.make_vec("CartPole-v1")), "RecordEpisodeStatistics"),
     ],
 )

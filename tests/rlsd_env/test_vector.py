@@ -86,6 +86,17 @@ def test_references_are_opt_in():
             getattr(env.unwrapped, name)
 
 
+@pytest.mark.parametrize("mode", ["sync", "async"])
+def test_vector_environments_that_reset_by_themselves_are_refused(mode):
+    kwargs = {"shared_memory": False} if mode == "async" else {}
+    with pytest.raises(ConfigurationError, match=rf"(?i){mode}VectorEnv resets by itself.*group_size=G"):
+        gymnasium.make_vec("rlsd/DotSum-v0", num_envs=2, vectorization_mode=mode, vector_kwargs=kwargs)
+    with pytest.raises(ConfigurationError, match="resets by itself"):
+        SyncVectorEnv([lambda: gymnasium.make("rlsd/DotSum-v0")], autoreset_mode=AutoresetMode.SAME_STEP)
+    off = kwargs | {"autoreset_mode": AutoresetMode.DISABLED}
+    gymnasium.make_vec("rlsd/DotSum-v0", num_envs=2, vectorization_mode=mode, vector_kwargs=off).close()
+
+
 @pytest.mark.parametrize("vector", [SyncVectorEnv, AsyncVectorEnv])
 def test_gymnasiums_own_vector_environments_work_too(vector):
     kwargs = {"shared_memory": False} if vector is AsyncVectorEnv else {}

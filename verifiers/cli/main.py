@@ -86,6 +86,9 @@ def main(argv: Sequence[str]) -> int:
         The exit code: 2 for what a user got wrong, which is said in one line on stderr.
 
     """
+    if not argv:
+        _parser().print_help()
+        return 0
     try:
         found = vars(_parser().parse_args(argv))
         found.pop("command")

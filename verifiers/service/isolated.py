@@ -9,8 +9,9 @@ from concurrent.futures import Future
 from types import TracebackType
 from typing import Any, Self
 
-from verifiers.base import Verifier
-from verifiers.errors import BadReference
+from verifiers.base import Verifier, log_failure
+from verifiers.contract import checked
+from verifiers.errors import BadReference, BrokenVerifierError
 from verifiers.registry import make
 from verifiers.service.pool import WorkerPool
 from verifiers.service.protocol import NotPicklableError, Outcome, OutcomeKind, describe, in_worker, refuse_main
@@ -163,15 +164,23 @@ class IsolatedVerifier(Verifier):
             message = f"The verifier ran out of time: its limit is {self._pool.seconds:g} s."
             return Verdict(0.0, False, None, Status.TIMEOUT, message)
         if outcome.kind is OutcomeKind.ERROR:
-            _LOG.error("verifier %r failed on a response: %s\n%s", self.name, outcome.message, outcome.trace)
+            log_failure(type(self._inner).__name__, outcome.message, outcome.trace)
             return Verdict(0.0, False, None, Status.ERROR, f"The verifier failed: {outcome.message}")
         if isinstance(outcome.value, _Broken):
             raise BadReference(str(outcome.value))
+        if isinstance(outcome.value, _NoVerdict):
+            raise BrokenVerifierError(str(outcome.value))
         return outcome.value
 
 
 class _Broken(str):
     """What a `BadReference` said, on its way from a worker."""
+
+    __slots__ = ()
+
+
+class _NoVerdict(str):
+    """What a `BrokenVerifierError` said, on its way from a worker."""
 
     __slots__ = ()
 
@@ -188,20 +197,21 @@ def _set_up(verifier: Verifier | str, kwargs: dict[str, Any]) -> None:
     _inner = make(verifier, **kwargs)
 
 
-def _judge(response: str, reference: Reference) -> Verdict | _Broken:
+def _judge(response: str, reference: Reference) -> Verdict | _Broken | _NoVerdict:
     if _inner is None:
         raise RuntimeError("this worker was set up without a verifier")
     return _judged_by(_inner, response, reference)
 
 
-def _judged_by(verifier: Verifier, response: str, reference: Reference) -> Verdict | _Broken:
+def _judged_by(verifier: Verifier, response: str, reference: Reference) -> Verdict | _Broken | _NoVerdict:
     try:
         verdict = verifier.verify(response, reference)
     except BadReference as error:
         return _Broken(error)
-    if not isinstance(verdict, Verdict):
-        raise TypeError(f"verify() returned a {type(verdict).__name__}, not a Verdict")
-    return verdict
+    try:
+        return checked(verdict, verifier)
+    except BrokenVerifierError as error:
+        return _NoVerdict(error)
 
 
 def _here(verifier: Verifier, response: str, reference: Reference) -> Outcome:

@@ -1,0 +1,136 @@
+"""What a user got wrong and names, paths and a `config.json` tell: found before torch is imported, which takes long."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from agents.bundled import BUNDLED, folder_of
+from agents.names import check_agent
+from agents.rollouts.environments import in_fold, make_group_env, require_trainable
+from rlsd_env import GroupEnv
+from rlsd_env.errors import ConfigurationError
+
+
+def foresee_training(options: Any, agents: Sequence[str]) -> None:
+    """Check what a training or a comparison is told.
+
+    Args:
+        options: `TrainOptions` or `CompareOptions`.
+        agents: names of agents.
+
+    Raises:
+        ConfigurationError: an agent, the environment, the policy or the output folder is unusable.
+
+    """
+    for agent in agents:
+        check_agent(agent)
+    check_out(options.out, resume=options.resume)
+    config = policy_config(options.policy)
+    env = opened(options.env, in_fold(options.env_kwargs, "train"))
+    require_trainable(env.items)
+    check_sight(options.policy, config, options.env, env)
+    in_fold(options.env_kwargs, options.eval_fold)
+
+
+def foresee_evaluation(options: Any) -> None:
+    """Check what an evaluation is told.
+
+    Raises:
+        ConfigurationError: the environment, the policy or the output file is unusable.
+
+    """
+    if options.out is not None:
+        if options.out.exists():
+            raise ConfigurationError(f"out {str(options.out)!r} exists already; give another file")
+        check_writable(options.out)
+    config = policy_config(options.policy)
+    env = opened(options.env, {**options.env_kwargs, "fold": options.fold})
+    check_sight(options.policy, config, options.env, env)
+
+
+def opened(env: str, env_kwargs: Mapping[str, Any]) -> GroupEnv:
+    """Make an environment and begin its first task, so that a broken picture shows."""
+    made = make_group_env(env, env_kwargs, 1, 1)
+    made.reset(options={"task_index": [made.task_indices[0]]})
+    return made
+
+
+def check_out(folder: Path, *, resume: bool) -> None:
+    """Refuse an output folder that holds something else, or that cannot be written.
+
+    Raises:
+        ConfigurationError: see above.
+
+    """
+    if folder.exists() and not folder.is_dir():
+        raise ConfigurationError(f"out {str(folder)!r} is a file; give a folder")
+    if folder.is_dir() and not resume and any(folder.iterdir()):
+        if (folder / "config.toml").exists():
+            raise ConfigurationError(
+                f"out {str(folder)!r} holds a run already; pass --resume to continue it, or another --out"
+            )
+        raise ConfigurationError(f"out {str(folder)!r} is not empty and holds no run; give another --out")
+    check_writable(folder)
+
+
+def check_writable(path: Path) -> None:
+    """Refuse a path that cannot be made.
+
+    Raises:
+        ConfigurationError: its nearest existing folder is none, or may not be written.
+
+    """
+    place = path.absolute()
+    while not place.exists():
+        place = place.parent
+    if not place.is_dir() and place != path.absolute():
+        raise ConfigurationError(f"out {str(path)!r}: {str(place)!r} is a file; give another --out")
+    if not os.access(place, os.W_OK):
+        raise ConfigurationError(f"out {str(path)!r}: {str(place)!r} may not be written; give another --out")
+
+
+def policy_config(policy: str) -> Mapping[str, Any] | None:
+    """Return the `config.json` of a policy's folder; None: it is a hub id, or has adapters only.
+
+    Raises:
+        ConfigurationError: there is no such folder, and the name is no hub id, or it holds no model.
+
+    """
+    place = Path(folder_of(policy))
+    if not place.is_dir():
+        if policy.startswith((".", "/", "~")) or policy.count("/") != 1:
+            raise ConfigurationError(
+                f"policy {policy!r}: it must be a bundled model ({', '.join(BUNDLED)}), an existing checkpoint folder, "
+                "or a hub id such as Qwen/Qwen3-VL-2B-Instruct"
+            )
+        return None
+    if (place / "adapter_config.json").exists():
+        return None
+    try:
+        return json.loads((place / "config.json").read_text("utf-8"))
+    except FileNotFoundError:
+        inside = sorted(one.name for one in place.iterdir() if (one / "config.json").exists())
+        advice = f"; did you mean {str(place / inside[0])!r}?" if inside else ", so it is no checkpoint"
+        raise ConfigurationError(f"policy {policy!r} has no config.json{advice}") from None
+    except (OSError, ValueError) as error:
+        raise ConfigurationError(f"policy {policy!r}: its config.json cannot be read: {error}") from error
+
+
+def check_sight(policy: str, config: Mapping[str, Any] | None, name: str, env: GroupEnv) -> None:
+    """Refuse a model that reads text only where tasks have pictures.
+
+    Raises:
+        ConfigurationError: that is so.
+
+    """
+    (item,) = env.items
+    if config is not None and "vision_config" not in config and (item.task.images or item.task.videos):
+        kind = config.get("model_type", "model")
+        raise ConfigurationError(
+            f"policy {policy!r} ({kind}) reads text only, and tasks of {name} have pictures; take a model with a "
+            "vision_config, or an environment without pictures"
+        )

@@ -1,0 +1,120 @@
+"""What was sampled while a run trained: some responses with their prompts and verdicts, in `samples/` of its folder."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from agents.diagnostics.leakage import mentions
+from agents.episodes import Episode, EpisodeBatch
+from agents.messages import transcript
+from agents.runs.steps import read_steps, write_step
+
+FOLDER = "samples"
+
+
+@dataclass(frozen=True)
+class Sample:
+    """An attempt at a training task.
+
+    Attributes:
+        step: training step, from 0.
+        task_id: the task.
+        member: number of the attempt in its group.
+        prompt: what the policy read, with placeholders for pictures; of several turns all that was said before the
+            last action.
+        response: the last action.
+        tokens: of all actions.
+        reward: of the attempt.
+        correct: the verifier's word.
+        status: how the verification ended.
+        extracted: the answer that was found; None: there was none.
+        leaks: whether the response speaks of what only a teacher is shown.
+        cut: characters that were left out of prompt and response.
+        guided: whether the attempt was made with help.
+
+    """
+
+    step: int
+    task_id: str
+    member: int
+    prompt: str
+    response: str
+    tokens: int
+    reward: float
+    correct: bool
+    status: str
+    extracted: str | None
+    leaks: bool
+    cut: int
+    guided: bool
+
+
+def samples_of(batch: EpisodeBatch, tasks: int, characters: int) -> Iterator[Sample]:
+    """Yield the attempts at the first tasks of a batch.
+
+    Args:
+        batch: the batch.
+        tasks: how many.
+        characters: how many of a prompt and of a response are kept, half from either end.
+
+    """
+    for group in batch.groups[:tasks]:
+        for member, episode in enumerate(group.episodes):
+            *before, last = transcript(episode)
+            prompt = before[0]["text"] if len(before) == 1 else "\n".join(f"[{m['role']}] {m['text']}" for m in before)
+            yield _sample(batch.step, group.item.task.id, member, episode, prompt, last["text"], characters)
+
+
+def _sample(
+    step: int, task_id: str, member: int, episode: Episode, prompt: str, response: str, characters: int
+) -> Sample:
+    verdict = episode.verdict
+    kept = [_middle_out(text, characters) for text in (prompt, response)]
+    return Sample(
+        step=step,
+        task_id=task_id,
+        member=member,
+        prompt=kept[0],
+        response=kept[1],
+        tokens=episode.length,
+        reward=float(episode.reward),
+        correct=bool(verdict.correct),
+        status=str(verdict.status),
+        extracted=verdict.extracted,
+        leaks=mentions(response, prompt),
+        cut=sum(max(0, len(text) - characters) for text in (prompt, response)),
+        guided=episode.guided,
+    )
+
+
+def _middle_out(text: str, characters: int) -> str:
+    """Leave the middle of a long text out.
+
+    >>> _middle_out("abcdefgh", 4)
+    'ab [..] gh'
+    """
+    if len(text) <= characters:
+        return text
+    return f"{text[: characters - characters // 2]} [..] {text[len(text) - characters // 2 :]}"
+
+
+def write_samples(folder: Path, step: int, kept: list[Sample], rank: int = 0, processes: int = 1) -> Path | None:
+    """Write what was sampled at a step into a run's folder; see `agents.runs.steps.write_step`."""
+    import pyarrow as pa
+
+    columns = {f.name: [getattr(one, f.name) for one in kept] for f in dataclasses.fields(Sample)}
+    return write_step(folder / FOLDER, step, columns, {"extracted": pa.string()}, rank, processes)
+
+
+def read_samples(folder: Path, step: int | None = None) -> list[Sample]:
+    """Read what a run has kept, by step, task and member.
+
+    Raises:
+        FileNotFoundError: nothing was kept.
+
+    """
+    rows = read_steps(folder / FOLDER, step, "train with --samples-every STEPS to keep some")
+    return sorted((Sample(**row) for row in rows), key=lambda one: (one.step, one.task_id, one.member))

@@ -1,0 +1,119 @@
+"""Show what was sampled while a run trained: `python -m agents.samples RUN`.
+
+RUN is the folder of a training, or of a comparison, whose runs then follow each other. Every training keeps some
+attempts (--samples-every, --samples-tasks) in samples/, parquet files that any reader takes.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from tyro.conf import Positional
+
+from agents import command_line
+from agents.runs.samples import FOLDER, Sample, read_samples
+from rlsd_env.errors import ConfigurationError
+
+
+@dataclasses.dataclass(frozen=True)
+class SamplesOptions:
+    """Options of `python -m agents.samples`."""
+
+    run: Positional[Path] = Path("runs/compare")
+    """Folder of a training or a comparison."""
+    step: int | None = None
+    """Of this training step only."""
+    task: str = ""
+    """Of tasks whose id has this in it."""
+    wrong: bool = False
+    """Wrong answers only."""
+    right: bool = False
+    """Right answers only."""
+    leaks: bool = False
+    """Responses that speak of what only a teacher is shown."""
+    limit: int = 20
+    """How many are shown of each run, from its end; 0: all."""
+    prompts: bool = True
+    """Show what was read as well."""
+
+    def __post_init__(self) -> None:
+        if self.wrong and self.right:
+            raise ConfigurationError("wrong and right are both given; give one, or neither for all")
+        if self.limit < 0:
+            raise ConfigurationError(f"limit is {self.limit}; it must be 0 or more")
+
+    def wants(self, one: Sample) -> bool:
+        """Tell whether an attempt is shown."""
+        return (
+            self.task in one.task_id
+            and not (self.wrong and one.correct)
+            and not (self.right and not one.correct)
+            and (one.leaks or not self.leaks)
+        )
+
+
+def runs_of(folder: Path) -> list[Path]:
+    """Return the runs in a folder that have samples, in order.
+
+    Raises:
+        ConfigurationError: there is none.
+
+    """
+    found = sorted(path.parent for path in (folder / FOLDER, *folder.glob(f"runs/*/*/{FOLDER}")) if path.is_dir())
+    if not found:
+        what = "is not there" if not folder.is_dir() else f"holds no run with {FOLDER}/"
+        raise ConfigurationError(f"run {str(folder)!r} {what}; give the --out of a training or a comparison")
+    return found
+
+
+def lines(one: Sample, *, prompts: bool) -> Iterator[str]:
+    """Write an attempt."""
+    verdict = "right" if one.correct else "wrong" if one.status == "ok" else one.status
+    marks = [f"reward {one.reward:g}", verdict, f"{one.tokens} tokens"]
+    marks += [] if one.extracted is None else [f"answer {one.extracted!r}"]
+    marks += ["LEAKS"] if one.leaks else []
+    marks += ["with help"] if one.guided else []
+    marks += [f"{one.cut:,} characters left out"] if one.cut else []
+    yield f"step {one.step} | {one.task_id} | attempt {one.member} | {', '.join(marks)}"
+    if prompts:
+        yield from (f"  > {line}" for line in one.prompt.splitlines())
+    yield from (f"    {line}" for line in one.response.splitlines() or [""])
+
+
+def run(options: SamplesOptions) -> list[Sample]:
+    """Print, and return what was shown.
+
+    Raises:
+        ConfigurationError: there are no samples.
+
+    """
+    shown: list[Sample] = []
+    for folder in runs_of(options.run):
+        try:
+            kept = read_samples(folder, options.step)
+        except FileNotFoundError as error:
+            raise ConfigurationError(str(error)) from error
+        chosen = [one for one in kept if options.wants(one)]
+        some = chosen[-options.limit :] if options.limit else chosen
+        print(f"{folder}: {len(some)} of {len(chosen)} that fit, {len(kept)} kept")
+        for one in some:
+            prompts = options.prompts and (not shown or (shown[-1].step, shown[-1].task_id) != (one.step, one.task_id))
+            print("\n".join(lines(one, prompts=prompts)))
+            shown.append(one)
+    return shown
+
+
+def main(argv: Sequence[str]) -> None:
+    """Read the arguments and show."""
+    run(command_line.parse(SamplesOptions, argv, "python -m agents.samples", __doc__ or ""))
+
+
+def entry() -> None:
+    """Console script."""
+    command_line.main(main)
+
+
+if __name__ == "__main__":
+    entry()

@@ -1,0 +1,107 @@
+"""What a run has sampled is kept and shown: whole attempts, filtered, cut in the middle, the same after a resume."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from agents import samples
+from agents import train as train_command
+from agents.runs.samples import FOLDER, Sample, read_samples, samples_of, write_samples
+from rlsd_env.errors import ConfigurationError
+
+ONE = Sample(3, "chain-7", 1, "What is 1 + 1?", "It is 3.", 4, 0.0, False, "ok", "3", False, 0, False)
+
+
+def but(**changes):
+    return dataclasses.replace(ONE, **changes)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    write_samples(tmp_path, 3, [ONE, but(member=0, correct=True, reward=1.0, response="2", extracted=None)])
+    write_samples(tmp_path, 5, [but(step=5, leaks=True, cut=12), but(step=5, task_id="clock-1", status="timeout")])
+    return tmp_path
+
+
+def shown(folder, *arguments):
+    return samples.run(samples.command_line.parse(samples.SamplesOptions, [str(folder), *arguments], "samples", ""))
+
+
+def test_what_is_written_is_read(folder):
+    assert [(one.step, one.task_id, one.member) for one in read_samples(folder)] == [
+        (3, "chain-7", 0),
+        (3, "chain-7", 1),
+        (5, "chain-7", 1),
+        (5, "clock-1", 1),
+    ]
+    assert read_samples(folder, 3)[1] == ONE
+
+
+@pytest.mark.parametrize(
+    ("arguments", "number"),
+    [
+        ((), 4),
+        (("--wrong",), 3),
+        (("--right",), 1),
+        (("--step", "5"), 2),
+        (("--task", "clock"), 1),
+        (("--leaks",), 1),
+        (("--limit", "1"), 1),
+        (("--step", "5", "--task", "chain", "--wrong", "--leaks"), 1),
+    ],
+)
+def test_filters(folder, arguments, number, capsys):
+    assert len(shown(folder, *arguments)) == number
+    assert f"{number} of {4 if '--limit' in arguments else number} that fit" in capsys.readouterr().out
+
+
+def test_what_is_shown(folder, capsys):
+    shown(folder, "--step", "5")
+    assert capsys.readouterr().out.splitlines()[1:] == [
+        "step 5 | chain-7 | attempt 1 | reward 0, wrong, 4 tokens, answer '3', LEAKS, 12 characters left out",
+        "  > What is 1 + 1?",
+        "    It is 3.",
+        "step 5 | clock-1 | attempt 1 | reward 0, timeout, 4 tokens, answer '3'",
+        "  > What is 1 + 1?",
+        "    It is 3.",
+    ]
+
+
+def test_what_is_not_there(tmp_path, folder):
+    with pytest.raises(ConfigurationError, match="is not there; give the --out"):
+        shown(tmp_path / "no")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(ConfigurationError, match="holds no run with samples/"):
+        shown(tmp_path / "empty")
+    with pytest.raises(ConfigurationError, match=r"no samples of step-000004.*--samples-every"):
+        shown(folder, "--step", "4")
+    with pytest.raises(ConfigurationError, match="wrong and right are both given"):
+        shown(folder, "--wrong", "--right")
+
+
+def test_attempts_of_a_batch(batch):
+    found = list(samples_of(batch, 2, 10_000))
+    episodes = [episode for group in batch.groups[:2] for episode in group.episodes]
+    assert [one.response for one in found] == [episode.response for episode in episodes]
+    assert [one.correct for one in found] == [episode.verdict.correct for episode in episodes]
+    assert {one.task_id for one in found} == {group.item.task.id for group in batch.groups[:2]}
+    assert all("<image>" in one.prompt and not one.cut for one in found)
+    short = list(samples_of(batch, 1, 20))
+    assert all(len(one.prompt) <= 20 + len(" [..] ") for one in short)
+    assert short[0].cut == len(found[0].prompt) - 20 + max(0, len(found[0].response) - 20)
+
+
+def test_a_training_keeps_some_and_none_where_none_are_wanted(tmp_path):
+    few = ["--steps", "3", "--prompts-per-step", "2", "--group-size", "2", "--eval-tasks", "2", "--eval-samples", "1"]
+    few += ["--env", "rlsd/Chain-v0", "--env-kwargs", "difficulty=1", "--policy", "lab-q0", "--max-tokens", "40"]
+    kept = ["--samples-every", "2", "--samples-tasks", "1"]
+    train_command.main([*few, *kept, "--out", str(tmp_path / "some")])
+    found = read_samples(tmp_path / "some")
+    assert [(one.step, one.member) for one in found] == [(0, 0), (0, 1), (2, 0), (2, 1)]
+    assert all("<think>" in one.response for one in found)
+    train_command.main([*few, "--samples-every", "0", "--out", str(tmp_path / "none")])
+    assert not (tmp_path / "none" / FOLDER).exists()
+    same = [(tmp_path / run / "metrics.csv").read_bytes() for run in ("some", "none")]
+    assert same[0] == same[1]
