@@ -2,7 +2,7 @@
 
 Every method is trained on chains of arithmetic (rlsd/Chain-v0) from base models whose informed selves are honest
 (they never cite what they are shown) or lazy (they cite it 30 % of the time instead of reasoning), each with the
-learning rate that `python -m benchmarks.lab.tuning` chose for it on the tuning fold, where it has, else with 5e-4.
+learning rate that `python -m benchmarks.lab.tuning` chose for it on the tuning fold, where it has, else with 1e-3.
 docs/laboratory.md says what is measured.
 """
 
@@ -25,7 +25,7 @@ SHARED: dict[str, Any] = {
     "prompts_per_step": 16,
     "group_size": 8,
     "max_tokens": 40,
-    "lr": 5e-4,
+    "lr": 1e-3,
     "eval_tasks": 256,
     "eval_samples": 4,
     "checkpoint_every": 1000,
@@ -58,7 +58,7 @@ class LabOptions(ClusterOptions):
     """Seeds; every method is trained once with each."""
     credit_tasks: int = 256
     """Held-out tasks that credit is measured on, eight attempts at each."""
-    steps: int = 60
+    steps: int = 40
     """Training steps of 16 x 8 rollouts."""
     jobs: int = 0
     """Runs at the same time; 0: as many as there are cores."""

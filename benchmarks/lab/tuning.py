@@ -25,11 +25,11 @@ class TuningOptions:
     """For which base models."""
     agents: Names = tuple(dict.fromkeys((*FAMILY, *OURS)))
     """For which methods, those of the part ours by label; the rates of others stay as they are."""
-    rates: Names = ("2e-4", "5e-4", "1e-3")
+    rates: Names = ("5e-4", "1e-3", "2e-3")
     """What is tried."""
     seeds: Numbers = (100,)
     """Seeds, not among those that are reported."""
-    steps: int = 60
+    steps: int = 40
     """Training steps."""
     jobs: int = 0
     """Runs at the same time; 0: as many as there are cores."""
