@@ -89,6 +89,14 @@ DEFAULTS = {
         "low": 0.93,
     },
     "credit": {"teacher": "ema(0.05)", "others": 1, "strength": 0.5, "reward": 0.0},
+    "rlsd-critic": {
+        "teacher": "live",
+        "divide_by_std": True,
+        "hint": "answer",
+        "trace": 1.0,
+        "calibrated": True,
+        "rate": 0.2,
+    },
     "cepo": {
         "teacher": "live",
         "divide_by_std": True,

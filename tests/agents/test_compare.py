@@ -71,7 +71,7 @@ def test_an_output_folder_is_not_overwritten(compared):
     assert (done.returncode, "--resume" in done.stderr) == (2, True)
     done = call("agents.compare", "--seeds", "3", "--out", out, *SMALL, "--lr", "0.5", "--resume", check=False)
     assert done.returncode == 2
-    assert "lr = 0.0005, not 0.5" in done.stderr
+    assert "lr = 0.001, not 0.5" in done.stderr
 
 
 def test_the_documented_algorithm_trains_from_a_file_outside_the_package(tmp_path):

@@ -71,7 +71,7 @@ def expert(policy, monkeypatch):
 
 
 def rollouts(policy, tasks=6):
-    return play(policy, "rlsd/Chain-v0", {"fold": "heldout"}, tasks, 4, Sampling(1.0, 64), 0)
+    return play(policy, "rlsd/Chain-v0", {"fold": "heldout", "difficulty": 2}, tasks, 4, Sampling(1.0, 64), 0)
 
 
 # -- the table ---------------------------------------------------------------------------------------------

@@ -23,7 +23,7 @@ def test_a_sweep_ends_in_one_table_and_resumes(tmp_path):
     assert list(results["agents"]) == [*VARIANTS, "grpo"]
     assert results["agents"][VARIANTS[1]]["swept"] == {"lam": 0.1, "lr": 0.001}
     assert results["agents"][VARIANTS[1]]["hyperparameters"]["lam"] == 0.1
-    assert results["agents"]["grpo"] | {"swept": {}, "options": {"lr": 5e-4}} == results["agents"]["grpo"]
+    assert results["agents"]["grpo"] | {"swept": {}, "options": {"lr": 1e-3}} == results["agents"]["grpo"]
     assert sorted(path.name for path in (out / "runs").iterdir()) == sorted([*VARIANTS, "grpo"])
     lines = done.stdout.splitlines()
     assert lines[0] == "budget: 5 variants x 1 seed = 5 runs"

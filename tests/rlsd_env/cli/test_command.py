@@ -28,7 +28,6 @@ def command(*words, **options):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ([], "the following arguments are required: COMMAND; see python -m rlsd_env --help"),
         (["lst"], "unknown command 'lst'; did you mean 'list'?"),
         (["show"], "the following arguments are required: ID; see python -m rlsd_env show --help"),
         (["show", "rlsd/ShapCount-v0"], "did you mean 'rlsd/ShapeCount-v0'"),

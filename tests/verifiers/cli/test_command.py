@@ -19,7 +19,6 @@ def command(*words, **options):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ([], "the following arguments are required: COMMAND"),
         (["judge"], "invalid choice: 'judge' (choose from 'grade', 'explain')"),
         (["grade"], "the following arguments are required: FILE; see python -m verifiers grade --help"),
         (["grade", "nothing.jsonl"], "there is no file 'nothing.jsonl'"),

@@ -10,7 +10,16 @@ import pytest
 
 import verifiers
 from tests.verifiers.service.conftest import children, wait_until
-from verifiers import AnswerVerifier, BadReference, ExtractionPolicy, Reference, Status, Verdict, WeightedVerifier
+from verifiers import (
+    AnswerVerifier,
+    BadReference,
+    BrokenVerifierError,
+    ExtractionPolicy,
+    Reference,
+    Status,
+    Verdict,
+    WeightedVerifier,
+)
 from verifiers.service import IsolatedVerifier, WorkerPool
 from verifiers.testing import check_verifier
 
@@ -101,9 +110,11 @@ def test_every_verifier_can_be_awaited():
 
 
 def test_a_hang_a_crash_and_a_death_are_no_wrong_answers(moody):
-    responses = ["right", "hang", "crash", "die", "hoard", "none", "print", "right"]
+    responses = ["right", "hang", "crash", "die", "hoard", "print", "right"]
     with IsolatedVerifier(moody, seconds=0.5, memory_mb=512) as verifier:
-        verdicts = verifier.verify_batch(responses, [SEVEN] * 8)
+        verdicts = verifier.verify_batch(responses, [SEVEN] * 7)
+        with pytest.raises(BrokenVerifierError, match=r"Moody.verify returned None \(NoneType\)"):
+            verifier.verify("none", SEVEN)
         assert verifier.stats()["timeouts"] == 1
         with pytest.raises(BadReference, match="no such answer"):
             verifier.verify("right", Reference("broken"))
@@ -111,14 +122,13 @@ def test_a_hang_a_crash_and_a_death_are_no_wrong_answers(moody):
             verifier.verify_batch(["right"] * 3, [SEVEN, Reference("broken"), SEVEN])
         assert verifier.verify("right", SEVEN).correct
     assert [verdict.status.value for verdict in verdicts] == [
-        "ok", "timeout", "error", "error", "error", "error", "ok", "ok",
+        "ok", "timeout", "error", "error", "error", "ok", "ok",
     ]  # fmt: skip
     assert verdicts[1] == Verdict(0.0, False, None, Status.TIMEOUT, "The verifier ran out of time: its limit is 0.5 s.")
     assert verdicts[2] == Verdict(0.0, False, None, Status.ERROR, "The verifier failed: ZeroDivisionError: by zero")
     assert "exited with code 1" in verdicts[3].feedback
     assert "memory_mb=512" in verdicts[4].feedback
-    assert "verify() returned a NoneType, not a Verdict" in verdicts[5].feedback
-    assert [verdicts[i].reward for i in (0, 6, 7)] == [1.0, 0.0, 1.0]
+    assert [verdicts[i].reward for i in (0, 5, 6)] == [1.0, 0.0, 1.0]
 
 
 def test_it_is_made_once_in_each_worker_and_reused(moody):
