@@ -99,7 +99,7 @@ def test_validate_shows_a_fault_a_few_times_and_counts_the_rest(what, capsys):
 
 
 def test_validate_finds_a_verifier_that_returns_no_verdict(capsys):
-    verifier = "tests.verifiers.test_contract:Returns"
+    verifier = "tests.verifiers.test_returned:Returns"
     arguments = ["verifier=" + verifier, "verifier_kwargs={value=1.0}"]
     assert main(["validate", ID, "--env-kwargs", *arguments, "--limit", "20"]) == 1
     failed = [line for line in capsys.readouterr().out.splitlines() if "FAILED" in line or "more like it" in line]
