@@ -23,23 +23,19 @@ def run(options: EvaluateOptions) -> dict[str, float]:
     """
     from agents.foresight import foresee_evaluation
 
-    foresee_evaluation(options)
+    env = foresee_evaluation(options)
     from rich.table import Table
 
     from agents.options.model import check_packages
     from agents.policy.base import Sampling
     from agents.report.statistics import accuracy_interval
-    from agents.rollouts.environments import make_group_env
     from agents.rollouts.evaluation import Evaluation, evaluate
     from agents.setup import prepare
     from agents.terminal import terminal
 
     check_packages(options)
     env_kwargs = {**options.env_kwargs, "fold": options.fold}
-    env = make_group_env(options.env, env_kwargs, 1, 1)
     tasks = [int(env.task_indices[k]) for k in range(min(options.limit, len(env.task_indices)))]
-    if tasks:  # a broken picture shows before the model is loaded
-        env.reset(options={"task_index": tasks[:1]})
     print(f"loading {options.policy} ..", file=sys.stderr)
     sampling = Sampling(options.temperature, options.max_tokens)
     with prepare(options) as actor:

@@ -8,9 +8,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from agents.bundled import BUNDLED, folder_of
+from agents.bundled import found_place
 from agents.names import check_agent
 from agents.rollouts.environments import in_fold, make_group_env, require_trainable
+from agents.runs.storage import check_place
 from rlsd_env import GroupEnv
 from rlsd_env.errors import ConfigurationError
 
@@ -36,8 +37,8 @@ def foresee_training(options: Any, agents: Sequence[str]) -> None:
     in_fold(options.env_kwargs, options.eval_fold)
 
 
-def foresee_evaluation(options: Any) -> None:
-    """Check what an evaluation is told.
+def foresee_evaluation(options: Any) -> GroupEnv:
+    """Check what an evaluation is told, and return its environment.
 
     Raises:
         ConfigurationError: the environment, the policy or the output file is unusable.
@@ -50,6 +51,7 @@ def foresee_evaluation(options: Any) -> None:
     config = policy_config(options.policy)
     env = opened(options.env, {**options.env_kwargs, "fold": options.fold})
     check_sight(options.policy, config, options.env, env)
+    return env
 
 
 def opened(env: str, env_kwargs: Mapping[str, Any]) -> GroupEnv:
@@ -66,14 +68,7 @@ def check_out(folder: Path, *, resume: bool) -> None:
         ConfigurationError: see above.
 
     """
-    if folder.exists() and not folder.is_dir():
-        raise ConfigurationError(f"out {str(folder)!r} is a file; give a folder")
-    if folder.is_dir() and not resume and any(folder.iterdir()):
-        if (folder / "config.toml").exists():
-            raise ConfigurationError(
-                f"out {str(folder)!r} holds a run already; pass --resume to continue it, or another --out"
-            )
-        raise ConfigurationError(f"out {str(folder)!r} is not empty and holds no run; give another --out")
+    check_place(folder, resume=resume)
     check_writable(folder)
 
 
@@ -100,13 +95,8 @@ def policy_config(policy: str) -> Mapping[str, Any] | None:
         ConfigurationError: there is no such folder, and the name is no hub id, or it holds no model.
 
     """
-    place = Path(folder_of(policy))
+    place = Path(found_place(policy))
     if not place.is_dir():
-        if policy.startswith((".", "/", "~")) or policy.count("/") != 1:
-            raise ConfigurationError(
-                f"policy {policy!r}: it must be a bundled model ({', '.join(BUNDLED)}), an existing checkpoint folder, "
-                "or a hub id such as Qwen/Qwen3-VL-2B-Instruct"
-            )
         return None
     if (place / "adapter_config.json").exists():
         return None

@@ -10,7 +10,7 @@ from agents import algorithms, baselines
 from agents.algorithms import Algorithm
 from agents.algorithms.presets import PRESETS
 from agents.baselines import Baseline
-from rlsd_env.errors import ConfigurationError, one_of
+from agents.names import check_agent
 
 Method = Algorithm | Baseline
 
@@ -39,9 +39,8 @@ def option_names(spec: str) -> tuple[str, ...]:
 
 
 def _check_known(spec: str) -> None:
-    known = (*algorithms.names(), *baselines.names())
-    if not {":", "/"} & set(spec) and spec not in known:
-        raise ConfigurationError(one_of("agent", spec, known) + ", or module:Class of your own")
+    if not {":", "/"} & set(spec):
+        check_agent(spec)
 
 
 def method_name(spec: str, method: Method) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from transformers import Qwen3VLForConditionalGeneration, Qwen3VLProcessor
+from transformers import PreTrainedTokenizerBase, Qwen3VLForConditionalGeneration, Qwen3VLProcessor
 
 from agents.lab.beliefs import Digits
 from agents.lab.data import LabRow
@@ -84,8 +84,8 @@ def _stacked(found: Sequence[Digits]) -> torch.Tensor:
     return torch.from_numpy(np.concatenate(found)).float()
 
 
-def _token(tokenizer: object, text: str) -> int:
-    (token,) = tokenizer.encode(text, add_special_tokens=False)  # type: ignore[attr-defined]
+def _token(tokenizer: PreTrainedTokenizerBase, text: str) -> int:
+    (token,) = tokenizer.encode(text, add_special_tokens=False)
     return token
 
 

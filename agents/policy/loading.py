@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import torch
 from transformers import AutoConfig
 
-from agents.bundled import BUNDLED, folder_of
+from agents.bundled import found_place
 from agents.options.model import ModelOptions
 from agents.policy.transformers_policy import TransformersPolicy
 from rlsd_env.errors import ConfigurationError, one_of
@@ -28,12 +26,7 @@ def find_policy(name: str, device: str = "auto") -> tuple[str, str]:
         raise ConfigurationError("device 'cuda': torch sees no GPU here; use cpu or auto")
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
-    path = folder_of(name)
-    if not Path(path).is_dir() and (name.startswith((".", "/", "~")) or name.count("/") != 1):
-        raise ConfigurationError(
-            f"policy {name!r}: it must be a bundled model ({', '.join(BUNDLED)}), an existing checkpoint folder, or a "
-            "hub id such as Qwen/Qwen3-VL-2B-Instruct"
-        )
+    path = found_place(name)
     try:
         AutoConfig.from_pretrained(path)
     except (OSError, ValueError) as error:

@@ -129,14 +129,28 @@ def claimed(folder: Path, options: Any, resume: bool) -> Iterator[None]:
         yield
 
 
-def _check_folder(folder: Path, options: Any, resume: bool) -> None:
+def check_place(folder: Path, *, resume: bool) -> None:
+    """Refuse a place for a run that is a file, or holds something else, or a run where none is continued.
+
+    Raises:
+        ConfigurationError: see above.
+
+    """
     if folder.exists() and not folder.is_dir():
         raise ConfigurationError(f"out {str(folder)!r} is a file; give a folder")
+    if resume or not folder.is_dir():
+        return
     if (folder / CONFIG).exists():
-        if not resume:
-            raise ConfigurationError(
-                f"out {str(folder)!r} holds a run already; pass --resume to continue it, or another --out"
-            )
+        raise ConfigurationError(
+            f"out {str(folder)!r} holds a run already; pass --resume to continue it, or another --out"
+        )
+    if any(folder.iterdir()):
+        raise ConfigurationError(f"out {str(folder)!r} is not empty and holds no run; give another --out")
+
+
+def _check_folder(folder: Path, options: Any, resume: bool) -> None:
+    check_place(folder, resume=resume)
+    if (folder / CONFIG).exists():
         stored, wanted = read_toml(folder / CONFIG), resolved(options)
         different = sorted(k for k in stored.keys() | wanted.keys() if stored.get(k) != wanted.get(k))
         if different:
@@ -145,8 +159,6 @@ def _check_folder(folder: Path, options: Any, resume: bool) -> None:
                 f"out {str(folder)!r} was made with {name} = {stored.get(name)!r}, not {wanted.get(name)!r}; "
                 "resume with the stored options, or give another --out"
             )
-    elif folder.is_dir() and not resume and any(folder.iterdir()):
-        raise ConfigurationError(f"out {str(folder)!r} is not empty and holds no run; give another --out")
 
 
 def read_json(path: Path) -> dict[str, Any]:
