@@ -27,7 +27,7 @@ class TuningOptions:
     """For which methods, those of the part ours by label; the rates of others stay as they are."""
     rates: Names = ("5e-4", "1e-3", "2e-3")
     """What is tried."""
-    seeds: Numbers = (100,)
+    seeds: Numbers = (100, 101)
     """Seeds, not among those that are reported."""
     steps: int = 40
     """Training steps."""

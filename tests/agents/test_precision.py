@@ -152,7 +152,7 @@ def test_evidence_is_the_difference_of_two_scores(expert):
 @pytest.mark.parametrize("agent", ["cepo", "rlcsd", "belief", "credit", "rlrt", "antisd"])
 def test_evidence_of_other_methods_is_what_they_make_of_it(expert, agent):
     """That of contrasts and belief steps stands in place of D; RLRT's is minus D."""
-    batch = rollouts(expert)
+    batch = rollouts(expert, tasks=12)
     policy = RememberingPolicy(expert)
     algorithm = make_agent(agent, {}, {})
     hint = {"hint": algorithm.hint} if agent == "rlrt" else {}
