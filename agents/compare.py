@@ -21,7 +21,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from agents import command_line
+from agents.runs.finished import finished
 from agents.runs.progress import Bar
+from agents.trials import server
 from agents.trials.local import LocalPool, Pool
 from agents.trials.trial import train_trial, untrained_trial
 from rlsd_env.errors import ConfigurationError
@@ -48,12 +50,15 @@ def run(options: CompareOptions) -> dict[str, Any]:
     from agents.foresight import foresee_training
 
     foresee_training(options, [spec for _, spec in options.specs()])
+    if options.resume and (stored := finished(options)) is not None:
+        _show(stored, options)
+        return stored
+    if options.cluster == "local":
+        server.start(options.device)
     from agents.entrants import resolve
     from agents.report.budget import budget_lines
     from agents.report.plots import draw_curves
     from agents.report.results import summarise
-    from agents.report.sweep import print_sweep
-    from agents.report.table import print_table
     from agents.runs.links import link_equal
     from agents.runs.storage import claimed, write_json
     from agents.setup import check
@@ -83,19 +88,27 @@ def run(options: CompareOptions) -> dict[str, Any]:
                 done += _steps_done(folder, entrant)
         bar = Bar(len(options.seeds) * sum(entrant.steps for entrant in entrants), done)
         try:
-            finished = pool.run_all(tasks, bar)
+            outcome = pool.run_all(tasks, bar)
         finally:
             bar.close()
-        results = summarise(finished.results.values(), options, entrants)
+        results = summarise(outcome.results.values(), options, entrants)
         results["timing"]["seconds_total"] = round(time.monotonic() - started, 1)
-        results["timing"]["lost_workers"] = finished.lost
+        results["timing"]["lost_workers"] = outcome.lost
         write_json(options.out / "results.json", results)
         draw_curves(options.out)
         models = (path for path in options.out.glob("runs/*/*/*/*") if path.parent.name in ("model", "best"))
         link_equal(path for path in models if path.suffix != ".safetensors")
-        (print_sweep if options.sweep else print_table)(results)
-        print(f"\nresults, metrics, plots and models: {options.out}")
+        _show(results, options)
         return results
+
+
+def _show(results: dict[str, Any], options: CompareOptions) -> None:
+    """Print the results as tables."""
+    from agents.report.sweep import print_sweep
+    from agents.report.table import print_table
+
+    (print_sweep if options.sweep else print_table)(results)
+    print(f"\nresults, metrics, plots and models: {options.out}")
 
 
 def _pool(options: CompareOptions) -> contextlib.AbstractContextManager[Pool]:

@@ -11,7 +11,7 @@ from typing import Any
 from agents.bundled import found_place
 from agents.names import check_agent
 from agents.rollouts.environments import in_fold, make_group_env, require_trainable
-from agents.runs.storage import check_place
+from agents.runs.storage import check_place, check_stored
 from rlsd_env import GroupEnv
 from rlsd_env.errors import ConfigurationError
 
@@ -30,6 +30,8 @@ def foresee_training(options: Any, agents: Sequence[str]) -> None:
     for agent in agents:
         check_agent(agent)
     check_out(options.out, resume=options.resume)
+    if options.resume:
+        check_stored(options.out, options, final=False)
     config = policy_config(options.policy)
     env = opened(options.env, in_fold(options.env_kwargs, "train"))
     require_trainable(env.items)

@@ -8,7 +8,6 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from agents.credit import CLIPPED
 from agents.terminal import terminal
 
 ABSENT = "-"
@@ -44,7 +43,7 @@ COLUMNS: dict[str, Column] = {
     "length": lambda heldout, training: _number(heldout, "response_length", 1),
     "KL to informed self": lambda heldout, training: _number(heldout, "kl_to_informed_self"),
     "leaks per 1000": lambda heldout, training: _number(heldout, "leakage_per_1000", 1),
-    "clipped w %": lambda heldout, training: _percent(training, *CLIPPED),
+    "clipped w %": lambda heldout, training: _percent(training, "weight_clip_low", "weight_clip_high"),
     "clipped ratio %": lambda heldout, training: _percent(training, "clip_low", "clip_high"),
     "teacher tokens": lambda heldout, training: _number(training, "teacher_tokens_scored", 0),
     "tokens with help": lambda heldout, training: _number(training, "teacher_tokens_sampled", 0),

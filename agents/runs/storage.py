@@ -118,7 +118,8 @@ def claimed(folder: Path, options: Any, resume: bool) -> Iterator[None]:
         InUseError: another process is at it.
 
     """
-    _check_folder(folder, options, resume)
+    check_place(folder, resume=resume)
+    check_stored(folder, options)
     folder.mkdir(parents=True, exist_ok=True)
     with locked(folder / LOCK):
         for leftover in folder.glob(f".*{TEMPORARY}"):
@@ -148,17 +149,38 @@ def check_place(folder: Path, *, resume: bool) -> None:
         raise ConfigurationError(f"out {str(folder)!r} is not empty and holds no run; give another --out")
 
 
-def _check_folder(folder: Path, options: Any, resume: bool) -> None:
-    check_place(folder, resume=resume)
-    if (folder / CONFIG).exists():
-        stored, wanted = read_toml(folder / CONFIG), resolved(options)
-        different = sorted(k for k in stored.keys() | wanted.keys() if stored.get(k) != wanted.get(k))
-        if different:
-            name = different[0]
+def check_stored(folder: Path, options: Any, *, final: bool = True) -> None:
+    """Refuse to continue a run with other options than it was begun with.
+
+    Args:
+        folder: of the run; without a config.toml there is nothing to check.
+        options: the options.
+        final: whether they are as a run stores them; else what a run fills in may be open: the label, the device,
+            hyperparameters that were not given.
+
+    Raises:
+        ConfigurationError: an option differs.
+
+    """
+    if not (folder / CONFIG).exists():
+        return
+    stored, wanted = _flat(read_toml(folder / CONFIG)), _flat(resolved(options))
+    for name in sorted(stored.keys() | wanted.keys()):
+        was, given = stored.get(name), wanted.get(name)
+        filled_in = name.startswith("agent_kwargs ") or (name, given) in (("device", "auto"), ("label", ""))
+        if was != given and (final or not filled_in):
             raise ConfigurationError(
-                f"out {str(folder)!r} was made with {name} = {stored.get(name)!r}, not {wanted.get(name)!r}; "
+                f"out {str(folder)!r} was made with {name} = {was!r}, not {given!r}; "
                 "resume with the stored options, or give another --out"
             )
+
+
+def _flat(table: Mapping[str, Any]) -> dict[str, Any]:
+    """Put the entries of inner tables beside the others, so that what differs is told by its name."""
+    found: dict[str, Any] = {}
+    for name, value in table.items():
+        found |= {f"{name} {key}": of for key, of in value.items()} if isinstance(value, Mapping) else {name: value}
+    return found
 
 
 def read_json(path: Path) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from multiprocessing.connection import wait as wait_for_handles
 from typing import Any, Protocol
 
 from agents.runs.progress import Bar, Progress
+from agents.trials import server
 from rlsd_env.errors import ConfigurationError
 
 POLL_SECONDS = 0.5
@@ -100,7 +101,7 @@ def failure(name: str, error: BaseException) -> Exception:
 
 
 class LocalPool:
-    """Tasks in spawned processes of this machine.
+    """Tasks in processes of this machine.
 
     Args:
         jobs: how many at a time.
@@ -133,7 +134,7 @@ class LocalPool:
 
     def _run(self, tasks: Tasks, results: dict[str, Any], track: Track) -> list[str]:
         """Run tasks until they are done or a worker is lost, which takes the others with it; name those that ran."""
-        context = multiprocessing.get_context("spawn")
+        context = server.context(self.device)
         reports: Any = context.Queue()  # a new one each time: a killed worker may have held its lock
         stop = context.Event()
         arguments = (reports, stop)

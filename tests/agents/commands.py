@@ -15,6 +15,7 @@ import gymnasium
 import pytest
 
 from agents import compare
+from agents.trials import server
 from agents.trials.local import Finished, Track, failure, send_reports_to
 from tests.conftest import ROOT
 
@@ -56,6 +57,7 @@ def call(module, *argv, cwd=ROOT, check=True, workers=False):
         patch.setattr(sys, "path", [*sys.path])
         if not workers:
             patch.setattr(compare, "LocalPool", Here)
+            patch.setattr(server, "start", lambda device: None)
         try:
             importlib.import_module(module).entry()
         except SystemExit as stop:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
+import subprocess
+import sys
 
 import pytest
 
@@ -72,6 +75,33 @@ def test_an_output_folder_is_not_overwritten(compared):
     done = call("agents.compare", "--seeds", "3", "--out", out, *SMALL, "--lr", "0.5", "--resume", check=False)
     assert done.returncode == 2
     assert "lr = 0.001, not 0.5" in done.stderr
+
+
+def test_a_finished_comparison_is_shown_again_without_torch(compared):
+    out, first = compared
+    argv = ("--seeds", "3", "--out", str(out), *SMALL, "--resume")
+    told = "import sys; from agents import compare; compare.entry(); print('torch' in sys.modules)"
+    command = [sys.executable, "-c", told, *argv, "--agent-kwargs", "rlsd.lam=5e-1"]
+    again = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=300, check=True)
+    shown = first.stdout[first.stdout.index("Accuracy on") :]
+    assert again.stdout == shown + "False\n"
+
+
+def test_a_finished_comparison_is_not_shown_for_other_options(compared):
+    out, _ = compared
+    argv = ("--seeds", "3", "--out", out, *SMALL, "--resume", "--agent-kwargs", "rlsd.lam=0.25")
+    done = call("agents.compare", *argv, check=False)
+    assert done.returncode == 2
+    assert "was made with agent_kwargs rlsd.lam = 0.5, not 0.25; resume with the stored" in done.stderr
+
+
+def test_a_run_that_was_taken_away_is_made_again(compared, tmp_path):
+    out, _ = compared
+    copied = tmp_path / "out"
+    shutil.copytree(out, copied)
+    shutil.rmtree(copied / "runs" / "grpo")
+    call("agents.compare", "--seeds", "3", "--out", copied, *SMALL, "--resume")
+    assert outcome(copied) == outcome(out)
 
 
 def test_the_documented_algorithm_trains_from_a_file_outside_the_package(tmp_path):

@@ -1,0 +1,58 @@
+"""A comparison that is done already: its results, told from its files alone, without torch."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from agents.runs.storage import CONFIG, read_json, read_toml
+
+if TYPE_CHECKING:
+    from agents.options.commands import CompareOptions
+
+RESULTS = "results.json"
+CURVES = "learning_curve_reward.png"
+
+
+def finished(options: CompareOptions) -> dict[str, Any] | None:
+    """Return what results.json holds where it is there with every run of it, else None.
+
+    Args:
+        options: those that it was made with, which `agents.foresight` has seen to for all but hyperparameters.
+
+    Raises:
+        ConfigurationError: results.json is not JSON.
+
+    """
+    out = options.out
+    if not all((out / name).exists() for name in (CONFIG, RESULTS, CURVES)):
+        return None
+    results = read_json(out / RESULTS)
+    kwargs = read_toml(out / CONFIG).get("agent_kwargs", {})
+    asked = all(_same(value, kwargs.get(name)) for name, value in options.agent_kwargs.items())
+    return results if asked and all(path.exists() for path in _records(out, results)) else None
+
+
+def _same(given: Any, stored: Any) -> bool:
+    """Tell whether a hyperparameter, which may be the word of a command line, is surely what was stored.
+
+    >>> _same("1e-3", 0.001), _same("true", True), _same("0.2", 0.5)
+    (True, True, False)
+    """
+    if given == stored:
+        return True
+    if not isinstance(given, str):
+        return False
+    try:
+        return bool(json.loads(given) == stored)
+    except ValueError:
+        return False
+
+
+def _records(out: Path, results: Mapping[str, Any]) -> list[Path]:
+    """Return the files of all runs, and those of the untrained model where there is one."""
+    seeds, agents = results["seeds"], results["agents"]
+    found = [out / "runs" / agent / f"seed{seed}" / "result.json" for agent in agents for seed in seeds]
+    return found + [out / "untrained" / f"seed{seed}.json" for seed in seeds if results["untrained"] is not None]

@@ -1,0 +1,44 @@
+"""Where worker processes come from: a server that has imported torch and transformers, or, on a GPU, from nothing.
+
+The imports take about ten seconds of a core. A server does them once, beside the checks of the parent, and each worker
+is a fork of it. A driver that was asked before a fork is unusable after it, so that workers on a GPU are spawned.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+from multiprocessing import forkserver
+from multiprocessing.context import ForkServerContext, SpawnContext
+from pathlib import Path
+
+IMPORTED = "agents.trials.imported"
+"""The module that the server imports."""
+
+
+def start(device: str) -> None:
+    """Have the server import, and do not wait for it; nothing happens where a GPU may be used.
+
+    Args:
+        device: auto, cpu or cuda.
+
+    """
+    if device == "cpu" or (device == "auto" and not any(Path("/dev").glob("nvidia[0-9]*"))):
+        _preload()
+        forkserver.ensure_running()
+
+
+def context(device: str) -> ForkServerContext | SpawnContext:
+    """Return what starts workers.
+
+    Args:
+        device: where they run: cpu or cuda.
+
+    """
+    if device == "cuda":
+        return multiprocessing.get_context("spawn")
+    _preload()
+    return multiprocessing.get_context("forkserver")
+
+
+def _preload() -> None:
+    multiprocessing.set_forkserver_preload([IMPORTED])
