@@ -48,6 +48,8 @@ class Own(Arithmetic):
                 return pictured(np.zeros((32, 32), np.uint8))
             case "huge":
                 return pictured(np.broadcast_to(np.zeros(3, np.uint8), (20_000, 20_000, 3)).view())
+            case "line":
+                return pictured(np.zeros((2, 900, 3), np.uint8))
             case "question":
                 return dataclasses.replace(good, task=dataclasses.replace(good.task, question=["How many?"]))
             case "raises":
@@ -63,6 +65,7 @@ MESSAGES = {
     "empty": r"Own.item\(3\) raised ValueError: image 0 .* uint8 \(0, 0, 3\); it must be .* with pixels",
     "grey": r"uint8 \(32, 32\); it must be uint8, height x width x 3",
     "huge": r"Own.item\(3\) returned task 'own/1', whose picture 0 is 20000 x 20000; at most 16,384 pixels a side",
+    "line": r"whose picture 0 is 900 x 2; one side may be 200 times the other at most: pad it",
     "question": r"question of task .* is a list, \['How many\?'\]; it must be text",
     "raises": r"Own.item\(3\) raised KeyError: 'width'",
 }
