@@ -13,10 +13,13 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar, get_type_hints
 
+from agents import faults
 from agents.extras import require_agents
 from rlsd_env.errors import ConfigurationError, one_of
 
 Options = TypeVar("Options")
+DEBUG = "--debug"
+"""An option of every command: exceptions in the user's own code with their tracebacks."""
 
 
 def parse(
@@ -151,18 +154,29 @@ def prints() -> bool:
 
 
 def main(command: Callable[[Sequence[str]], None]) -> None:
-    """Run a command; a `ConfigurationError` becomes one line on stderr and exit code 2."""
+    """Run a command; a `ConfigurationError` becomes one line on stderr and exit code 2.
+
+    So does an exception in the user's own code, with exit code 1; --debug shows its traceback.
+    """
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     warnings.filterwarnings("ignore", message=".*is not writable.*")
     sys.path.insert(0, os.getcwd())  # "module:Class" of the user's own, also where -P or a console script runs
+    debug, argv = DEBUG in sys.argv[1:], [word for word in sys.argv[1:] if word != DEBUG]
     try:
         require_agents("agents")
-        command(sys.argv[1:])
+        command(argv)
     except ConfigurationError as error:
         if prints():
             print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
+    except Exception as error:
+        told = None if debug else faults.place(error)
+        if told is None:
+            raise
+        if prints():
+            print(f"error: {told}\n({DEBUG} shows the whole traceback)", file=sys.stderr)
+        sys.exit(1)
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         sys.exit(130)

@@ -49,13 +49,15 @@ def run(options: CompareOptions) -> dict[str, Any]:
     require("a comparison's plots", "report", "matplotlib")
     from agents.foresight import foresee_training
 
-    foresee_training(options, [spec for _, spec in options.specs()])
+    foresee_training(options, [(spec, options.kwargs_of(label)) for label, spec in options.specs()])
     if options.resume and (stored := finished(options)) is not None:
         _show(stored, options)
         return stored
     if options.cluster == "local":
         server.start(options.device)
     from agents.entrants import resolve
+
+    options, entrants = resolve(options)
     from agents.report.budget import budget_lines
     from agents.report.plots import draw_curves
     from agents.report.results import summarise
@@ -63,7 +65,6 @@ def run(options: CompareOptions) -> dict[str, Any]:
     from agents.runs.storage import claimed, write_json
     from agents.setup import check
 
-    options, entrants = resolve(options)
     here = options
     if options.cluster != "local" and options.device == "cuda":  # the nodes may have the GPU that is not here
         here = dataclasses.replace(options, device="auto")

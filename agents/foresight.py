@@ -9,26 +9,37 @@ from pathlib import Path
 from typing import Any
 
 from agents.bundled import found_place
-from agents.names import check_agent
+from agents.names import check_agent, check_hyperparameters
 from agents.rollouts.environments import in_fold, make_group_env, require_trainable
 from agents.runs.storage import check_place, check_stored
 from rlsd_env import GroupEnv
+from rlsd_env.desk import Desk, is_ours
 from rlsd_env.errors import ConfigurationError
+from verifiers import Status
+from verifiers.service import IsolatedVerifier
+
+WEIGHTS = ("*.safetensors", "*.bin")
+OTHER_HEADS = (
+    "ForMaskedLM", "Classification", "ForQuestionAnswering", "ForMultipleChoice", "ForCTC", "ForPreTraining",
+    "Detection", "Segmentation", "Model",
+)  # fmt: skip
+"""Ends of the names of classes that do not generate text."""
 
 
-def foresee_training(options: Any, agents: Sequence[str]) -> None:
+def foresee_training(options: Any, agents: Sequence[tuple[str, Mapping[str, Any]]]) -> None:
     """Check what a training or a comparison is told.
 
     Args:
         options: `TrainOptions` or `CompareOptions`.
-        agents: names of agents.
+        agents: names of agents, each with the hyperparameters that it is given.
 
     Raises:
         ConfigurationError: an agent, the environment, the policy or the output folder is unusable.
 
     """
-    for agent in agents:
+    for agent, given in agents:
         check_agent(agent)
+        check_hyperparameters(agent, given)
     check_out(options.out, resume=options.resume)
     if options.resume:
         check_stored(options.out, options, final=False)
@@ -57,10 +68,28 @@ def foresee_evaluation(options: Any) -> GroupEnv:
 
 
 def opened(env: str, env_kwargs: Mapping[str, Any]) -> GroupEnv:
-    """Make an environment and begin its first task, so that a broken picture shows."""
+    """Make an environment and begin its first task, so that a broken picture or verifier shows."""
     made = make_group_env(env, env_kwargs, 1, 1)
     made.reset(options={"task_index": [made.task_indices[0]]})
+    check_verifier(made)
     return made
+
+
+def check_verifier(env: GroupEnv) -> None:
+    """Have a verifier that is not ours judge no answer and the right one.
+
+    Raises:
+        ConfigurationError: it returns no verdict, fails or runs out of time.
+
+    """
+    desk = getattr(env, "desk", None)
+    if not isinstance(desk, Desk) or (is_ours(desk.verifier) and not isinstance(desk.verifier, IsolatedVerifier)):
+        return
+    (item,) = env.items
+    for response in ("", f"<answer>{item.privileged.reference.answer}</answer>"):
+        (verdict,) = desk.grade([response], [item.privileged.reference], [item.task.id])
+        if verdict.status in (Status.ERROR, Status.TIMEOUT):
+            raise ConfigurationError(f"on the response {response!r} to task {item.task.id!r}: {verdict.feedback}")
 
 
 def check_out(folder: Path, *, resume: bool) -> None:
@@ -103,13 +132,33 @@ def policy_config(policy: str) -> Mapping[str, Any] | None:
     if (place / "adapter_config.json").exists():
         return None
     try:
-        return json.loads((place / "config.json").read_text("utf-8"))
+        config = json.loads((place / "config.json").read_text("utf-8"))
     except FileNotFoundError:
         inside = sorted(one.name for one in place.iterdir() if (one / "config.json").exists())
         advice = f"; did you mean {str(place / inside[0])!r}?" if inside else ", so it is no checkpoint"
         raise ConfigurationError(f"policy {policy!r} has no config.json{advice}") from None
     except (OSError, ValueError) as error:
         raise ConfigurationError(f"policy {policy!r}: its config.json cannot be read: {error}") from error
+    check_generates(policy, config)
+    if not any(next(place.glob(pattern), None) for pattern in WEIGHTS):
+        raise ConfigurationError(f"policy {policy!r} has no weights; it must hold {' or '.join(WEIGHTS)}")
+    return config
+
+
+def check_generates(policy: str, config: Mapping[str, Any]) -> None:
+    """Refuse a model that writes no text from left to right.
+
+    Raises:
+        ConfigurationError: it has an encoder, or another head.
+
+    """
+    named = config.get("architectures") or []
+    if config.get("is_encoder_decoder") or (named and all(name.endswith(OTHER_HEADS) for name in named)):
+        kind = named[0] if named else config.get("model_type", "no architecture")
+        raise ConfigurationError(
+            f"policy {policy!r} is a {kind}, which does not write on from what it reads; take a causal language model "
+            "or a vision-language model that has one, such as Qwen3-VL"
+        )
 
 
 def check_sight(policy: str, config: Mapping[str, Any] | None, name: str, env: GroupEnv) -> None:

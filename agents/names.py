@@ -1,9 +1,18 @@
-"""The names of agents, for what must be told before the agents themselves are imported, which takes torch."""
+"""Agents by name, and their hyperparameters, for what must be told before they are imported, which takes torch.
+
+`python -m agents.names > agents/hyperparameters.json` writes the second part anew.
+"""
 
 from __future__ import annotations
 
+import ast
 import importlib.util
+import json
 import sys
+from collections.abc import Mapping
+from importlib.machinery import ModuleSpec
+from pathlib import Path
+from typing import Any
 
 from rlsd_env.errors import ConfigurationError, one_of
 
@@ -25,26 +34,75 @@ PRESETS = (
 """The names of `agents.algorithms.presets.PRESETS`."""
 
 
+HYPERPARAMETERS = Path(__file__).parent / "hyperparameters.json"
+"""Type of each hyperparameter by name, of every algorithm and baseline."""
+
+
 def check_agent(spec: str) -> None:
     """Refuse what no agent is called.
 
     Raises:
-        ConfigurationError: the name, the preset or the module of "module:Class" is not there.
+        ConfigurationError: the name, the preset, or the module or class of "module:Class" is not there.
 
     """
     if ":" in spec:
-        module = spec.partition(":")[0]
+        module, _, name = spec.partition(":")
         try:
             found = importlib.util.find_spec(module)
         except ModuleNotFoundError:
             found = None
         if found is None:
             raise ConfigurationError(f"no module named {module!r} for {spec!r}; is its folder on PYTHONPATH?")
+        defined = _defined(found)
+        if defined and name not in defined:
+            raise ConfigurationError(one_of(f"name in module {module!r}", name, defined))
     elif "/" in spec:
         if spec not in PRESETS:
             raise ConfigurationError(one_of("preset", spec, PRESETS))
     elif spec not in (known := _known()):
         raise ConfigurationError(one_of("agent", spec, known) + ", or module:Class of your own")
+
+
+def _defined(found: ModuleSpec) -> list[str]:
+    """Return the names that a module's text defines; none where others may come to it unseen."""
+    origin = found.origin or ""
+    if not origin.endswith(".py"):
+        return []
+    try:
+        body = ast.parse(Path(origin).read_bytes()).body
+    except (OSError, SyntaxError, ValueError):
+        return []  # the import will say it
+    names: list[str] = []
+    for one in body:
+        match one:
+            case ast.ClassDef() | ast.FunctionDef():
+                names.append(one.name)
+            case ast.Import() | ast.ImportFrom():
+                names += [alias.asname or alias.name for alias in one.names]
+            case ast.Assign() | ast.AnnAssign() | ast.Expr():
+                targets = one.targets if isinstance(one, ast.Assign) else [getattr(one, "target", None)]
+                names += [target.id for target in targets if isinstance(target, ast.Name)]
+            case _:
+                return []
+    return [] if "*" in names else names
+
+
+def check_hyperparameters(spec: str, given: Mapping[str, Any]) -> None:
+    """Refuse hyperparameters that an agent of ours has not, or of another type; their ranges are its own business.
+
+    Raises:
+        ConfigurationError: there is one.
+
+    """
+    types = json.loads(HYPERPARAMETERS.read_text("utf-8")).get(spec.partition("/")[0])
+    if types is None or ":" in spec:
+        return
+    for name, value in given.items():
+        if name not in types:
+            raise ConfigurationError(one_of(f"option of {spec}", name, types))
+        wanted, found = types[name], type(value).__name__
+        if found != wanted and (wanted, found) != ("float", "int") and wanted in ("bool", "int", "float", "str"):
+            raise ConfigurationError(f"{spec}.{name} is {value!r}; it must be of type {wanted}")
 
 
 def _known() -> tuple[str, ...]:
@@ -54,3 +112,24 @@ def _known() -> tuple[str, ...]:
         if module in sys.modules:
             found += tuple(sys.modules[module].names())
     return tuple(dict.fromkeys(found))
+
+
+def _hyperparameters() -> dict[str, dict[str, str]]:
+    """Return what `HYPERPARAMETERS` should hold."""
+    import dataclasses
+    from typing import get_type_hints
+
+    from agents import algorithms, baselines
+
+    found: dict[str, dict[str, str]] = {}
+    for package, names in ((algorithms, ALGORITHMS), (baselines, BASELINES)):
+        for name in names:
+            cls: Any = package.find(name)
+            hints = get_type_hints(cls)
+            types = {field.name: hints[field.name] for field in dataclasses.fields(cls)}
+            found[name] = {option: getattr(kind, "__name__", str(kind)) for option, kind in types.items()}
+    return found
+
+
+if __name__ == "__main__":
+    print(json.dumps(_hyperparameters(), indent=1))

@@ -25,7 +25,10 @@ def main(argv: Sequence[str]) -> None:
         return
     from agents.foresight import foresee_training
 
-    foresee_training(options, [options.agent])
+    foresee_training(options, [(options.agent, options.agent_kwargs)])
+    from agents.methods import make_method
+
+    make_method(options.agent, options.agent_kwargs)
     from agents.experiment import train
     from agents.runs.progress import Bar
     from agents.setup import check

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import logging
 import time
 from collections.abc import Mapping, Sequence
@@ -90,6 +91,17 @@ class EnvConfig:
     expose_privileged: bool = False
 
     def __post_init__(self) -> None:
+        for name, kind, wanted in (
+            ("verifier_kwargs", Mapping, "a table such as {limit=3}"),
+            ("verifier", (str, Verifier), "a name, package.module:Name or a Verifier"),
+            ("fold", str, "the name of a fold"),
+            ("prompt", str, "a template's name or text"),
+            ("retry_discount", (int, float), "a number"),
+            ("grading_seconds", (int, float), "a number"),
+        ):
+            value = getattr(self, name)
+            if value is not None and not isinstance(value, kind):
+                raise ConfigurationError(f"{name} is {value!r}; it must be {wanted}")
         if self.answer_format is not None and self.answer_format not in FORMATS:
             raise ConfigurationError(one_of("answer format", self.answer_format, FORMATS))
         if self.feedback not in FEEDBACK:
@@ -164,6 +176,12 @@ def is_ours(verifier: Verifier) -> bool:
     return type(verifier).__module__.partition(".")[0] in OURS and all(map(is_ours, parts))
 
 
+@functools.cache
+def _warn(text: str) -> None:
+    """Warn once in a process, however many environments there are."""
+    _LOG.warning(text)
+
+
 class Desk:
     """One source of tasks with one verifier and one prompt; what it returns depends on its arguments alone.
 
@@ -210,13 +228,11 @@ class Desk:
         try:
             isolated = IsolatedVerifier(spec, workers=1, seconds=seconds, **kwargs)
         except TypeError as error:  # a script's own, which no other process can import
-            _LOG.warning("verifier %r is not the library's and runs here, without a limit of time: %s", spec, error)
+            _warn(f"verifier {spec!r} is not the library's and runs here, without a limit of time: {error}")
             return made
-        _LOG.warning(
-            "verifier %r is not the library's: it runs in a process of its own, at most %g s a verdict "
-            "(grading_seconds=..; grading_workers=0: in this process, without a limit)",
-            spec,
-            seconds,
+        _warn(
+            f"verifier {spec!r} is not the library's: it runs in a process of its own, at most {seconds:g} s a verdict "
+            "(grading_seconds=..; grading_workers=0: in this process, without a limit)"
         )
         return isolated
 

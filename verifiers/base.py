@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from verifiers.contract import checked
 from verifiers.errors import BadReference, BrokenVerifierError
 from verifiers.feedback import DEFAULT_FEEDBACK_LEVEL, feedback_text
+from verifiers.frames import own_traceback
 from verifiers.types import Reference, Status, Verdict
 
 __all__ = ["LEVELS", "BadReference", "Verifier"]
@@ -37,10 +38,8 @@ def log_failure(verifier: str, message: str, error: BaseException | str) -> None
     if len(_SEEN) < _REMEMBERED:
         _SEEN.add((verifier, message))
     told = "%s.verify raised %s; its verdict is left out of rewards. This is said once."
-    if isinstance(error, str):
-        _LOG.error(f"{told}\n%s", verifier, message, error)
-    else:
-        _LOG.error(told, verifier, message, exc_info=error)
+    trace = error if isinstance(error, str) else own_traceback(error)
+    _LOG.error(f"{told}\n%s", verifier, message, trace.rstrip())
 
 
 class Verifier(abc.ABC):

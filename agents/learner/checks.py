@@ -17,6 +17,7 @@ from agents.algorithms import Shown
 from agents.episodes import Episode, EpisodeBatch, Prompt
 from agents.policy.inputs import PromptEncoder
 from agents.policy.scores import TopK
+from rlsd_env.errors import ConfigurationError
 from verifiers import Status, Verdict
 
 TOKENS = 8
@@ -33,23 +34,24 @@ def check_shown(name: str, shown: Shown, episode: Episode, task_id: str) -> None
         task_id: its task's.
 
     Raises:
-        ValueError: there is not one prompt per turn, a turn's pictures are missing, or its earlier answers are others.
+        ConfigurationError: there is not one prompt per turn, a turn's pictures are missing, or its earlier answers are
+            others.
 
     """
     if len(shown.prompts) != len(episode.turns):
-        raise ValueError(
+        raise ConfigurationError(
             f"context {name!r} shows {len(shown.prompts)} prompts for an episode of {len(episode.turns)} turns of "
             f"task {task_id!r}; it must be one per turn"
         )
     for number, (prompt, turn) in enumerate(zip(shown.prompts, episode.turns)):
         for kind in ("images", "videos"):
             if getattr(turn.prompt, kind) and not getattr(prompt, kind):
-                raise ValueError(
+                raise ConfigurationError(
                     f"context {name!r} shows no {kind} in turn {number} of task {task_id!r}, whose student sees some; "
                     "a scorer must see what the response is about: keep them, or show degraded ones of the same size"
                 )
         if _answers(prompt) != _answers(turn.prompt):
-            raise ValueError(
+            raise ConfigurationError(
                 f"context {name!r} has other earlier answers in turn {number} of task {task_id!r} than the student "
                 "gave; keep its assistant messages as they are"
             )
@@ -64,7 +66,7 @@ def check_rendered(name: str, prompt: Prompt, encoder: PromptEncoder) -> None:
     """Refuse a chat template that does not write all that a context's messages say.
 
     Raises:
-        ValueError: a text of the messages is not in the tokens that the model reads.
+        ConfigurationError: a text of the messages is not in the tokens that the model reads.
 
     """
     read = "".join(encoder.tokenizer.decode(encoder.token_ids(prompt)).split())
@@ -74,7 +76,7 @@ def check_rendered(name: str, prompt: Prompt, encoder: PromptEncoder) -> None:
             continue
         for text in [content] if isinstance(content, str) else [p["text"] for p in content if p["type"] == "text"]:
             if "".join(encoder.tokenizer.decode(encoder.text_ids(text)).split()) not in read:
-                raise ValueError(
+                raise ConfigurationError(
                     f"the chat template leaves out what context {name!r} shows ({message['role']}: {text[:80]!r} ..); "
                     "use a template that writes every message whole"
                 )
@@ -95,7 +97,7 @@ def check_depends(
         Whether these tokens could tell: false where the loss has no gradient on any of them.
 
     Raises:
-        ValueError: there is a gradient and it does not depend on any scorer.
+        ConfigurationError: there is a gradient and it does not depend on any scorer.
 
     """
     here = _gradient(auxiliary, student_MV, others)
@@ -103,7 +105,7 @@ def check_depends(
         return False
     shifted = {name: _shifted(scores, student_MV.shape[-1]) for name, scores in others.items()}
     if torch.equal(here, _gradient(auxiliary, student_MV, shifted)):
-        raise ValueError(
+        raise ConfigurationError(
             f"the gradient of {algorithm}'s auxiliary loss does not depend on what its scorers say; a mean of "
             "`Q - S` with Q detached is such a loss: use a divergence, or `credit` with D as the token advantage"
         )

@@ -20,6 +20,7 @@ from agents.losses import row_coefficients
 from agents.options.learner import LearnerOptions
 from agents.policy.base import Policy
 from agents.policy.scoring import distinct_by
+from rlsd_env.errors import ConfigurationError
 
 
 @dataclass(frozen=True, eq=False)
@@ -155,13 +156,15 @@ def make_plan(
 
 def _check_rewards(batch: EpisodeBatch, episodes: Sequence[Episode], valid: int) -> None:
     if not valid:
-        raise RuntimeError(
+        raise ConfigurationError(
             f"the verifier failed on all {len(episodes)} episodes of step {batch.step}; "
             f"the first said: {episodes[0].verdict.status} {episodes[0].verdict.feedback}"
         )
     for episode in episodes:
         if episode.valid and not math.isfinite(episode.reward):
-            raise RuntimeError(f"the verifier's reward is {episode.reward} at step {batch.step}; it must be finite")
+            raise ConfigurationError(
+                f"the verifier's reward is {episode.reward} in step {batch.step}; it must be finite"
+            )
 
 
 def _advantages(algorithm: Algorithm, rewards_BG: Tensor, valid_BG: Tensor, world: World) -> Tensor:

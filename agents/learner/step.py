@@ -25,6 +25,7 @@ from agents.options.learner import LearnerOptions
 from agents.policy.base import Policy
 from agents.policy.scores import GivenScores, TokenScores, TopK
 from agents.policy.scoring import score_each
+from rlsd_env.errors import ConfigurationError
 
 AUXILIARY = "auxiliary()"
 """What the guard rail of an algorithm's further loss is called among those that have been passed; no context's name."""
@@ -34,7 +35,7 @@ def _check_shape(hook: str, value: Tensor, allowed: Sequence[torch.Size]) -> Non
     """Refuse what an algorithm's hook returned in another shape, which would broadcast into nonsense."""
     if value.shape not in allowed:
         shapes = " or ".join(str(list(shape)) for shape in allowed)
-        raise ValueError(f"the algorithm's {hook} has shape {list(value.shape)}; it must be {shapes}")
+        raise ConfigurationError(f"the algorithm's {hook} has shape {list(value.shape)}; it must be {shapes}")
 
 
 class TokenPlaces:
@@ -406,14 +407,15 @@ class Step:
 
 def _check_credit(credit: Credit, signals: Signals) -> None:
     if not isinstance(credit, Credit):
-        raise TypeError(f"the algorithm's credit is a {type(credit).__name__}; return Credit(advantages) or None")
+        kind = type(credit).__name__
+        raise ConfigurationError(f"the algorithm's credit is a {kind}; return Credit(advantages) or None")
     _check_shape("credit", credit.advantages, (signals.S_NT.shape, signals.A_N1.shape))
     for name, value in (("unclipped", credit.unclipped), ("evidence", credit.evidence)):
         if value is not None:
             _check_shape(f"credit's {name}", value, (signals.S_NT.shape,))
     for name, value_NT in credit.per_token.items():
         if name in RESERVED or name.startswith(("logp_", "entropy_", "state_")):
-            raise ValueError(
+            raise ConfigurationError(
                 f"the algorithm's credit has a quantity called {name!r}, a name of the learner's; use another"
             )
         _check_shape(f"credit's {name!r}", value_NT, (signals.S_NT.shape,))

@@ -9,6 +9,7 @@ from agents.options.types import Names, Pairs, at_least
 from rlsd_env.errors import ConfigurationError, one_of
 from rlsd_env.extras import absence
 
+DEVICES = ("auto", "cpu", "cuda")
 PRECISIONS = ("float32", "bfloat16")
 HEAD_DTYPES = ("float32", "model")
 SCORINGS = ("auto", "packed", "plain")
@@ -37,9 +38,11 @@ class ModelOptions:
             ConfigurationError: a value is unknown or out of range.
 
         """
-        for name, allowed in (("precision", PRECISIONS), ("head_dtype", HEAD_DTYPES), ("scoring", SCORINGS)):
-            if getattr(self, name) not in allowed:
-                raise ConfigurationError(one_of(name, getattr(self, name), allowed))
+        choices = {"precision": PRECISIONS, "head_dtype": HEAD_DTYPES, "scoring": SCORINGS, "device": DEVICES}
+        for name, allowed in choices.items():
+            value = getattr(self, name, allowed[0])  # the device is an option of what runs a model
+            if value not in allowed:
+                raise ConfigurationError(one_of(name, value, allowed))
 
 
 @dataclass(frozen=True)

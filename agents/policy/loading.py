@@ -6,11 +6,9 @@ import torch
 from transformers import AutoConfig
 
 from agents.bundled import found_place
-from agents.options.model import ModelOptions
+from agents.options.model import DEVICES, ModelOptions
 from agents.policy.transformers_policy import TransformersPolicy
 from rlsd_env.errors import ConfigurationError, one_of
-
-DEVICES = ("auto", "cpu", "cuda")
 
 
 def find_policy(name: str, device: str = "auto") -> tuple[str, str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,24 +30,8 @@ def finished(options: CompareOptions) -> dict[str, Any] | None:
         return None
     results = read_json(out / RESULTS)
     kwargs = read_toml(out / CONFIG).get("agent_kwargs", {})
-    asked = all(_same(value, kwargs.get(name)) for name, value in options.agent_kwargs.items())
+    asked = options.agent_kwargs.items() <= kwargs.items()
     return results if asked and all(path.exists() for path in _records(out, results)) else None
-
-
-def _same(given: Any, stored: Any) -> bool:
-    """Tell whether a hyperparameter, which may be the word of a command line, is surely what was stored.
-
-    >>> _same("1e-3", 0.001), _same("true", True), _same("0.2", 0.5)
-    (True, True, False)
-    """
-    if given == stored:
-        return True
-    if not isinstance(given, str):
-        return False
-    try:
-        return bool(json.loads(given) == stored)
-    except ValueError:
-        return False
 
 
 def _records(out: Path, results: Mapping[str, Any]) -> list[Path]:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from multiprocessing.connection import wait as wait_for_handles
 from typing import Any, Protocol
 
+from agents import faults
 from agents.runs.progress import Bar, Progress
 from agents.trials import server
 from rlsd_env.errors import ConfigurationError
@@ -97,6 +98,10 @@ def failure(name: str, error: BaseException) -> Exception:
     """Return the error that the command ends with where a task has failed."""
     if isinstance(error, ConfigurationError):
         return ConfigurationError(f"{name}: {error}")
+    if told := faults.place(error):
+        failed = RuntimeError(f"{name} failed: {error}")
+        failed.add_note(f"{faults.MARK}{name}: {told}")
+        return failed
     return RuntimeError(f"{name} failed: {error}")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from agents.faults import noted
 from agents.trials.local import report
 
 if TYPE_CHECKING:
@@ -15,7 +16,10 @@ def train_trial(options: TrainOptions) -> dict[str, Any]:
     """Run one training; what result.json holds."""
     from agents.experiment import train
 
-    return train(options, report)
+    try:
+        return train(options, report)
+    except Exception as error:
+        raise noted(error)  # noqa: B904  # it is the same one
 
 
 def untrained_trial(options: CompareOptions, seed: int, path: Path) -> dict[str, Any]:

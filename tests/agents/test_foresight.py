@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +12,9 @@ import pytest
 
 from agents import algorithms, baselines, names
 from agents.algorithms.presets import PRESETS
+from agents.foresight import check_generates
 from rlsd_env.errors import ConfigurationError
+from tests.conftest import ROOT
 
 SCRIPT = """
 import contextlib, io, json, sys
@@ -33,10 +36,25 @@ print(json.dumps(found))
 """
 
 
-def run(*commands):
+MARKS = """
+from verifiers import Verifier
+
+
+class Rigth(Verifier):
+    def verify(self, response, reference):
+        return 1.0
+"""
+
+
+def run(*commands, path=ROOT):
     """Run commands one after another in one fresh process; return exit code, stderr and heavy imports of each."""
     made = subprocess.run(
-        [sys.executable, "-c", SCRIPT, json.dumps(commands)], capture_output=True, text=True, timeout=300, check=False
+        [sys.executable, "-c", SCRIPT, json.dumps(commands)],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+        env=os.environ | {"PYTHONPATH": f"{ROOT}{os.pathsep}{path}"},
     )
     assert made.returncode == 0, made.stderr
     return json.loads(made.stdout.splitlines()[-1])
@@ -44,8 +62,13 @@ def run(*commands):
 
 def test_mistakes_are_found_before_torch(tmp_path):
     taken, empty, text_only, file = tmp_path / "taken", tmp_path / "empty", tmp_path / "text", tmp_path / "file"
-    for folder in (taken, empty, text_only):
+    whisper, weightless = tmp_path / "whisper", tmp_path / "weightless"
+    for folder in (taken, empty, text_only, whisper, weightless):
         folder.mkdir()
+    (whisper / "config.json").write_text(json.dumps({"model_type": "whisper", "is_encoder_decoder": True}))
+    (weightless / "config.json").write_text(json.dumps({"architectures": ["Qwen3ForCausalLM"]}))
+    (text_only / "model.safetensors").write_text("")
+    (tmp_path / "my_marks.py").write_text(MARKS)
     (taken / "config.toml").write_text("")
     (text_only / "config.json").write_text(json.dumps({"model_type": "qwen3"}))
     file.write_text("")
@@ -67,14 +90,24 @@ def test_mistakes_are_found_before_torch(tmp_path):
         ("train", *chain, "--policy", str(empty), *out): "has no config.json, so it is no checkpoint",
         ("train", *chain, "--policy", str(tmp_path), *out): f"has no config.json; did you mean '{text_only}'?",
         ("train", "--env", "rlsd/PictureChain-v0", "--policy", str(text_only), *out): "(qwen3) reads text only",
+        ("train", *chain, "--policy", str(whisper), *out): "is a whisper, which does not write on from what it reads",
+        ("train", *chain, "--policy", str(weightless), *out): "has no weights; it must hold *.safetensors or *.bin",
+        ("train", *chain, "--device", "gpu", *out): "unknown device 'gpu'; did you mean 'cpu'?",
+        ("train", *chain, "--agent-kwargs", "lamm=0.2", *out): "unknown option of rlsd 'lamm'; did you mean 'lam'?",
+        ("train", *chain, "--agent-kwargs", "lam=high", *out): "rlsd.lam is 'high'; it must be of type float",
+        ("compare", *chain, "--agents", "a=rlsd", "--agent-kwargs", "a.lamm=1", *out): "unknown option of rlsd 'lamm'",
+        ("train", *chain, "--agent", "my_marks:Right", *out): "unknown name in module 'my_marks' 'Right'; did you mean",
+        ("train", *chain, "--env-kwargs", "verifier=my_marks:Rigth", *out): "Rigth.verify returned 1.0 (float)",
         ("evaluate", "--env", "rlsd/Clock-v0", "--policy", str(text_only)): "(qwen3) reads text only",
         ("evaluate", *chain, "--out", str(file)): "exists already; give another file",
     }
-    for (command, expected), (code, told, heavy) in zip(mistakes.items(), run(*mistakes)):
+    for (command, expected), (code, told, heavy) in zip(mistakes.items(), run(*mistakes, path=tmp_path)):
+        *warning, error = told.splitlines()
         assert (code, heavy) == (2, []), command
-        assert told.startswith("error: "), command
-        assert expected in told, command
-        assert told.count("\n") == 1, command
+        assert error.startswith("error: "), command
+        assert expected in error, command
+        assert warning == [] or "is not the library's" in warning[0], command
+        assert len(warning) <= 1, command
 
 
 def test_an_output_folder_that_may_not_be_written(tmp_path, monkeypatch):
@@ -90,3 +123,31 @@ def test_the_names_are_those_that_there_are():
     assert {cls.name for cls in algorithms.registry.REGISTERED} == set(names.ALGORITHMS)
     assert set(names.BASELINES) == set(baselines.names())
     assert set(names.PRESETS) == set(PRESETS)
+
+
+def test_the_hyperparameters_are_those_that_there_are():
+    """`python -m agents.names > agents/hyperparameters.json` makes them so."""
+    assert json.loads(names.HYPERPARAMETERS.read_text("utf-8")) == names._hyperparameters()
+
+
+def test_an_integer_is_a_float():
+    names.check_hyperparameters("rlsd/paper", {"lam": 1})
+    with pytest.raises(ConfigurationError, match=r"rlsd/paper.decay_steps is 1.5; it must be of type int"):
+        names.check_hyperparameters("rlsd/paper", {"decay_steps": 1.5})
+
+
+def test_every_model_that_transformers_calls_generative_is_let_through():
+    from transformers.models.auto import modeling_auto
+
+    of_text = modeling_auto.MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
+    of_both = modeling_auto.MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES
+    refused = []
+    for name in [*of_text.values(), *of_both.values()]:
+        try:
+            check_generates("policy", {"architectures": [name] if isinstance(name, str) else list(name)})
+        except ConfigurationError:
+            refused.append(name)
+    assert refused == ["VisionEncoderDecoderModel"]
+    for name in ("BertForMaskedLM", "ViTForImageClassification", "CLIPModel"):
+        with pytest.raises(ConfigurationError, match=f"policy 'mine' is a {name}"):
+            check_generates("mine", {"architectures": [name]})

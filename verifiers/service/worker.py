@@ -24,9 +24,9 @@ import signal
 import sys
 import threading
 import time
-import traceback
 from typing import Any
 
+from verifiers.frames import own_traceback
 from verifiers.service.protocol import (
     HEADER,
     Reply,
@@ -118,7 +118,7 @@ def _serve(request: Request, start: Start, reply_fd: int) -> bytes:
         failed = Reply(False, b"", message, time.perf_counter() - began, "", True)
     except BaseException as error:
         seconds = time.perf_counter() - began
-        trace = traceback.format_exc(limit=-_LONGEST_TRACE)
+        trace = own_traceback(error, _LONGEST_TRACE)
         failed = Reply(False, b"", describe(error), seconds, trace, False)
     return _framed(failed)
 

@@ -1,0 +1,1 @@
+"""What a new user gets wrong in the first hour, and what it costs to be told."""
