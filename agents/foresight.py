@@ -21,7 +21,7 @@ from verifiers.service import IsolatedVerifier
 WEIGHTS = ("*.safetensors", "*.bin")
 OTHER_HEADS = (
     "ForMaskedLM", "Classification", "ForQuestionAnswering", "ForMultipleChoice", "ForCTC", "ForPreTraining",
-    "Detection", "Segmentation", "Model",
+    "Detection", "Segmentation",
 )  # fmt: skip
 """Ends of the names of classes that do not generate text."""
 
