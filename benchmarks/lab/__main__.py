@@ -48,17 +48,17 @@ class LabOptions(ClusterOptions):
     out: Path = Path("runs/lab")
     """Folder for all runs, lab.json and the pictures; must be new unless --resume."""
     parts: Names = DEFAULT
-    """table: all methods with the honest and the lazy teacher. axis: some of them with the teachers between. controls:
-    wrong and blank hints. poison: wrong hints and a canary in a tenth of the tasks. forms: OPSD on single tokens, and
-    OPD from what GRPO trained. credit: how well each method's credit finds wrong steps. ours (not by default): does
-    credit that finds them make learning faster? With an oracle, surprise and a critic, whatever --agents says."""
+    """table: all methods with the honest and the lazy teacher. axis: some of them with the teachers between. credit: how
+    well each method's credit finds wrong steps. Beside these: controls: wrong and blank hints. poison: wrong hints and a
+    canary in a tenth of the tasks. forms: OPSD on single tokens, and OPD from what GRPO trained. ours: does credit that
+    finds wrong steps make learning faster? With an oracle, surprise and a critic, whatever --agents says."""
     agents: Names = FAMILY
     """Methods to train."""
     seeds: Numbers = (0, 1, 2, 3)
     """Seeds; every method is trained once with each."""
     credit_tasks: int = 256
     """Held-out tasks that credit is measured on, eight attempts at each."""
-    steps: int = 40
+    steps: int = 32
     """Training steps of 16 x 8 rollouts."""
     jobs: int = 0
     """Runs at the same time; 0: as many as there are cores."""

@@ -46,8 +46,8 @@ OURS: dict[str, tuple[str, dict[str, Any]]] = {
 """Does credit that finds the wrong step make learning faster? By label: the agent and its hyperparameters."""
 TAUGHT = ("rlsd", "rlsd-critic")
 """Agents of `OURS` that are shown hints."""
-DEFAULT = ("table", "axis", "controls", "poison", "forms", "credit")
-PARTS = (*DEFAULT, "ours")
+DEFAULT = ("table", "axis", "credit")
+PARTS = ("table", "axis", "controls", "poison", "forms", "ours", "credit")
 
 
 @dataclasses.dataclass(frozen=True)
