@@ -50,8 +50,9 @@ class LabOptions(ClusterOptions):
     parts: Names = DEFAULT
     """table: all methods with the honest and the lazy teacher. axis: some of them with the teachers between. credit:
     how well each method's credit finds wrong steps. Beside these: controls: wrong and blank hints. poison: wrong hints
-    and a canary in a tenth of the tasks. forms: OPSD on single tokens, and OPD from what GRPO trained. ours: does credit
-    that finds wrong steps make learning faster? With an oracle, surprise and a critic, whatever --agents says."""
+    and a canary in a tenth of the tasks. forms: OPSD on single tokens, and OPD from what GRPO trained. ours: does
+    credit that finds wrong steps make learning faster? With an oracle, surprise and a critic, whatever --agents
+    says."""
     agents: Names = FAMILY
     """Methods to train."""
     seeds: Numbers = (0, 1, 2, 3)
