@@ -11,6 +11,7 @@ import pytest
 from agents import compare
 from agents.bundled import BUNDLED
 from benchmarks.lab import __main__ as lab
+from benchmarks.lab import tuning
 from benchmarks.lab.curves import landmarks, read_metrics, smoothed
 from benchmarks.lab.plan import FAMILY, PARTS, TEACHERS, Comparison, plan, rate_of, specs_of
 from benchmarks.lab.summary import interval, paired
@@ -106,3 +107,29 @@ def test_a_short_run_ends_in_tables_and_resumes(tmp_path, monkeypatch, capsys):
     before = (tmp_path / "out" / "lab.json").read_bytes()
     lab.main([*argv, "--out", str(tmp_path / "out"), "--resume"])
     assert (tmp_path / "out" / "lab.json").read_bytes() == before
+
+
+def test_a_rate_that_fails_now_and_then_is_nobodys():
+    """At 2e-3 one run of four that follow the reward ends below .4; what imitates a teacher is counted by itself."""
+    swept = {
+        "grpo@1": (1e-3, 0.8, 0.8),
+        "grpo@2": (2e-3, 0.9, 0.9),
+        "rlsd@1": (1e-3, 0.8, 0.7),
+        "rlsd@2": (2e-3, 0.9, 0.1),
+        "opsd@1": (1e-3, 0.8, 0.8),
+        "opsd@2": (2e-3, 0.9, 0.8),
+    }
+    agents = {
+        name: {
+            "swept": {"lr": rate},
+            "sampled_accuracy": {"mean": sum(values) / 2},
+            "runs": [{"sampled_accuracy": value} for value in values],
+        }
+        for name, (rate, *values) in swept.items()
+    }
+    results = {"untrained": {"sampled_accuracy": {"mean": 0.4}}, "agents": agents}
+    assert tuning.risks(results) == {(False, 2e-3)}
+    assert tuning.chosen(results, {(False, 2e-3)}) == {"grpo": 1e-3, "rlsd": 1e-3, "opsd": 2e-3}
+    agents["rlsd@2"]["runs"][1]["sampled_accuracy"] = 0.5
+    assert tuning.risks(results) == set()
+    assert tuning.chosen(results, ()) == {"grpo": 2e-3, "rlsd": 1e-3, "opsd": 2e-3}
