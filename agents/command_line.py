@@ -7,9 +7,10 @@ import dataclasses
 import io
 import os
 import re
+import shlex
 import sys
 import warnings
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar, get_type_hints
 
@@ -20,6 +21,14 @@ from rlsd_env.errors import ConfigurationError, one_of
 Options = TypeVar("Options")
 DEBUG = "--debug"
 """An option of every command: exceptions in the user's own code with their tracebacks."""
+WORDS = (
+    ("^Error parsing ", ""),
+    (r"invalid literal for int\(\) with base 10: (.*)", r"\1 is not a whole number"),
+    (r"could not convert string to float: (.*)", r"\1 is not a number"),
+    (r"^Missing value for argument '([^']*)'\. Expected .*", r"\1 has no value; write \1 VALUE"),
+    (r"^Unrecognized options: (.*)", r"\1: not understood; an option is written --NAME VALUE, see --help"),
+)
+"""What tyro and Python say of arguments that cannot be read, and what we say."""
 
 
 def parse(
@@ -106,14 +115,21 @@ def _merged(argv: Sequence[str], flags: Collection[str]) -> list[str]:
 
 
 def _first_paragraph(boxed: str) -> str:
-    """Take the message out of tyro's box, on one line."""
+    """Take the message out of tyro's box, on one line, in our words.
+
+    Where the output takes ASCII only, the title has a rule below it as well.
+    """
     lines = [re.sub(r"^[│╭╰\s]+|[│╮╯\s]+$", "", line) for line in boxed.splitlines()]
     body = []
     for line in lines[1:]:
-        if not line or set(line) <= set("─"):
+        if line and not set(line) <= set("─-"):
+            body.append(line)
+        elif body:
             break
-        body.append(line)
-    return " ".join(body) or "the arguments cannot be read; see --help"
+    message = " ".join(body)
+    for theirs, ours in WORDS:
+        message = re.sub(theirs, ours, message)
+    return message or "the arguments cannot be read; see --help"
 
 
 def reference(
@@ -153,10 +169,35 @@ def prints() -> bool:
     return os.environ.get("RANK", "0") == "0"
 
 
-def main(command: Callable[[Sequence[str]], None]) -> None:
-    """Run a command; a `ConfigurationError` becomes one line on stderr and exit code 2.
+@contextlib.contextmanager
+def resumable(folder: Path, prog: str, argv: Sequence[str]) -> Iterator[None]:
+    """Have an interrupt within the context say how to go on, where there is something to go on with.
 
-    So does an exception in the user's own code, with exit code 1; --debug shows its traceback.
+    Args:
+        folder: where the command keeps what is done.
+        prog: the command.
+        argv: its arguments.
+
+    Raises:
+        KeyboardInterrupt: the command was interrupted; its text is for `main` to print.
+
+    """
+    try:
+        yield
+    except KeyboardInterrupt:
+        if not folder.is_dir():
+            raise
+        again = [*prog.split(), *argv, *([] if "--resume" in argv else ["--resume"])]
+        # torchrun's own arguments are not known here
+        how = "the same command and --resume" if "RANK" in os.environ else shlex.join(again)
+        raise KeyboardInterrupt(f"what is done is in {folder}, go on with: {how}") from None
+
+
+def main(command: Callable[[Sequence[str]], None]) -> None:
+    """Run a command.
+
+    A `ConfigurationError` becomes one line on stderr and exit code 2, an interrupt from the keyboard one and 130. An
+    exception in the user's own code is told in two, with exit code 1; --debug shows its traceback.
     """
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
@@ -177,6 +218,7 @@ def main(command: Callable[[Sequence[str]], None]) -> None:
         if prints():
             print(f"error: {told}\n({DEBUG} shows the whole traceback)", file=sys.stderr)
         sys.exit(1)
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
+    except KeyboardInterrupt as interrupt:
+        if prints():
+            print("; ".join(["interrupted", *map(str, interrupt.args)]), file=sys.stderr)
         sys.exit(130)

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from agents import command_line
 from agents.runs.finished import finished
-from agents.runs.progress import Bar
+from agents.runs.progress import run_name
 from agents.trials import server
 from agents.trials.local import LocalPool, Pool
 from agents.trials.trial import train_trial, untrained_trial
@@ -61,6 +61,7 @@ def run(options: CompareOptions) -> dict[str, Any]:
     from agents.report.budget import budget_lines
     from agents.report.plots import draw_curves
     from agents.report.results import summarise
+    from agents.runs.display import display
     from agents.runs.links import link_equal
     from agents.runs.storage import claimed, write_json
     from agents.setup import check
@@ -76,22 +77,22 @@ def run(options: CompareOptions) -> dict[str, Any]:
         print("\n".join(budget_lines(options, entrants)), flush=True)
         started = time.monotonic()
         tasks: dict[str, Any] = {}
-        done = 0
+        runs: dict[str, tuple[int, int]] = {}
         if any(entrant.language_model for entrant in entrants):
             for seed in options.seeds:
                 path = options.out / "untrained" / f"seed{seed}.json"
-                tasks[f"untrained, seed {seed}"] = (untrained_trial, (options, seed, path))
+                name = run_name("untrained", seed)
+                tasks[name] = (untrained_trial, (options, seed, path))
+                runs[name] = (0, 0)
         for seed in options.seeds:
             for entrant in entrants:
                 folder = options.out / "runs" / entrant.name / f"seed{seed}"
                 one = dataclasses.replace(entrant.train_options(options, seed, folder), resume=True)
-                tasks[f"{entrant.name}, seed {seed}"] = (train_trial, (one,))
-                done += _steps_done(folder, entrant)
-        bar = Bar(len(options.seeds) * sum(entrant.steps for entrant in entrants), done)
-        try:
-            outcome = pool.run_all(tasks, bar)
-        finally:
-            bar.close()
+                name = run_name(entrant.name, seed)
+                tasks[name] = (train_trial, (one,))
+                runs[name] = (entrant.steps, _steps_done(folder, entrant))
+        with display(runs, options.log) as board:
+            outcome = pool.run_all(tasks, board)
         results = summarise(outcome.results.values(), options, entrants)
         results["timing"]["seconds_total"] = round(time.monotonic() - started, 1)
         results["timing"]["lost_workers"] = outcome.lost
@@ -158,7 +159,8 @@ def main(argv: Sequence[str]) -> None:
         raise ConfigurationError(
             "a comparison starts its own processes and was started by torchrun; use agents.train with torchrun"
         )
-    run(options)
+    with command_line.resumable(options.out, "python -m agents.compare", argv):
+        run(options)
 
 
 def entry() -> None:

@@ -31,7 +31,7 @@ def run(options: EvaluateOptions) -> dict[str, float]:
     from agents.report.statistics import accuracy_interval
     from agents.rollouts.evaluation import Evaluation, evaluate
     from agents.setup import prepare
-    from agents.terminal import terminal
+    from agents.terminal import counted, terminal
 
     check_packages(options)
     env_kwargs = {**options.env_kwargs, "fold": options.fold}
@@ -43,9 +43,8 @@ def run(options: EvaluateOptions) -> dict[str, float]:
             actor, options.env, env_kwargs, tasks, options.samples, sampling, options.seed
         )
     console = terminal()
-    table = Table(
-        title=f"{options.policy} on {len(tasks)} tasks of {options.env}, fold {options.fold}", title_justify="left"
-    )
+    on = f"{counted(len(tasks), 'task')} of {options.env}, fold {options.fold}"
+    table = Table(title=f"{options.policy} on {on}", title_justify="left")
     table.add_column("measure")
     table.add_column("value", justify="right")
     results: dict[str, float] = {}

@@ -29,7 +29,7 @@ from agents.options.commands import TrainingOptions, TrainOptions
 from agents.policy.actor import Actor
 from agents.policy.base import Policy, Sampler, Sampling
 from agents.policy.loading import find_policy
-from agents.rollouts.ahead import Rollouts, RolloutsAhead
+from agents.rollouts.ahead import Recorded, Rollouts, RolloutsAhead
 from agents.rollouts.collect import collect, completion_seeds
 from agents.rollouts.curve import BEST, TuningCurve, evaluate_fold, summarise
 from agents.rollouts.environments import in_fold, make_group_env, require_trainable
@@ -38,7 +38,7 @@ from agents.rollouts.metrics import batch_metrics, difficulty
 from agents.rollouts.tasks import TaskStream
 from agents.runs import checkpoint
 from agents.runs.logging import RunLog
-from agents.runs.progress import Progress
+from agents.runs.progress import Progress, shown_figures
 from agents.runs.records import evaluation_record, training_record
 from agents.runs.samples import samples_of, write_samples
 from agents.runs.storage import claimed, read_json, write_csv, write_json
@@ -127,6 +127,7 @@ def _train_actor(
     if world.size > 1 and env.state_dict():
         raise ConfigurationError(f"environment {options.env!r} keeps a state; train on it in one process")
     stood: dict[int, dict[str, Any]] = {}  # the environment after each batch that is not learned from yet
+    rolling: dict[int, float] = {}  # seconds that each such batch took, but for one that was sampled before a resume
     title = f"{options.label}, seed {options.seed}"
 
     def with_hints(batch: EpisodeBatch) -> EpisodeBatch:
@@ -134,6 +135,7 @@ def _train_actor(
         return canary.with_canary(batch, options.canary) if options.canary else batch
 
     def roll(sampler: Sampler, step: int) -> EpisodeBatch:
+        began = time.perf_counter()
         seeds = completion_seeds(options.seed, (STREAM_TRAINING, step), env.num_envs * world.size)
         tasks, mine = world.share(stream(step)), world.share(seeds)
         before = env.state_dict()
@@ -146,6 +148,7 @@ def _train_actor(
         if step + 1 < options.steps:  # the next pictures are decoded while the weights move
             env.prefetch(world.share(stream(step + 1)))
         stood[step] = env.state_dict()
+        rolling[step] = 0.0 if isinstance(sampler, Recorded) else time.perf_counter() - began
         return batch
 
     curve = TuningCurve(actor, options, world, run.evaluations) if options.eval_every else None
@@ -153,8 +156,10 @@ def _train_actor(
     if options.rollouts_ahead:
         rollouts = RolloutsAhead(roll, actor, options.steps, list(world.share(run.ahead)))
     with rollouts, RunLog(out, options.log if world.first else (), title, run.rows) as log:
+        report(Progress(options.label, options.seed, run.step, options.steps))
         if curve is not None:
             curve.begin(run.step)
+        begun = time.perf_counter()
         for step in range(run.step, options.steps):
             began = time.perf_counter()
             batch = rollouts.batch(step)
@@ -191,7 +196,8 @@ def _train_actor(
                 _write_tables(out, log, run, world)
             if best and curve is not None:
                 curve.keep()
-            report(Progress(options.label, options.seed, step + 1, options.steps, row.get("reward", float("nan"))))
+            figures = shown_figures(row, options.prompts_per_step * options.group_size, rolling.pop(step))
+            report(Progress(options.label, options.seed, run.step, options.steps, time.perf_counter() - begun, figures))
     _write_tables(out, log, run, world)  # a kill may have come between the last checkpoint and its tables
     evaluation = evaluate_fold(actor, options, options.eval_fold, options.seed, world)
     outcome = {

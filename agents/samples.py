@@ -14,6 +14,7 @@ from tyro.conf import Positional
 
 from agents import command_line
 from agents.runs.samples import FOLDER, Sample, read_samples
+from agents.terminal import counted
 from rlsd_env.errors import ConfigurationError
 
 
@@ -71,7 +72,7 @@ def runs_of(folder: Path) -> list[Path]:
 def lines(one: Sample, *, prompts: bool) -> Iterator[str]:
     """Write an attempt."""
     verdict = "right" if one.correct else "wrong" if one.status == "ok" else one.status
-    marks = [f"reward {one.reward:g}", verdict, f"{one.tokens} tokens"]
+    marks = [f"reward {one.reward:g}", verdict, counted(one.tokens, "token")]
     marks += [] if one.extracted is None else [f"answer {one.extracted!r}"]
     marks += ["LEAKS"] if one.leaks else []
     marks += ["with help"] if one.guided else []

@@ -5,12 +5,16 @@ On several GPUs or nodes: torchrun --nproc-per-node GPUS -m agents.train ... --s
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from agents import command_line
+
+if TYPE_CHECKING:
+    from agents.options.commands import TrainOptions
 
 
 def main(argv: Sequence[str]) -> None:
@@ -23,6 +27,17 @@ def main(argv: Sequence[str]) -> None:
 
         print_estimate(options)
         return
+    with command_line.resumable(options.out, "python -m agents.train", argv):
+        run(options)
+
+
+def run(options: TrainOptions) -> dict[str, Any]:
+    """Train, print how it went, and return what result.json holds.
+
+    Raises:
+        ConfigurationError: an option is unusable; nothing has been written then.
+
+    """
     from agents.foresight import foresee_training
 
     foresee_training(options, [(options.agent, options.agent_kwargs)])
@@ -30,17 +45,21 @@ def main(argv: Sequence[str]) -> None:
 
     make_method(options.agent, options.agent_kwargs)
     from agents.experiment import train
-    from agents.runs.progress import Bar
+    from agents.runs.display import display
+    from agents.runs.progress import run_name
     from agents.setup import check
 
     check([options])
-    bar = Bar(options.steps, quiet=not command_line.prints())
-    try:
-        result = train(options, bar)
-    finally:
-        bar.close()
-    if not command_line.prints():
-        return
+    with display(log=options.log, quiet=not command_line.prints()) as board:
+        result = train(options, board)
+        board.done(run_name(result["agent"], result["seed"]))
+    if command_line.prints():
+        _print(options, result)
+    return result
+
+
+def _print(options: TrainOptions, result: Mapping[str, Any]) -> None:
+    """Print accuracies and where things are, and draw the curves where there is something to draw with."""
     tasks = "held-out tasks" if options.eval_fold == "heldout" else f"tasks of fold {options.eval_fold}"
     evaluations = {"": result["evaluation"]}
     if "best" in result:
@@ -51,7 +70,14 @@ def main(argv: Sequence[str]) -> None:
             print(f"{kind} accuracy on {len(values)} {tasks}{weights}: {np.nanmean(values):.3f}")
     if result["training"].get("active_share") == 0:
         print("warning: nothing was learned: in no step did a group's attempts differ in reward")
-    print(f"metrics, checkpoint and model: {options.out}")
+    kept = ["metrics"]
+    if importlib.util.find_spec("matplotlib") is not None:  # of the extra "report"; a training does without
+        from agents.report.plots import draw_run
+
+        draw_run(options.out, result["agent"])
+        kept.append("plots")
+    kept += [] if options.keep == "figures" else ["model"]
+    print(f"{', '.join(kept)}: {options.out}")
 
 
 def _of_agent(agent: str) -> Mapping[str, Any]:

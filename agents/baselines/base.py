@@ -56,7 +56,7 @@ class Baseline(abc.ABC):
     @property
     @abc.abstractmethod
     def updates(self) -> int:
-        """How many updates a training has; it reports its progress after each."""
+        """How many updates a training has; it reports its progress when it begins and after each."""
 
     @abc.abstractmethod
     def train(self, options: TrainOptions, report: Callable[[Progress], None]) -> Outcome:

@@ -12,12 +12,14 @@ import gymnasium
 from agents.baselines.base import Baseline, Outcome
 from agents.options.commands import TrainingOptions, TrainOptions
 from agents.rollouts.environments import find_view, in_fold
-from agents.runs.progress import Progress
+from agents.runs.progress import Progress, shown_figures
 from rlsd_env.errors import ConfigurationError, one_of
 from rlsd_env.views.ids import LEVELS
 
 if TYPE_CHECKING:
     import stable_baselines3
+
+    from agents.runs.logging import Row
 
 STREAM_TRAINING, STREAM_EVALUATION = 11, 12
 
@@ -118,11 +120,12 @@ class PPO(Baseline):
         def evaluated() -> dict[str, Any]:
             return evaluation_record(training.evaluate(model, heldout, tasks, options.eval_samples, evaluation_seed))
 
-        def progress(update: int, reward: float) -> None:
-            report(Progress(options.label, options.seed, update, self.updates, reward))
+        def progress(update: int, seconds: float, row: Row) -> None:
+            report(Progress(options.label, options.seed, update, self.updates, seconds, shown_figures(row)))
 
         title = f"{options.label}, seed {options.seed}"
         with training.seeded_globals(seed), RunLog(options.out, options.log, title) as log:
+            report(Progress(options.label, options.seed, 0, self.updates))
             model = self._model(view, train_kwargs, seed, options.device)
             before = evaluated()
             recorder = training.Recorder(log, progress)

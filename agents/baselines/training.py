@@ -18,7 +18,7 @@ from stable_baselines3.common.policies import BasePolicy
 
 from agents.rollouts.evaluation import Evaluation
 from agents.rollouts.metrics import mean
-from agents.runs.logging import RunLog
+from agents.runs.logging import Row, RunLog
 from verifiers import Verdict
 
 METRICS = {
@@ -69,16 +69,17 @@ class Recorder(BaseCallback):
 
     Args:
         log: where rows go.
-        report: called with the updates so far and the mean reward of the latest rollouts.
+        report: called with the updates so far, the seconds since the training began and the metrics of the latest.
 
     """
 
-    def __init__(self, log: RunLog, report: Callable[[int, float], None]) -> None:
+    def __init__(self, log: RunLog, report: Callable[[int, float, Row], None]) -> None:
         super().__init__()
         self._log = log
         self._report = report
         self.timing: list[dict[str, float]] = []
         self._verdicts: list[Verdict] = []
+        self._start = time.perf_counter()
         self._began = self._rolled = 0.0
 
     def _on_rollout_start(self) -> None:
@@ -116,7 +117,7 @@ class Recorder(BaseCallback):
         }
         known = {name: float(value) for name, value in found.items() if value is not None and math.isfinite(value)}
         self._log.append({"step": step, "environment_steps": self.num_timesteps, **known})
-        self._report(step + 1, known.get("reward", math.nan))
+        self._report(step + 1, time.perf_counter() - self._start, known)
 
 
 def evaluate(

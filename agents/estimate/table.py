@@ -14,7 +14,7 @@ from agents.estimate.plan import Estimate, estimate
 from agents.estimate.timing import operations
 from agents.options.assumptions import Assumptions
 from agents.options.commands import CompareOptions, TrainOptions
-from agents.terminal import terminal
+from agents.terminal import counted, terminal
 
 UNITS = {
     "gpu_memory_gib": "GiB",
@@ -67,7 +67,7 @@ def print_comparison(options: CompareOptions, console: Console | None = None) ->
         console.print("no language model among the agents: nothing to estimate")
         return found
     dearest = max(found.values(), key=lambda one: one.memory.peak)
-    _print_head(console, f"{len(found)} agents x {len(options.seeds)} seeds", options, dearest)
+    _print_head(console, f"{counted(len(found), 'agent')} x {counted(len(options.seeds), 'seed')}", options, dearest)
     _print_model(console, dearest)
     _print_memory(console, dearest)
     table = _table("Runs, each on GPUs of its own", "agent", "peak GiB", "s per step", "hours", "GPU-hours, all seeds")
@@ -92,7 +92,7 @@ def print_comparison(options: CompareOptions, console: Console | None = None) ->
 
 def _print_head(console: Console, what: str, options: TrainOptions | CompareOptions, found: Estimate) -> None:
     assumptions = found.work.assumptions
-    gpus = f"{assumptions.gpus} GPU{'s' if assumptions.gpus > 1 else ''}"
+    gpus = counted(assumptions.gpus, "GPU")
     console.print(f"Estimate: {what}, {options.policy} on {options.env}", style="bold")
     console.print(
         f"{gpus} of {assumptions.gpu_memory_gib:g} GiB, {options.precision}, "
@@ -172,11 +172,11 @@ def _print_step(console: Console, found: Estimate) -> None:
     if timing.helped_steps:
         again = groups * assumptions.helped_share
         completions = cost.completions * work.helped_attempts / work.options.group_size
-        share = f"with help, in {timing.helped_steps:,} of {timing.steps:,} steps"
+        share = f"with help, in {timing.helped_steps:,} of {counted(timing.steps, 'step')}"
         table.add_row(share, f"{(cost.prompt + completions) * again / 1e12:,.1f}", f"{timing.helped:,.2f}")
     active = groups * assumptions.active_share
     if timing.teacher_steps:
-        share = f"teacher, in {timing.teacher_steps:,} of {timing.steps:,} steps"
+        share = f"teacher, in {timing.teacher_steps:,} of {counted(timing.steps, 'step')}"
         table.add_row(share, f"{cost.teacher * active / 1e12:,.1f}", f"{timing.teacher:,.2f}")
     updates = work.options.updates_per_batch
     name = "update" if updates == 1 else f"{updates} updates"

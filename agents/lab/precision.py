@@ -78,11 +78,12 @@ def _print(options: PrecisionOptions, told: Mapping[str, Any], rows: Sequence[Ro
     """Print the table, the sharpest first."""
     from rich.table import Table
 
-    from agents.terminal import terminal
+    from agents.terminal import counted, terminal
 
     table = Table(
-        title=f"{options.policy} on {told['tasks']} tasks of {options.env}: {told['of_those_with_a_wrong_step']} wrong "
-        f"responses with a wrong step, {told['of_those_not_the_last']} whose first is not the last (earlier)",
+        title=f"{options.policy} on {counted(told['tasks'], 'task')} of {options.env}: "
+        f"{told['of_those_with_a_wrong_step']} wrong responses with a wrong step, "
+        f"{told['of_those_not_the_last']} whose first is not the last (earlier)",
         title_justify="left",
     )
     table.add_column("source")

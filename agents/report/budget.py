@@ -8,6 +8,7 @@ from agents.algorithms import Algorithm
 from agents.entrants import Entrant, rollouts_per_step
 from agents.methods import make_method
 from agents.options.commands import CompareOptions
+from agents.terminal import counted
 
 
 def budget_lines(options: CompareOptions, entrants: Sequence[Entrant]) -> list[str]:
@@ -24,14 +25,16 @@ def budget_lines(options: CompareOptions, entrants: Sequence[Entrant]) -> list[s
             options.steps * entrant.options.get("updates_per_batch", options.updates_per_batch) for entrant in models
         ]
         each = f"{min(updates):,}" if len(set(updates)) == 1 else f"{min(updates):,} to {max(updates):,}"
+        steps = counted(options.steps, "step")
         lines += [
-            f"budget: {_count(len(models), kind)} x {_count(seeds, 'seed')} = {_count(runs, 'run')}",
-            f"  rollouts: {options.steps} steps x {prompts * size} = {rollouts:,} each, {rollouts * runs:,} in all",
+            f"budget: {counted(len(models), kind)} x {counted(seeds, 'seed')} = {counted(runs, 'run')}",
+            f"  rollouts: {steps} x {prompts * size} = {rollouts:,} each, {rollouts * runs:,} in all",
             *_helped(models),
             f"  updates: {each} each, {sum(updates) * seeds:,} in all",
         ]
         completions = options.eval_tasks * (options.eval_samples + 1)
-        per_task = f"{options.eval_tasks} tasks x ({options.eval_samples} sampled + 1 greedy) = {completions:,}"
+        tasks = counted(options.eval_tasks, "task")
+        per_task = f"{tasks} x ({options.eval_samples} sampled + 1 greedy) = {completions:,}"
         fold = "held-out" if options.eval_fold == "heldout" else options.eval_fold
         last = runs * (2 if options.eval_every else 1) + seeds
         most = "at most " if options.eval_every else ""
@@ -55,7 +58,3 @@ def _helped(models: Sequence[Entrant]) -> list[str]:
         if isinstance(method, Algorithm) and method.guides:
             names.append(entrant.name)
     return [f"  and attempts with help, at most as many again: {', '.join(names)}"] if names else []
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"

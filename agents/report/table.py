@@ -8,7 +8,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from agents.terminal import terminal
+from agents.terminal import counted, terminal
 
 ABSENT = "-"
 
@@ -77,9 +77,9 @@ def _print_options(agents: Mapping[str, Mapping[str, Any]], console: Console) ->
 
 def basis(results: Mapping[str, Any]) -> str:
     """Say what accuracies are of."""
-    fold, seeds = results["eval_fold"], len(results["seeds"])
-    tasks = f"{results['heldout_tasks']} {'held-out tasks' if fold == 'heldout' else f'tasks of fold {fold}'}"
-    return f"{tasks}, {seeds} seed{'' if seeds == 1 else 's'}, 95 % intervals over seeds and tasks"
+    fold, tasks = results["eval_fold"], results["heldout_tasks"]
+    of = counted(tasks, "held-out task") if fold == "heldout" else f"{counted(tasks, 'task')} of fold {fold}"
+    return f"{of}, {counted(len(results['seeds']), 'seed')}, 95 % intervals over seeds and tasks"
 
 
 def _print_curves(results: Mapping[str, Any], console: Console) -> None:

@@ -1,13 +1,18 @@
-"""Trials in worker processes of this machine, which die with their parent."""
+"""Trials in worker processes of this machine, which die with their parent.
+
+An interrupt from the keyboard reaches all processes of a command. Workers do not heed it: the parent ends them, at
+once, and nothing but the parent speaks of it.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import os
 import queue
 import threading
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
@@ -15,7 +20,8 @@ from multiprocessing.connection import wait as wait_for_handles
 from typing import Any, Protocol
 
 from agents import faults
-from agents.runs.progress import Bar, Progress
+from agents.runs.board import Board
+from agents.runs.progress import Progress
 from agents.trials import server
 from rlsd_env.errors import ConfigurationError
 
@@ -32,7 +38,7 @@ _send: Callable[[Progress], None] | None = None
 
 
 def report(progress: Progress) -> None:
-    """Send a progress report from a worker to the parent's bar.
+    """Send a progress report from a worker to the parent's board.
 
     Raises:
         StoppedError: the parent has asked all trials to stop.
@@ -69,29 +75,14 @@ class Pool(Protocol):
     def device(self) -> str:
         """Where trials run: cpu or cuda."""
 
-    def run_all(self, tasks: Tasks, bar: Bar) -> Finished:
-        """Run named tasks.
+    def run_all(self, tasks: Tasks, board: Board) -> Finished:
+        """Run named tasks, and tell the board of them.
 
         Raises:
             ConfigurationError: a task could not use an option; the message names the task.
             RuntimeError: a task failed otherwise; the message names it. The others stop after their current step.
 
         """
-
-
-class Track:
-    """Hands reports on to a bar, leaving out the steps that a retried trial does again."""
-
-    def __init__(self, bar: Bar) -> None:
-        self._bar = bar
-        self._furthest: dict[tuple[str, int], int] = {}
-
-    def __call__(self, progress: Progress) -> None:
-        """Show a report if its trial has not been as far before."""
-        trial = (progress.agent, progress.seed)
-        if progress.step > self._furthest.get(trial, 0):
-            self._furthest[trial] = progress.step
-            self._bar(progress)
 
 
 def failure(name: str, error: BaseException) -> Exception:
@@ -120,49 +111,80 @@ class LocalPool:
         self._jobs = jobs
         self._retries = retries
 
-    def run_all(self, tasks: Tasks, bar: Bar) -> Finished:
+    def run_all(self, tasks: Tasks, board: Board) -> Finished:
         """Run named tasks; see `Pool.run_all`."""
         results: dict[str, Any] = {}
         lost: Counter[str] = Counter()
-        track = Track(bar)
         while left := {name: task for name, task in tasks.items() if name not in results}:
-            if interrupted := self._run(left, results, track):
+            if interrupted := self._run(left, results, board):
                 lost.update(interrupted)
                 worst = max(interrupted, key=lambda name: lost[name])
                 if lost[worst] > self._retries:
+                    board.failed(worst)
                     raise RuntimeError(
                         f"{worst} failed: a worker was killed {lost[worst]} times while it ran (out of memory?); "
                         "--resume continues from the checkpoints, --jobs 1 has one at a time"
                     )
-                bar.say(f"a worker was killed; again from the checkpoint: {'; '.join(interrupted)}")
+                for name in interrupted:
+                    board.lost(name)
+                board.say(f"a worker was killed; again from the checkpoint: {'; '.join(interrupted)}")
         return Finished({name: results[name] for name in tasks}, dict(lost))
 
-    def _run(self, tasks: Tasks, results: dict[str, Any], track: Track) -> list[str]:
+    def _run(self, tasks: Tasks, results: dict[str, Any], board: Board) -> list[str]:
         """Run tasks until they are done or a worker is lost, which takes the others with it; name those that ran."""
         context = server.context(self.device)
         reports: Any = context.Queue()  # a new one each time: a killed worker may have held its lock
         stop = context.Event()
         arguments = (reports, stop)
-        with ProcessPoolExecutor(self._jobs, mp_context=context, initializer=_start_worker, initargs=arguments) as pool:
-            futures: dict[Future[Any], str] = {pool.submit(f, *args): name for name, (f, args) in tasks.items()}
+        with (
+            _ended() as kill,
+            ProcessPoolExecutor(self._jobs, mp_context=context, initializer=_start_worker, initargs=arguments) as pool,
+        ):
             try:
+                with server.deaf_to_interrupts():
+                    futures: dict[Future[Any], str] = {
+                        pool.submit(function, *args): name for name, (function, args) in tasks.items()
+                    }
                 waiting = set(futures)
                 while waiting:
                     done, waiting = wait(waiting, timeout=POLL_SECONDS, return_when=FIRST_COMPLETED)
-                    _drain(reports, track)
+                    _drain(reports, board)
                     for future in done:
+                        name = futures[future]
                         try:
-                            results[futures[future]] = future.result()
+                            results[name] = future.result()
                         except BrokenProcessPool:
                             continue  # as all that have not ended
                         except Exception as error:
-                            raise failure(futures[future], error) from error
-            except BaseException:
+                            board.failed(name)
+                            raise failure(name, error) from error
+                        board.done(name)
+                _drain(reports, board)
+            except BaseException as error:
                 stop.set()
+                if not isinstance(error, Exception):  # an interrupt: nobody waits
+                    kill()
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise
-            _drain(reports, track)
         return [name for name in tasks if name not in results][: self._jobs]  # they start in this order
+
+
+@contextlib.contextmanager
+def _ended() -> Iterator[Callable[[], None]]:
+    """Have the processes that are started within the context end with it at the latest; what kills them is returned.
+
+    One that is starting does not follow its parent yet, and would complain of what the parent has taken away.
+    """
+    others = set(multiprocessing.active_children())
+
+    def kill() -> None:
+        for process in set(multiprocessing.active_children()) - others:
+            process.kill()
+
+    try:
+        yield kill
+    finally:
+        kill()
 
 
 def _start_worker(reports: Any, stop: Any) -> None:
@@ -183,9 +205,9 @@ def _start_worker(reports: Any, stop: Any) -> None:
     send_reports_to(send)
 
 
-def _drain(reports: Any, track: Track) -> None:
+def _drain(reports: Any, board: Board) -> None:
     while True:
         try:
-            track(reports.get_nowait())
+            board(reports.get_nowait())
         except queue.Empty:
             return

@@ -21,9 +21,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from agents.options.commands import CompareOptions
-from agents.runs.progress import Bar, Progress
+from agents.runs.board import Board
+from agents.runs.progress import Progress
 from agents.runs.storage import LOCK
-from agents.trials.local import POLL_SECONDS, Finished, Tasks, Track, failure
+from agents.trials.local import POLL_SECONDS, Finished, Tasks, failure
 from agents.trials.ray_preflight import look_around, named_paths, token, versions, worker_environment
 from agents.trials.ray_worker import Reports, run_trial
 from rlsd_env.errors import ConfigurationError
@@ -99,12 +100,12 @@ class RayPool:
                 if wrong:
                     raise ConfigurationError(f"{name} {wrong}")
 
-    def run_all(self, tasks: Tasks, bar: Bar) -> Finished:
+    def run_all(self, tasks: Tasks, board: Board) -> Finished:
         """Run named tasks; see `agents.trials.local.Pool.run_all`."""
         import ray
 
         ray.get(self._reports.reopen.remote())
-        run = _Run(tasks, self._options, self._needed, self._reports, self._attempts, bar)
+        run = _Run(tasks, self._options, self._needed, self._reports, self._attempts, board)
         try:
             without_room: float | None = None
             while run.unfinished:
@@ -114,7 +115,7 @@ class RayPool:
                     without_room = None
                 elif without_room is None:
                     without_room = time.monotonic()
-                    bar.say(f"no node is left with {_amounts(self._needed)}; waiting for one")
+                    board.say(f"no node is left with {_amounts(self._needed)}; waiting for one")
                 elif time.monotonic() > without_room + ROOM_SECONDS:
                     raise RuntimeError(
                         f"no node with {_amounts(self._needed)} for {ROOM_SECONDS:.0f} seconds; "
@@ -139,7 +140,7 @@ class _Run:
         needed: Mapping[str, float],
         reports: Any,
         attempts: Iterator[int],
-        bar: Bar,
+        board: Board,
     ) -> None:
         import ray
 
@@ -147,8 +148,7 @@ class _Run:
         self.lost: Counter[str] = Counter()
         self._tasks = tasks
         self._options = options
-        self._bar = bar
-        self._track = Track(bar)
+        self._board = board
         self._waiting = list(tasks)
         self._running: dict[Any, str] = {}
         self._reports = reports
@@ -187,18 +187,21 @@ class _Run:
         done, _ = ray.wait(list(self._running), timeout=POLL_SECONDS)
         for report in ray.get(self._reports.collect.remote()):
             if isinstance(report, Progress):
-                self._track(report)
+                self._board(report)
             else:
-                self._bar.say(report)
+                self._board.say(report)
         for ref in done:
             name = self._running.pop(ref)
             try:
                 self.results[name] = ray.get(ref)
+                self._board.done(name)
             except ray.exceptions.RayTaskError as error:
                 if not isinstance(error.cause, ray.exceptions.RayError):  # else it could not report
+                    self._board.failed(name)
                     raise failure(name, error.cause) from error
                 self._retry(name, _reason(error.cause))
             except ray.exceptions.RuntimeEnvSetupError as error:
+                self._board.failed(name)
                 raise failure(name, error) from error
             except ray.exceptions.RayError as error:
                 self._retry(name, _reason(error))
@@ -206,11 +209,13 @@ class _Run:
     def _retry(self, name: str, reason: str) -> None:
         self.lost[name] += 1
         if self.lost[name] > self._options.retries:
+            self._board.failed(name)
             raise RuntimeError(
                 f"{name} failed: its worker was lost {self.lost[name]} times, the last time because: {reason}; "
                 "--resume continues from its checkpoint"
             )
-        self._bar.say(f"{name}: worker lost, retry {self.lost[name]} of {self._options.retries} ({reason})")
+        self._board.lost(name)
+        self._board.say(f"{name}: worker lost, retry {self.lost[name]} of {self._options.retries} ({reason})")
         self._waiting.insert(0, name)
 
     def stop(self) -> None:

@@ -6,7 +6,10 @@ is a fork of it. A driver that was asked before a fork is unusable after it, so 
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
+import signal
+from collections.abc import Iterator
 from multiprocessing import forkserver
 from multiprocessing.context import ForkServerContext, SpawnContext
 from pathlib import Path
@@ -24,7 +27,18 @@ def start(device: str) -> None:
     """
     if device == "cpu" or (device == "auto" and not any(Path("/dev").glob("nvidia[0-9]*"))):
         _preload()
-        forkserver.ensure_running()
+        with deaf_to_interrupts():
+            forkserver.ensure_running()
+
+
+@contextlib.contextmanager
+def deaf_to_interrupts() -> Iterator[None]:
+    """Have the processes that are started here never see an interrupt; this one sees it afterwards."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def context(device: str) -> ForkServerContext | SpawnContext:

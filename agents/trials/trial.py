@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from agents.faults import noted
+from agents.runs.progress import Progress
 from agents.trials.local import report
 
 if TYPE_CHECKING:
@@ -29,4 +30,5 @@ def untrained_trial(options: CompareOptions, seed: int, path: Path) -> dict[str,
 
     path.parent.mkdir(parents=True, exist_ok=True)
     with locked(path.with_name(f"{LOCK}-{path.stem}")):
+        report(Progress("untrained", seed, 0, 0))
         return untrained(options, seed, path)

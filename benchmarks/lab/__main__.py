@@ -117,7 +117,9 @@ def file_name(name: str) -> str:
 
 def main(argv: Sequence[str]) -> None:
     """Read the arguments and run."""
-    run(command_line.parse(LabOptions, argv, "python -m benchmarks.lab", __doc__ or ""))
+    options = command_line.parse(LabOptions, argv, "python -m benchmarks.lab", __doc__ or "")
+    with command_line.resumable(options.out, "python -m benchmarks.lab", argv):
+        run(options)
 
 
 if __name__ == "__main__":

@@ -10,6 +10,8 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from agents.terminal import counted
+
 LABELS = {
     "accuracy": "accuracy of the step's rollouts",
     "leakage_per_1000": "responses per 1,000 that cite",
@@ -21,8 +23,8 @@ LABELS = {
 
 def print_comparison(name: str, found: Mapping[str, Any], console: Console) -> None:
     """Print a comparison's table, best final accuracy first."""
-    seeds = len(next(iter(found["agents"].values()))["runs"])
-    table = Table(title=f"{name}: {seeds} seeds, mean and half of its 95 % interval over seeds", title_justify="left")
+    seeds = counted(len(next(iter(found["agents"].values()))["runs"]), "seed")
+    table = Table(title=f"{name}: {seeds}, mean and half of its 95 % interval over seeds", title_justify="left")
     columns = ("method", "final", "over grpo", "peak", "fall", "early", "area", "leaks", "length", "entropy", "KL")
     for column in columns:
         table.add_column(column, justify="left" if column == "method" else "right")

@@ -123,7 +123,10 @@ def _kind(name: str, found: Mapping[str, Any]) -> Kind:
 
 def main(argv: Sequence[str]) -> None:
     """Read the arguments and tune."""
-    run(command_line.parse(TuningOptions, argv, "python -m benchmarks.lab.tuning", __doc__ or ""))
+    prog = "python -m benchmarks.lab.tuning"
+    options = command_line.parse(TuningOptions, argv, prog, __doc__ or "")
+    with command_line.resumable(options.out, prog, argv):
+        run(options)
 
 
 if __name__ == "__main__":

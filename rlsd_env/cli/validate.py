@@ -292,7 +292,7 @@ def _summary(desk: Desk, report: Report, forms: dict[str, str], seconds: float) 
     if skipped := getattr(source, "skipped", {}):
         yield "skipped", f"{len(skipped):,} broken rows: {_listed(list(skipped))}"
     for reason, count in getattr(source, "left_out", {}).items():
-        yield "left out", f"{count:,} rows: {reason}"
+        yield "left out", f"{count:,} row{'' if count == 1 else 's'}: {reason}"
     for message, count in report.unjudged.most_common(_SHOWN):
         yield "verifier fails", f"{count:,} times, {message}"
     if len(report.unjudged) > _SHOWN:

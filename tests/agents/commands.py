@@ -16,7 +16,7 @@ import pytest
 
 from agents import compare
 from agents.trials import server
-from agents.trials.local import Finished, Track, failure, send_reports_to
+from agents.trials.local import Finished, failure, send_reports_to
 from tests.conftest import ROOT
 
 SMALL = "--steps 4 --prompts-per-step 3 --group-size 4 --eval-tasks 6 --eval-samples 2 --checkpoint-every 1".split()
@@ -74,15 +74,16 @@ class Here:
     def __init__(self, jobs, retries, device):
         self.device = device
 
-    def run_all(self, tasks, bar):
+    def run_all(self, tasks, board):
         """Run named tasks; see `agents.trials.local.Pool`."""
-        send_reports_to(Track(bar))
+        send_reports_to(board)
         results = {}
         for name, (function, arguments) in tasks.items():
             try:
                 results[name] = function(*arguments)
             except Exception as error:
                 raise failure(name, error) from error
+            board.done(name)
         return Finished(results, {})
 
 

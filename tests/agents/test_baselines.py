@@ -113,7 +113,7 @@ def test_the_same_run_gives_the_same_bytes_and_a_stopped_one_starts_again(tmp_pa
         train(again, stop)
     steps = []
     train(TrainOptions(**vars(again) | {"resume": True}), lambda progress: steps.append(progress.step))
-    assert steps == [1, 2, 3]  # 48 steps in rollouts of 2 x 8
+    assert steps == [0, 1, 2, 3]  # 48 steps in rollouts of 2 x 8
     assert outcome(tmp_path / "out") == outcome(tmp_path / "again")
     assert torch.equal(torch.get_rng_state(), state)
     assert first["environment_steps"] == 48
@@ -236,7 +236,7 @@ class AlwaysRight(Baseline):
         with RunLog(options.out, options.log, self.name) as log:
             log.append({"step": 0, "reward": self.share})
             log.save()
-        report(Progress(options.label, options.seed, 1, 1, self.share))
+        report(Progress(options.label, options.seed, 1, 1, 0.1, {"reward": self.share}))
         tasks = len(evaluation_tasks(options, "heldout"))
         before, after = ({"sampled": [x] * tasks, "greedy": [x] * tasks, "metrics": {}} for x in (0.0, 1.0))
         return Outcome(options.env, 7, after, before, {"reward": self.share}, {"rollout": 0.0, "update": 0.0})

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from agents.options.commands import CompareOptions, resolved
-from agents.runs.progress import Bar
+from agents.runs.board import Board, State
 from agents.runs.storage import InUseError, locked
 from agents.trials.local import LocalPool, StoppedError
 from agents.trials.ray_preflight import code, is_held, look_around, named_paths, token, versions
@@ -65,7 +65,7 @@ def count(attempts):
 
 
 def die(name, attempts, times):
-    report(Progress(name, 0, count(attempts), 9, 0.0))
+    report(Progress(name, 0, count(attempts), 9, 1.0))
     if os.path.getsize(attempts) <= times:
         os.kill(os.getpid(), signal.SIGKILL)
     return name
@@ -74,7 +74,7 @@ def die(name, attempts, times):
 def step_on(name, diary, steps):
     for step in range(steps):
         count(diary)
-        report(Progress(name, 0, step + 1, steps, 0.0))
+        report(Progress(name, 0, step + 1, steps, 1.0))
         time.sleep(0.05)
     return name
 
@@ -111,14 +111,15 @@ def tasks(tmp_path, monkeypatch):
     del sys.modules["own_tasks"]
 
 
-class Seen(Bar):
-    """A bar that keeps what it is told."""
+class Seen(Board):
+    """A board that keeps what it is told."""
 
     def __init__(self):
-        super().__init__(100)
+        super().__init__()
         self.steps, self.lines = [], []
 
     def __call__(self, progress):
+        super().__call__(progress)
         self.steps.append(progress.step)
 
     def say(self, text):
@@ -126,27 +127,27 @@ class Seen(Bar):
 
 
 @pytest.fixture
-def bar():
-    made = Seen()
-    yield made
-    made.close()
+def board():
+    return Seen()
 
 
 # On this machine
 
 
-def test_a_killed_worker_is_replaced_and_its_task_goes_on(tasks, bar, tmp_path):
+def test_a_killed_worker_is_replaced_and_its_task_goes_on(tasks, board, tmp_path):
     jobs = {"a": (tasks.die, ("a", tmp_path / "a", 1)), "b": (tasks.where, ("b",))}
-    finished = LocalPool(jobs=1, retries=1).run_all(jobs, bar)
+    finished = LocalPool(jobs=1, retries=1).run_all(jobs, board)
     assert list(finished.results) == ["a", "b"]
     assert finished.results["a"] == "a"
     assert finished.lost == {"a": 1}
-    assert "again from the checkpoint: a" in bar.lines[0]
+    assert "again from the checkpoint: a" in board.lines[0]
+    assert [(run.name, run.state) for run in board.ended] == [("a", State.DONE), ("b", State.DONE)]
+    assert "1 worker lost" in board.summary()
 
 
-def test_a_worker_that_is_always_killed_is_an_error_that_names_its_task(tasks, bar, tmp_path):
+def test_a_worker_that_is_always_killed_is_an_error_that_names_its_task(tasks, board, tmp_path):
     with pytest.raises(RuntimeError, match="a failed: a worker was killed 2 times"):
-        LocalPool(jobs=2, retries=1).run_all({"a": (tasks.die, ("a", tmp_path / "a", 9))}, bar)
+        LocalPool(jobs=2, retries=1).run_all({"a": (tasks.die, ("a", tmp_path / "a", 9))}, board)
     assert (tmp_path / "a").read_text() == ".."
 
 
@@ -242,32 +243,33 @@ def pool(nodes, tasks, tmp_path):
             yield made
 
 
-def test_tasks_on_a_cluster(pool, tasks, bar, tmp_path, monkeypatch):
+def test_tasks_on_a_cluster(pool, tasks, board, tmp_path, monkeypatch):
     """One connection for many things, since each takes seconds."""
     import ray
 
     from agents.trials import ray as cluster
     from agents.trials import ray_worker as cluster_worker
 
-    finished = pool.run_all({name: (tasks.where, (name,)) for name in "cab"}, bar)
+    finished = pool.run_all({name: (tasks.where, (name,)) for name in "cab"}, board)
     assert list(finished.results) == ["c", "a", "b"]
     assert all("py_modules_files" in place for place in finished.results.values())  # shipped, not found on this disk
 
     one = cluster.RayPool(CompareOptions(cluster="ray", out=tmp_path / "out", jobs=1, device="cpu"))
-    spans = sorted(one.run_all({name: (tasks.span, (name,)) for name in "abc"}, bar).results.values())
+    spans = sorted(one.run_all({name: (tasks.span, (name,)) for name in "abc"}, board).results.values())
     assert all(before[1] <= after[0] for before, after in itertools.pairwise(spans))  # one at a time
 
-    finished = pool.run_all({"a": (tasks.die, ("a", tmp_path / "a", 1))}, bar)
+    finished = pool.run_all({"a": (tasks.die, ("a", tmp_path / "a", 1))}, board)
     assert (finished.results, finished.lost) == ({"a": "a"}, {"a": 1})
-    assert bar.lines[0].startswith("a: worker lost, retry 1 of 1")
-    assert 2 in bar.steps
+    assert board.lines[0].startswith("a: worker lost, retry 1 of 1")
+    assert 2 in board.steps
+    assert board.ended[-1].name == "a"
 
     half = cluster.RayPool(CompareOptions(cluster="ray", out=tmp_path / "out", trial_gpus=0.5))
     assert half.device == "cuda"
-    assert half.run_all({"g": (tasks.gpus, ("g",))}, bar).results == {"g": "0"}  # Ray's first GPU; there is none here
+    assert half.run_all({"g": (tasks.gpus, ("g",))}, board).results == {"g": "0"}  # Ray's first GPU; there is none here
 
     with pytest.raises(RuntimeError, match=r"b failed: its worker was lost 2 times, the last time because: .*died"):
-        pool.run_all({"b": (tasks.die, ("b", tmp_path / "b", 9))}, bar)
+        pool.run_all({"b": (tasks.die, ("b", tmp_path / "b", 9))}, board)
     assert (tmp_path / "b").read_text() == ".."
 
     for task, error, message in (
@@ -277,8 +279,9 @@ def test_tasks_on_a_cluster(pool, tasks, bar, tmp_path, monkeypatch):
         tries, diary = tmp_path / f"{task.__name__} c", tmp_path / f"{task.__name__} d"
         both = {"d": (tasks.step_on, ("d", diary, 5000)), "c": (task, ("c", tries, diary))}
         with pytest.raises(error, match=message):
-            pool.run_all(both, bar)
+            pool.run_all(both, board)
         assert tries.read_text() == "."  # not tried again
+        assert (board.ended[-1].name, board.ended[-1].state) == ("c", State.FAILED)
         size = diary.stat().st_size
         time.sleep(0.3)
         assert diary.stat().st_size == size < 5000  # the other one has stopped
@@ -323,7 +326,7 @@ import rlsd_env, verifiers, own_tasks
 from agents import command_line
 from agents.trials.ray import connected
 from agents.options.commands import CompareOptions
-from agents.runs.progress import Bar
+from agents.runs.board import Board
 from agents.runs.storage import locked
 
 def command(argv):
@@ -331,7 +334,7 @@ def command(argv):
     with connected(CompareOptions(cluster=argv[1], out=out / "out", device="cpu")) as pool:
         (out / "out").mkdir()
         with locked(out / "out" / ".lock"):
-            pool.run_all({name: (own_tasks.step_on, (name, out / name, 5000)) for name in "ab"}, Bar(1))
+            pool.run_all({name: (own_tasks.step_on, (name, out / name, 5000)) for name in "ab"}, Board())
 
 command_line.main(command)
 """

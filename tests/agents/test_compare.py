@@ -44,8 +44,18 @@ def test_compare_writes_and_prints_everything(compared):
     assert (out / "config.toml").exists()
     for word in ("untrained", "grpo+opsd", "gain over untrained"):
         assert word in done.stdout
-    assert "seed" in done.stderr  # the progress bar names the run
-    assert "reward" in done.stderr
+
+
+def test_without_a_terminal_progress_is_lines_that_are_complete_in_themselves(compared):
+    _, done = compared
+    step = r"\S+ seed 3 step [1-4]/4 reward \S+ length \S+ entropy \S+ kl \S+ [\d,]+ tokens/s (-|0:\d\d) left\n"
+    end = r"\S+, seed 3: done; \d+/20 steps, .*\n"
+    lines = done.stderr.splitlines(keepends=True)
+    assert not [line for line in lines if not re.fullmatch(f"{step}|{end}", line)]
+    assert len([line for line in lines if re.fullmatch(step, line)]) == 5 * 4
+    assert lines[-1].endswith("20/20 steps, 6 done\n")
+    assert re.search(r"^grpo seed 3 step 1/4 reward \S+ length \d\S+ entropy \.\d\d kl - ", done.stderr, re.MULTILINE)
+    assert re.search(r"^rlsd seed 3 step 1/4 reward \S+ length \d\S+ entropy \.\d\d kl \.\d", done.stderr, re.MULTILINE)
 
 
 def test_budgets_are_equal(compared):

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 import re
 
 import numpy as np
@@ -11,7 +12,7 @@ from rich.console import Console
 
 from agents.entrants import resolve
 from agents.options.commands import CompareOptions
-from agents.report.plots import draw_curves, read_curves, read_evaluations, smooth
+from agents.report.plots import draw_curves, draw_run, read_curves, read_evaluations, smooth
 from agents.report.results import summarise
 from agents.report.table import print_table
 from agents.runs.storage import write_csv
@@ -124,6 +125,22 @@ def test_curves_of_evaluations_are_drawn_at_their_steps(tmp_path):
 
 def test_smoothing_by_hand():
     assert smooth([1, 2, 3, 4], window=2).tolist() == [1.0, 1.5, 2.5, 3.5]
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_window_without_a_value_has_no_mean():
+    nan = math.nan
+    assert smooth([nan, 1, 3, nan, nan, 5], window=2) == pytest.approx([nan, 1, 2, 3, nan, 5], nan_ok=True)
+
+
+def test_a_training_has_its_curves_in_its_own_folder(tmp_path):
+    rows = [{"step": step, "reward": 0.1 * step, "response_length": 9.0} for step in range(6)]
+    write_csv(tmp_path / "metrics.csv", rows)
+    write_csv(tmp_path / "evaluations.csv", [{"step": step, "sampled_accuracy": 0.5} for step in (0, 6)])
+    drawn = draw_run(tmp_path, "rlsd")
+    names = ["learning_curve_reward.png", "learning_curve_length.png", "learning_curve_tuning.png"]
+    assert [path.name for path in drawn] == names
+    assert all(Image.open(path).size == (1040, 585) for path in drawn)
 
 
 def test_csv_has_the_union_of_columns(tmp_path):

@@ -35,7 +35,7 @@ def test_an_estimate_shows_names_and_extras_whole(folder, monkeypatch):
 
 def test_an_evaluation_shows_the_policys_name_whole(folder):
     shown = call("agents.evaluate", "--policy", f"./{BRACKETS}", "--limit", "1", "--samples", "1", cwd=folder).stdout
-    assert f"./{BRACKETS} on 1 tasks" in shown
+    assert f"./{BRACKETS} on 1 task of" in shown
 
 
 def test_a_benchmark_names_the_extra_that_it_misses(monkeypatch, capsys):

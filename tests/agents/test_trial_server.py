@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from agents.runs.progress import Bar
+from agents.runs.display import display
 from agents.trials import server
 from agents.trials.local import LocalPool
 
@@ -23,9 +23,8 @@ def seen():
 
 def test_a_worker_begins_with_everything_imported_and_a_gpu_untouched():
     server.start("cpu")
-    bar = Bar(1, quiet=True)
-    found = LocalPool(2).run_all({"one": (seen, ()), "two": (seen, ())}, bar).results
-    bar.close()
+    with display({}, (), quiet=True) as board:
+        found = LocalPool(2).run_all({"one": (seen, ()), "two": (seen, ())}, board).results
     for worker in found.values():
         assert worker["modules"] == ["agents.experiment", "transformers"]
         assert not worker["cuda"]

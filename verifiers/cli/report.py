@@ -31,7 +31,7 @@ def _counts(data: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 def _oddities(data: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for warning, count in data["warnings"].items():
-        yield "warning", f"{shown(warning, 200)}: {count} rows"
+        yield "warning", f"{shown(warning, 200)}: {count} row{'' if count == 1 else 's'}"
     for row in data["failures"]["first"]:
         yield f"line {row['line']}", f"{row['status']}: {shown(row['error'], 300)}"
     more = data["failures"]["rows"] - len(data["failures"]["first"])
