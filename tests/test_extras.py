@@ -13,6 +13,7 @@ import pytest
 from packaging.requirements import Requirement
 
 from agents.extras import PACKAGES
+from rlsd_env.extras import absence
 from tests.conftest import ROOT
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
@@ -135,6 +136,16 @@ def test_the_extra_agents_suffices_to_train(tmp_path):
     done = command("agents.train", *small.split(), "--out", str(tmp_path / "out"), extras=["agents"])
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "out" / "result.json").exists()
+
+
+def test_a_folder_with_a_packages_name_is_no_package(tmp_path, monkeypatch):
+    """wandb leaves a folder "wandb" where it is started, which may be on the path."""
+    (tmp_path / "no_such_tracker").mkdir()
+    monkeypatch.syspath_prepend(tmp_path)
+    assert (
+        absence("log", "no_such_tracker", "x")
+        == "log needs no_such_tracker, which is not installed; pip install 'rlsd[x]'"
+    )
 
 
 def named_in_the_code():
