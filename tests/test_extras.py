@@ -103,6 +103,7 @@ def test_commands_of_the_core(module, argv):
         ("agents.evaluate", [], ["data", "report"], "agents"),
         ("agents.compare", ["--out", "OUT"], ["agents"], "report"),
         ("agents.train", ["--log", "csv,tensorboard", "--out", "OUT"], ["agents"], "tensorboard"),
+        ("agents.train", ["--log", "csv,wandb", "--out", "OUT"], ["agents"], "wandb"),
         ("agents.compare", ["--cluster", "ray", "--out", "OUT"], ["agents", "report"], "ray"),
         ("rlsd_env", ["show", "rlsd/MathVista-v0"], [], "data"),
         ("rlsd_env", ["overlap", "rlsd/Clock-v0", "rlsd/Angle-v0"], [], "data"),
@@ -165,7 +166,8 @@ def named_in_the_code():
 
 def test_the_extras_that_messages_name_bring_the_packages():
     pairs = named_in_the_code()
-    assert {"agents", "data", "report", "lora", "ray", "adamw8bit", "tensorboard", "vllm"} == {e for e, _ in pairs}
+    options = {"lora", "ray", "adamw8bit", "tensorboard", "wandb", "trackio", "mlflow", "vllm"}
+    assert {"agents", "data", "report", *options} == {extra for extra, _ in pairs}
     for extra, package in pairs:
         names = {normal(requirement.name) for requirement in EXTRAS[extra]}
         assert names & set(map(normal, HOMES.get(package, [package]))), f"extra {extra} has no {package}"
