@@ -91,11 +91,13 @@ def train(options: TrainOptions, report: Report) -> dict[str, Any]:
 
 
 def _train(options: TrainOptions, algorithm: Algorithm, report: Report, world: World) -> dict[str, Any]:
-    with prepare(options, world) as actor:
-        outcome = _train_actor(actor, options, algorithm, report, world)
-    if options.eval_every:
-        del actor  # its memory is wanted
-        outcome["best"] = _evaluate_best(options, outcome, world)
+    with RunLog(options, writes=world.first) as log:
+        with prepare(options, world) as actor:
+            outcome = _train_actor(actor, options, algorithm, report, world, log)
+        if options.eval_every:
+            del actor  # its memory is wanted
+            outcome["best"] = _evaluate_best(options, outcome, world)
+        log.conclude(outcome)
     return outcome
 
 
@@ -111,7 +113,7 @@ def _evaluate_best(options: TrainOptions, outcome: dict[str, Any], world: World)
 
 
 def _train_actor(
-    actor: Actor, options: TrainOptions, algorithm: Algorithm, report: Report, world: World
+    actor: Actor, options: TrainOptions, algorithm: Algorithm, report: Report, world: World, log: RunLog
 ) -> dict[str, Any]:
     out = options.out
     sampling = Sampling(options.temperature, options.max_tokens)
@@ -128,7 +130,6 @@ def _train_actor(
         raise ConfigurationError(f"environment {options.env!r} keeps a state; train on it in one process")
     stood: dict[int, dict[str, Any]] = {}  # the environment after each batch that is not learned from yet
     rolling: dict[int, float] = {}  # seconds that each such batch took, but for one that was sampled before a resume
-    title = f"{options.label}, seed {options.seed}"
 
     def with_hints(batch: EpisodeBatch) -> EpisodeBatch:
         batch = poison.applied(batch) if poison else batch
@@ -155,7 +156,8 @@ def _train_actor(
     rollouts = Rollouts(roll, actor)
     if options.rollouts_ahead:
         rollouts = RolloutsAhead(roll, actor, options.steps, list(world.share(run.ahead)))
-    with rollouts, RunLog(out, options.log if world.first else (), title, run.rows) as log:
+    log.replay(run.rows)
+    with rollouts:
         report(Progress(options.label, options.seed, run.step, options.steps))
         if curve is not None:
             curve.begin(run.step)

@@ -21,7 +21,8 @@ def absence(user: str, package: str, extra: str) -> str:
         extra: the extra of `rlsd` that has it.
 
     """
-    if importlib.util.find_spec(package) is not None:
+    found = importlib.util.find_spec(package)
+    if found is not None and found.origin is not None:  # a folder of that name, as wandb makes one, is no package
         return ""
     return f"{user} needs {package}, which is not installed; pip install 'rlsd[{extra}]'"
 

@@ -13,6 +13,7 @@ import pytest
 from packaging.requirements import Requirement
 
 from agents.extras import PACKAGES
+from rlsd_env.extras import absence
 from tests.conftest import ROOT
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
@@ -102,6 +103,7 @@ def test_commands_of_the_core(module, argv):
         ("agents.evaluate", [], ["data", "report"], "agents"),
         ("agents.compare", ["--out", "OUT"], ["agents"], "report"),
         ("agents.train", ["--log", "csv,tensorboard", "--out", "OUT"], ["agents"], "tensorboard"),
+        ("agents.train", ["--log", "csv,wandb", "--out", "OUT"], ["agents"], "wandb"),
         ("agents.compare", ["--cluster", "ray", "--out", "OUT"], ["agents", "report"], "ray"),
         ("rlsd_env", ["show", "rlsd/MathVista-v0"], [], "data"),
         ("rlsd_env", ["overlap", "rlsd/Clock-v0", "rlsd/Angle-v0"], [], "data"),
@@ -137,6 +139,16 @@ def test_the_extra_agents_suffices_to_train(tmp_path):
     assert (tmp_path / "out" / "result.json").exists()
 
 
+def test_a_folder_with_a_packages_name_is_no_package(tmp_path, monkeypatch):
+    """wandb leaves a folder "wandb" where it is started, which may be on the path."""
+    (tmp_path / "no_such_tracker").mkdir()
+    monkeypatch.syspath_prepend(tmp_path)
+    assert (
+        absence("log", "no_such_tracker", "x")
+        == "log needs no_such_tracker, which is not installed; pip install 'rlsd[x]'"
+    )
+
+
 def named_in_the_code():
     """The (extra, package) pairs that `require` and `absence` are called with, and those of the extra agents."""
     pairs = {("agents", package) for package in PACKAGES}
@@ -154,7 +166,8 @@ def named_in_the_code():
 
 def test_the_extras_that_messages_name_bring_the_packages():
     pairs = named_in_the_code()
-    assert {"agents", "data", "report", "lora", "ray", "adamw8bit", "tensorboard", "vllm"} == {e for e, _ in pairs}
+    options = {"lora", "ray", "adamw8bit", "tensorboard", "wandb", "trackio", "mlflow", "vllm"}
+    assert {"agents", "data", "report", *options} == {extra for extra, _ in pairs}
     for extra, package in pairs:
         names = {normal(requirement.name) for requirement in EXTRAS[extra]}
         assert names & set(map(normal, HOMES.get(package, [package]))), f"extra {extra} has no {package}"

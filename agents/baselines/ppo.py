@@ -123,8 +123,7 @@ class PPO(Baseline):
         def progress(update: int, seconds: float, row: Row) -> None:
             report(Progress(options.label, options.seed, update, self.updates, seconds, shown_figures(row)))
 
-        title = f"{options.label}, seed {options.seed}"
-        with training.seeded_globals(seed), RunLog(options.out, options.log, title) as log:
+        with RunLog(options) as log, training.seeded_globals(seed):
             report(Progress(options.label, options.seed, 0, self.updates))
             model = self._model(view, train_kwargs, seed, options.device)
             before = evaluated()
@@ -134,7 +133,7 @@ class PPO(Baseline):
             write_csv(options.out / "timing.csv", recorder.timing)
             (options.out / "model").mkdir(exist_ok=True)
             model.save(options.out / "model" / "ppo.zip")
-            return Outcome(
+            outcome = Outcome(
                 environment=view,
                 environment_steps=model.num_timesteps,
                 evaluation=evaluated(),
@@ -144,6 +143,8 @@ class PPO(Baseline):
                     part: sum(row[f"seconds_{part}"] for row in recorder.timing) for part in ("rollout", "update")
                 },
             )
+            log.conclude(dataclasses.asdict(outcome))
+            return outcome
 
     def _model(self, view: str, env_kwargs: dict[str, Any], seed: int, device: str) -> stable_baselines3.PPO:
         import stable_baselines3

@@ -15,19 +15,17 @@ import tomli_w
 from agents.options.assumptions import read_assumptions
 from agents.options.cluster import ClusterOptions
 from agents.options.learner import LearnerOptions
+from agents.options.log import LogOptions
 from agents.options.model import ModelOptions, SamplerOptions, TrainedModelOptions, TrainingSamplerOptions
 from agents.options.per_agent import fitted
 from agents.options.sweep import check_sweep
 from agents.options.types import Names, Numbers, Pairs, Sweeps, at_least, labelled, of_label
 from rlsd_env.errors import ConfigurationError, one_of
-from rlsd_env.extras import require
 
 KEPT = ("model", "all", "figures")
 EVAL_FOLDS = ("heldout", "tuning")
 DIAGNOSES = ("bayes", "gradient", "classes", "information")
 """What can be measured on request; see `agents.diagnostics.on_request`."""
-LOG_FORMATS = ("csv", "json", "stdout", "tensorboard")
-"""Where metrics can go; see `agents.runs.logging`."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +71,7 @@ class EvaluationOptions:
 
 @dataclass(frozen=True)
 class TrainingOptions(
-    TrainingSamplerOptions, TrainedModelOptions, LearnerOptions, EvaluationOptions, EnvironmentOptions
+    LogOptions, TrainingSamplerOptions, TrainedModelOptions, LearnerOptions, EvaluationOptions, EnvironmentOptions
 ):
     """What every run shares, whatever its agent."""
 
@@ -108,8 +106,6 @@ class TrainingOptions(
     docs/metrics.md, On request. It changes no result."""
     diagnose_every: int = 10
     """Steps between those in which it is."""
-    log: Names = ("csv",)
-    """Where metrics go: csv (metrics.csv, always needed), json (metrics.jsonl), stdout, tensorboard."""
     resume: bool = False
     """Continue what --out holds; the other options must be the stored ones."""
     dry_run: bool = False
@@ -119,7 +115,7 @@ class TrainingOptions(
     all."""
 
     def __post_init__(self) -> None:
-        _check_log(self.log)
+        self.check_log()
         self.check_model()
         self.check_sampler()
         self.check_learner()
@@ -195,6 +191,11 @@ class TrainOptions(TrainingOptions):
     def __post_init__(self) -> None:
         super().__post_init__()
         at_least("seed", self.seed, 0)
+
+    @property
+    def title(self) -> str:
+        """What the run is called on the terminal and by trackers."""
+        return f"{self.label or self.agent}, seed {self.seed}"
 
 
 @dataclass(frozen=True)
@@ -288,6 +289,7 @@ class CompareOptions(ClusterOptions, TrainingOptions):
             "agent_kwargs": self.kwargs_of(label),
             "seed": seed,
             "out": out,
+            "log_group": self.log_group or (self.out.absolute().name if self.tracked else ""),
         }
         return TrainOptions(**shared | (self.options_of(label) if options is None else dict(options)) | own)
 
@@ -323,16 +325,6 @@ class EvaluateOptions(SamplerOptions, ModelOptions, EnvironmentOptions):
         at_least("seed", self.seed, 0)
         if "fold" in self.env_kwargs:
             raise ConfigurationError("env_kwargs has fold; give it as --fold")
-
-
-def _check_log(formats: tuple[str, ...]) -> None:
-    for name in formats:
-        if name not in LOG_FORMATS:
-            raise ConfigurationError(one_of("log format", name, LOG_FORMATS))
-    if "csv" not in formats:
-        raise ConfigurationError(f"log is {','.join(formats)!r}; csv must be one of them, curves are drawn from it")
-    if "tensorboard" in formats:
-        require("log tensorboard", "tensorboard", "tensorboard")
 
 
 def from_toml(cls: type[Any], path: Path) -> dict[str, Any]:
@@ -392,6 +384,8 @@ VOLATILE = (
     "out",
     "jobs",
     "log",
+    "log_project",
+    "log_group",
     "cluster",
     "trial_cpus",
     "trial_gpus",

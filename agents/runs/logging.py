@@ -1,7 +1,7 @@
 """The metrics of a run, written through Stable-Baselines3's logger in the formats that `--log` names.
 
 What a run's files hold is a function of its rows: a resumed run begins by writing those of its checkpoint again, and so
-ends with the files of one that never stopped.
+ends with the files of one that never stopped. A tracker gets those of them that it lacks.
 """
 
 from __future__ import annotations
@@ -21,7 +21,10 @@ from stable_baselines3.common.logger import (
     TensorBoardOutputFormat,
 )
 
+from agents.options.commands import TrainOptions
+from agents.runs.records import accuracies
 from agents.runs.storage import write_csv
+from agents.runs.trackers import open_trackers
 
 Row = dict[str, float]
 
@@ -60,39 +63,50 @@ class TitledTable(HumanOutputFormat):
 
 
 class RunLog:
-    """The metrics of one run.
+    """The metrics of one run, as a context: where it ends with an error, trackers have a run that failed.
 
     Args:
-        folder: where metrics.csv, metrics.jsonl and tensorboard/ go.
-        formats: keys of `agents.options.commands.LOG_FORMATS`, "csv" among them.
-        title: the run's name on the terminal.
-        rows: what an interrupted run had come to.
+        options: of the run, whose folder is claimed: metrics.csv, metrics.jsonl and tensorboard/ go there.
+        writes: whether this process writes anything, of several that train together.
+
+    Raises:
+        ConfigurationError: a tracker can open no run.
 
     """
 
-    def __init__(self, folder: Path, formats: Sequence[str], title: str, rows: Sequence[Row] = ()) -> None:
-        self._table = MetricsTable(folder / "metrics.csv")
-        files: list[KVWriter] = [self._table]
-        if "json" in formats:
-            files.append(JSONOutputFormat(str(folder / "metrics.jsonl")))
-        if "tensorboard" in formats:
-            events = folder / "tensorboard"
-            if events.exists():
-                shutil.rmtree(events)
-            files.append(TensorBoardOutputFormat(str(events)))
-        self._logger = Logger(folder=str(folder), output_formats=files)
-        for row in rows:
-            self.append(row)
-        if "stdout" in formats:
-            self._logger.output_formats.append(TitledTable(title))
+    def __init__(self, options: TrainOptions, writes: bool = True) -> None:
+        self._folder, self._title = options.out, options.title
+        self._formats: Sequence[str] = options.log if writes else ()
+        self._table = MetricsTable(self._folder / "metrics.csv")
+        self._trackers = open_trackers(options) if writes else []
+        self._logger: Logger | None = None
 
     @property
     def rows(self) -> list[Row]:
         """All rows so far."""
         return self._table.rows
 
+    def replay(self, rows: Sequence[Row]) -> None:
+        """Begin with what an interrupted run had come to; files of earlier rows are written anew."""
+        files: list[KVWriter] = [self._table, *self._trackers]
+        if "json" in self._formats:
+            files.append(JSONOutputFormat(str(self._folder / "metrics.jsonl")))
+        if "tensorboard" in self._formats:
+            events = self._folder / "tensorboard"
+            if events.exists():
+                shutil.rmtree(events)
+            files.append(TensorBoardOutputFormat(str(events)))
+        self._logger = Logger(folder=str(self._folder), output_formats=files)
+        for row in rows:
+            self.append(row)
+        if "stdout" in self._formats:
+            self._logger.output_formats.append(TitledTable(self._title))
+
     def append(self, row: Mapping[str, float]) -> None:
         """Log the metrics of a training step; `step` is one of them."""
+        if self._logger is None:
+            self.replay(())
+        assert self._logger is not None  # made there
         for name, value in row.items():
             self._logger.record(name, value)
         self._logger.dump(step=int(row["step"]))
@@ -101,10 +115,19 @@ class RunLog:
         """Write metrics.csv."""
         self._table.save()
 
+    def conclude(self, outcome: Mapping[str, Any]) -> None:
+        """Tell trackers the accuracies that the run has come to, as of the step after the last; see `accuracies`."""
+        step = int(self.rows[-1]["step"]) + 1 if self.rows else 0
+        for tracker in self._trackers:
+            tracker.write(accuracies(outcome), {}, step)
+
     def __enter__(self) -> Self:
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._logger.close()
+        if self._logger is not None:
+            self._logger.close()
+        for tracker in self._trackers:
+            tracker.finish(failed=kind is not None)

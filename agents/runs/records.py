@@ -26,3 +26,23 @@ def evaluation_record(evaluation: Evaluation) -> dict[str, Any]:
         "greedy": [None if np.isnan(x) else float(x) for x in evaluation.greedy_K],
         "metrics": dict(sorted(evaluation.metrics.items())),
     }
+
+
+def accuracies(outcome: Mapping[str, Any]) -> dict[str, float]:
+    """Return the accuracies of what a training has come to, under the names of results.json.
+
+    >>> accuracies({"evaluation": {"sampled": [0.25, 0.5, None], "greedy": [1.0, 0.0, None]}})
+    {'sampled_accuracy': 0.375, 'greedy_accuracy': 0.5}
+
+    Args:
+        outcome: has `evaluation`, and `best` where the best weights were evaluated too.
+
+    """
+    evaluations = {"": outcome["evaluation"]} | ({"best_": outcome["best"]["evaluation"]} if "best" in outcome else {})
+    found = {}
+    for weights, evaluation in evaluations.items():
+        for kind in ("sampled", "greedy"):
+            values = [value for value in evaluation[kind] if value is not None]
+            if values:
+                found[f"{weights}{kind}_accuracy"] = sum(values) / len(values)
+    return found

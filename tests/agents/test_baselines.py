@@ -233,7 +233,7 @@ class AlwaysRight(Baseline):
         return 1
 
     def train(self, options, report):
-        with RunLog(options.out, options.log, self.name) as log:
+        with RunLog(options) as log:
             log.append({"step": 0, "reward": self.share})
             log.save()
         report(Progress(options.label, options.seed, 1, 1, 0.1, {"reward": self.share}))

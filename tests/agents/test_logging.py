@@ -18,9 +18,14 @@ ROWS = [
 ]
 
 
+def opened(folder, formats):
+    return RunLog(TrainOptions(agent="grpo", seed=3, log=formats, out=folder))
+
+
 def logged(folder, formats, rows, stored=()):
     folder.mkdir()
-    with RunLog(folder, formats, "grpo, seed 3", stored) as log:
+    with opened(folder, formats) as log:
+        log.replay(stored)
         for row in rows:
             log.append(row)
         log.save()
@@ -49,7 +54,8 @@ def test_a_resumed_log_is_that_of_a_run_that_never_stopped(tmp_path):
     straight = logged(tmp_path / "straight", formats, ROWS)
     stopped = tmp_path / "stopped"
     logged(stopped, formats, ROWS[:2])
-    with RunLog(stopped, formats, "grpo, seed 3", ROWS[:1]) as log:
+    with opened(stopped, formats) as log:
+        log.replay(ROWS[:1])
         for row in ROWS[1:]:
             log.append(row)
         log.save()
@@ -69,27 +75,34 @@ def test_the_terminal_shows_each_new_row_with_the_runs_name_and_whole_keys(tmp_p
 
 
 @pytest.mark.parametrize(
-    ("formats", "message"),
-    [(("csv", "jsn"), "did you mean 'json'"), (("json",), "csv must be one of them")],
+    ("options", "message"),
+    [
+        ({"log": ("csv", "jsn")}, "did you mean 'json'"),
+        ({"log": ("json",)}, "csv must be one of them"),
+        ({"log_project": "mine"}, "log_project is 'mine' and log 'csv' has no tracker; add one of wandb"),
+        ({"log_group": "mine"}, "log_group is 'mine' and log 'csv' has no tracker; add one of wandb"),
+        ({"log_project": ""}, "log_project is empty"),
+    ],
 )
-def test_unusable_formats_are_refused(formats, message):
+def test_unusable_options_are_refused(options, message):
     with pytest.raises(ConfigurationError, match=message):
-        TrainOptions(log=formats)
+        TrainOptions(**options)
 
 
-def test_tensorboard_that_is_not_installed_is_refused(monkeypatch):
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(
-        ConfigurationError, match=r"log tensorboard needs tensorboard.*pip install 'rlsd\[tensorboard\]'"
-    ):
-        TrainOptions(log=("csv", "tensorboard"))
+@pytest.mark.parametrize("name", ["tensorboard", "wandb", "trackio", "mlflow"])
+def test_a_format_whose_package_is_not_installed_is_refused(name, monkeypatch):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda package: None)
+    with pytest.raises(ConfigurationError) as caught:
+        TrainOptions(log=("csv", name))
+    assert str(caught.value) == f"log {name} needs {name}, which is not installed; pip install 'rlsd[{name}]'"
 
 
 def test_tensorboard_gets_every_metric_once_after_a_resume(tmp_path):
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
     folder = logged(tmp_path / "run", ("csv", "tensorboard"), ROWS[:2])
-    with RunLog(folder, ("csv", "tensorboard"), "grpo, seed 3", ROWS[:1]) as log:
+    with opened(folder, ("csv", "tensorboard")) as log:
+        log.replay(ROWS[:1])
         log.append(ROWS[1])
     events = EventAccumulator(str(folder / "tensorboard"))
     events.Reload()
