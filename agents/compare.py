@@ -21,7 +21,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from agents import command_line
-from agents.runs.finished import finished
 from agents.runs.progress import run_name
 from agents.trials import server
 from agents.trials.local import LocalPool, Pool
@@ -48,6 +47,7 @@ def run(options: CompareOptions) -> dict[str, Any]:
     """
     require("a comparison's plots", "report", "matplotlib")
     from agents.foresight import foresee_training
+    from agents.runs.finished import finished
 
     foresee_training(options, [(spec, options.kwargs_of(label)) for label, spec in options.specs()])
     if options.resume and (stored := finished(options)) is not None:
