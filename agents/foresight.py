@@ -41,13 +41,11 @@ def foresee_evaluation(options: Any) -> GroupEnv:
     """Check what an evaluation is told, and return its environment.
 
     Raises:
-        ConfigurationError: the environment, the policy or the output file is unusable.
+        ConfigurationError: the environment, the policy or the output folder is unusable.
 
     """
     if options.out is not None:
-        if options.out.exists():
-            raise ConfigurationError(f"out {str(options.out)!r} exists already; give another file")
-        check_writable(options.out)
+        check_out(options.out, resume=None)
     config = policy_config(options.policy)
     env = opened(options.env, {**options.env_kwargs, "fold": options.fold})
     check_sight(options.policy, config, options.env, env)
@@ -61,8 +59,8 @@ def opened(env: str, env_kwargs: Mapping[str, Any]) -> GroupEnv:
     return made
 
 
-def check_out(folder: Path, *, resume: bool) -> None:
-    """Refuse an output folder that holds something else, or that cannot be written.
+def check_out(folder: Path, *, resume: bool | None) -> None:
+    """Refuse an output folder that holds something else, or that cannot be written; `resume` as in `check_place`.
 
     Raises:
         ConfigurationError: see above.

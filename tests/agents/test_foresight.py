@@ -68,7 +68,9 @@ def test_mistakes_are_found_before_torch(tmp_path):
         ("train", *chain, "--policy", str(tmp_path), *out): f"has no config.json; did you mean '{text_only}'?",
         ("train", "--env", "rlsd/PictureChain-v0", "--policy", str(text_only), *out): "(qwen3) reads text only",
         ("evaluate", "--env", "rlsd/Clock-v0", "--policy", str(text_only)): "(qwen3) reads text only",
-        ("evaluate", *chain, "--out", str(file)): "exists already; give another file",
+        ("evaluate", *chain, "--out", str(file)): "is a file; give a folder",
+        ("evaluate", *chain, "--out", str(taken)): "holds a run already; give another --out",
+        ("evaluate", *chain, "--out", str(tmp_path)): "is not empty and holds no run",
     }
     for (command, expected), (code, told, heavy) in zip(mistakes.items(), run(*mistakes)):
         assert (code, heavy) == (2, []), command
