@@ -31,6 +31,7 @@ def foresee_training(options: Any, agents: Sequence[str]) -> None:
         check_agent(agent)
     check_out(options.out, resume=options.resume)
     config = policy_config(options.policy)
+    check_adapters(options.policy, options.lora_rank)
     env = opened(options.env, in_fold(options.env_kwargs, "train"))
     require_trainable(env.items)
     check_sight(options.policy, config, options.env, env)
@@ -106,6 +107,20 @@ def policy_config(policy: str) -> Mapping[str, Any] | None:
         raise ConfigurationError(f"policy {policy!r} has no config.json{advice}") from None
     except (OSError, ValueError) as error:
         raise ConfigurationError(f"policy {policy!r}: its config.json cannot be read: {error}") from error
+
+
+def check_adapters(policy: str, lora_rank: int) -> None:
+    """Refuse to train new adapters on a model that has some: those alone are saved, as adapters of the model below.
+
+    Raises:
+        ConfigurationError: that is so.
+
+    """
+    if lora_rank and (Path(found_place(policy)) / "adapter_config.json").exists():
+        raise ConfigurationError(
+            f"policy {policy!r} holds LoRA adapters, and a run with lora_rank {lora_rank} would save its own without "
+            f"them; merge them first, agents.load_policy({policy!r}).save(FOLDER), and take --policy FOLDER"
+        )
 
 
 def check_sight(policy: str, config: Mapping[str, Any] | None, name: str, env: GroupEnv) -> None:

@@ -43,9 +43,11 @@ def run(*commands):
 
 
 def test_mistakes_are_found_before_torch(tmp_path):
-    taken, empty, text_only, file = tmp_path / "taken", tmp_path / "empty", tmp_path / "text", tmp_path / "file"
-    for folder in (taken, empty, text_only):
+    names = ("taken", "empty", "text", "adapted", "file")
+    taken, empty, text_only, adapted, file = (tmp_path / name for name in names)
+    for folder in (taken, empty, text_only, adapted):
         folder.mkdir()
+    (adapted / "adapter_config.json").write_text("{}")
     (taken / "config.toml").write_text("")
     (text_only / "config.json").write_text(json.dumps({"model_type": "qwen3"}))
     file.write_text("")
@@ -67,6 +69,7 @@ def test_mistakes_are_found_before_torch(tmp_path):
         ("train", *chain, "--policy", str(empty), *out): "has no config.json, so it is no checkpoint",
         ("train", *chain, "--policy", str(tmp_path), *out): f"has no config.json; did you mean '{text_only}'?",
         ("train", "--env", "rlsd/PictureChain-v0", "--policy", str(text_only), *out): "(qwen3) reads text only",
+        ("train", *chain, "--policy", str(adapted), "--lora-rank", "2", *out): "holds LoRA adapters, and a run with",
         ("evaluate", "--env", "rlsd/Clock-v0", "--policy", str(text_only)): "(qwen3) reads text only",
         ("evaluate", *chain, "--out", str(file)): "is a file; give a folder",
         ("evaluate", *chain, "--out", str(taken)): "holds a run already; give another --out",
