@@ -12,6 +12,10 @@ from agents import command_line
 
 if TYPE_CHECKING:
     from agents.options.commands import EvaluateOptions
+    from agents.rollouts.evaluation import Evaluation
+
+RESULTS, RESPONSES = "results.json", "responses.jsonl"
+"""Files of an evaluation's folder."""
 
 
 def run(options: EvaluateOptions) -> dict[str, float]:
@@ -28,8 +32,10 @@ def run(options: EvaluateOptions) -> dict[str, float]:
 
     from agents.options.model import check_packages
     from agents.policy.base import Sampling
+    from agents.report.results import evaluation_results
     from agents.report.statistics import accuracy_interval
-    from agents.rollouts.evaluation import Evaluation, evaluate
+    from agents.rollouts.evaluation import evaluate
+    from agents.runs.storage import claimed, write_json
     from agents.setup import prepare
     from agents.terminal import counted, terminal
 
@@ -39,9 +45,7 @@ def run(options: EvaluateOptions) -> dict[str, float]:
     print(f"loading {options.policy} ..", file=sys.stderr)
     sampling = Sampling(options.temperature, options.max_tokens)
     with prepare(options) as actor:
-        evaluation: Evaluation = evaluate(
-            actor, options.env, env_kwargs, tasks, options.samples, sampling, options.seed
-        )
+        evaluation = evaluate(actor, options.env, env_kwargs, tasks, options.samples, sampling, options.seed)
     console = terminal()
     on = f"{counted(len(tasks), 'task')} of {options.env}, fold {options.fold}"
     table = Table(title=f"{options.policy} on {on}", title_justify="left")
@@ -58,7 +62,8 @@ def run(options: EvaluateOptions) -> dict[str, float]:
             table.add_row(name.replace("_", " "), f"{value:.3f}")
     console.print(table)
     verdicts = [episode.verdict for batch in evaluation.greedy for _, _, episode in batch]
-    if numbers := env.benchmark_numbers(tasks, verdicts):
+    numbers = env.benchmark_numbers(tasks, verdicts)
+    if numbers:
         console.print(f"The benchmark's own numbers, greedy, scored by {env.verifier_id}:")
         own = Table()
         own.add_column("measure")
@@ -71,18 +76,17 @@ def run(options: EvaluateOptions) -> dict[str, float]:
         if len(tasks) < env.task_count:
             print(f"{len(tasks)} of {env.task_count} tasks: not the benchmark's number; for it, --fold all --limit N")
     if options.out is not None:
-        _write(options.out, evaluation, options, env.verifier_id)
-        print(f"completions: {options.out}")
+        with claimed(options.out, options, resume=None):
+            _write_responses(options.out / RESPONSES, evaluation, options, env.verifier_id)
+            write_json(options.out / RESULTS, evaluation_results(evaluation, options, env.verifier_id, numbers))
+        print(f"results and responses: {options.out}")
     return results
 
 
-def _write(path: Path, evaluation: object, options: EvaluateOptions, verifier: str) -> None:
+def _write_responses(path: Path, evaluation: Evaluation, options: EvaluateOptions, verifier: str) -> None:
     from agents.messages import transcript
-    from agents.rollouts.evaluation import Evaluation
 
-    assert isinstance(evaluation, Evaluation)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("x", encoding="utf-8") as file:
+    with path.open("w", encoding="utf-8") as file:
         played = [(False, batch) for batch in evaluation.sampled] + [(True, batch) for batch in evaluation.greedy]
         for greedy, batch in played:
             for group, number, episode in batch:

@@ -105,7 +105,7 @@ def write_evidence(
     return write_step(folder / FOLDER, step, columns, types, rank, processes)
 
 
-def read_evidence(folder: Path, step: int | None = None) -> list[TokenEvidence]:
+def read_evidence(folder: Path | str, step: int | None = None) -> list[TokenEvidence]:
     """Read what was kept of a run, by step, task, member and turn.
 
     Args:
@@ -117,7 +117,7 @@ def read_evidence(folder: Path, step: int | None = None) -> list[TokenEvidence]:
 
     """
     kept = []
-    for row in read_steps(folder / FOLDER, step, "train with --evidence-every STEPS to keep some"):
+    for row in read_steps(Path(folder) / FOLDER, step, "train with --evidence-every STEPS to keep some"):
         values = {
             name.removeprefix(VALUE): tuple(row.pop(name))
             for name in list(row)

@@ -44,6 +44,7 @@ def foresee_training(options: Any, agents: Sequence[tuple[str, Mapping[str, Any]
     if options.resume:
         check_stored(options.out, options, final=False)
     config = policy_config(options.policy)
+    check_adapters(options.policy, options.lora_rank)
     env = opened(options.env, in_fold(options.env_kwargs, "train"))
     require_trainable(env.items)
     check_sight(options.policy, config, options.env, env)
@@ -54,13 +55,11 @@ def foresee_evaluation(options: Any) -> GroupEnv:
     """Check what an evaluation is told, and return its environment.
 
     Raises:
-        ConfigurationError: the environment, the policy or the output file is unusable.
+        ConfigurationError: the environment, the policy or the output folder is unusable.
 
     """
     if options.out is not None:
-        if options.out.exists():
-            raise ConfigurationError(f"out {str(options.out)!r} exists already; give another file")
-        check_writable(options.out)
+        check_out(options.out, resume=None)
     config = policy_config(options.policy)
     env = opened(options.env, {**options.env_kwargs, "fold": options.fold})
     check_sight(options.policy, config, options.env, env)
@@ -92,8 +91,8 @@ def check_verifier(env: GroupEnv) -> None:
             raise ConfigurationError(f"on the response {response!r} to task {item.task.id!r}: {verdict.feedback}")
 
 
-def check_out(folder: Path, *, resume: bool) -> None:
-    """Refuse an output folder that holds something else, or that cannot be written.
+def check_out(folder: Path, *, resume: bool | None) -> None:
+    """Refuse an output folder that holds something else, or that cannot be written; `resume` as in `check_place`.
 
     Raises:
         ConfigurationError: see above.
@@ -158,6 +157,20 @@ def check_generates(policy: str, config: Mapping[str, Any]) -> None:
         raise ConfigurationError(
             f"policy {policy!r} is a {kind}, which does not write on from what it reads; take a causal language model "
             "or a vision-language model that has one, such as Qwen3-VL"
+        )
+
+
+def check_adapters(policy: str, lora_rank: int) -> None:
+    """Refuse to train new adapters on a model that has some: those alone are saved, as adapters of the model below.
+
+    Raises:
+        ConfigurationError: that is so.
+
+    """
+    if lora_rank and (Path(found_place(policy)) / "adapter_config.json").exists():
+        raise ConfigurationError(
+            f"policy {policy!r} holds LoRA adapters, and a run with lora_rank {lora_rank} would save its own without "
+            f"them; merge them first, agents.load_policy({policy!r}).save(FOLDER), and take --policy FOLDER"
         )
 
 

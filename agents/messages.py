@@ -7,19 +7,21 @@ from collections.abc import Mapping
 from typing import Any
 
 from agents.episodes import Completion, Episode, Message, Prompt, StopReason
-from rlsd_env.task import IMAGE_PLACEHOLDER, VIDEO_PLACEHOLDER
+from rlsd_env.task import IMAGE_PLACEHOLDER, VIDEO_PLACEHOLDER, escaped, unescaped
 
 _PLACEHOLDERS = re.compile(f"({re.escape(IMAGE_PLACEHOLDER)}|{re.escape(VIDEO_PLACEHOLDER)})")
 
 
 def user_message(text: str) -> Message:
-    """Make a user message of a text, split at its placeholders where it has any."""
+    """Make a user message of a text, split at its placeholders where it has any; `<!image>` becomes the word."""
     pieces = _PLACEHOLDERS.split(text)
     if len(pieces) == 1:
-        return {"role": "user", "content": text}  # text-only models' templates read nothing else
+        return {"role": "user", "content": unescaped(text)}  # text-only models' templates read nothing else
     kinds = {IMAGE_PLACEHOLDER: "image", VIDEO_PLACEHOLDER: "video"}
     content = [
-        {"type": kinds[piece]} if piece in kinds else {"type": "text", "text": piece} for piece in pieces if piece
+        {"type": kinds[piece]} if piece in kinds else {"type": "text", "text": unescaped(piece)}
+        for piece in pieces
+        if piece
     ]
     return {"role": "user", "content": content}
 
@@ -49,15 +51,18 @@ def next_prompt(prompt: Prompt, action: Completion, observation: Mapping[str, An
 
 
 def transcript(episode: Episode) -> list[dict[str, str]]:
-    """Write an episode as {"role": .., "text": ..} in order, with placeholders where pictures and videos were."""
+    """Write an episode as {"role": .., "text": ..} in order, with placeholders where pictures and videos were.
+
+    What the policy read is written as `user_message` takes it, what it said is left as it was.
+    """
     last = {"role": "assistant", "content": episode.response}
-    return [
-        {"role": said["role"], "text": _text(said["content"])} for said in (*episode.turns[-1].prompt.messages, last)
-    ]
+    return [{"role": said["role"], "text": _text(said)} for said in (*episode.turns[-1].prompt.messages, last)]
 
 
-def _text(content: Any) -> str:
-    if isinstance(content, str):
-        return content
+def _text(message: Message) -> str:
+    content: Any = message["content"]
+    if message["role"] == "assistant":
+        return str(content)
     placeholders = {"image": IMAGE_PLACEHOLDER, "video": VIDEO_PLACEHOLDER}
-    return "".join(placeholders.get(part["type"]) or part["text"] for part in content)
+    parts = [{"type": "text", "text": content}] if isinstance(content, str) else content
+    return "".join(placeholders.get(part["type"]) or escaped(part["text"]) for part in parts)

@@ -20,7 +20,17 @@ from rlsd_env.errors import ConfigurationError, DataError
 from rlsd_env.groups import GroupEnv
 from rlsd_env.registration import register, register_all
 from rlsd_env.sources import TaskSource
-from rlsd_env.task import IMAGE_PLACEHOLDER, VIDEO_PLACEHOLDER, Item, Privileged, Task, TaskInfo, Video
+from rlsd_env.task import (
+    IMAGE_PLACEHOLDER,
+    VIDEO_PLACEHOLDER,
+    Item,
+    Privileged,
+    Task,
+    TaskInfo,
+    Video,
+    escaped,
+    unescaped,
+)
 from rlsd_env.vector import GroupVectorEnv
 from rlsd_env.wrappers import GroupWrapper, group_env
 
@@ -42,7 +52,9 @@ __all__ = [
     "TaskInfo",
     "TaskSource",
     "Video",
+    "escaped",
     "group_env",
     "register",
     "register_all",
+    "unescaped",
 ]

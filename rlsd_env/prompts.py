@@ -28,7 +28,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rlsd_env.errors import ConfigurationError, one_of
-from rlsd_env.task import IMAGE_PLACEHOLDER, VIDEO_PLACEHOLDER, Task
+from rlsd_env.task import IMAGE_PLACEHOLDER, MEANT_AS_WORD, VIDEO_PLACEHOLDER, Task
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -139,6 +139,6 @@ def render(task: Task, answer_format: str = "tags", template: str = PLAIN, tools
         if (written := text.count(placeholder)) != (wanted := task.placeholders(placeholder)):
             raise ConfigurationError(
                 f"prompt template: it wrote {written} {placeholder} for task {task.id!r}, which has {wanted}; "
-                "write {{ question }} once, and all choices in their order"
+                f"write {{{{ question }}}} once, and all choices in their order; {MEANT_AS_WORD}"
             )
     return text

@@ -6,6 +6,7 @@ serialised as JSON, so that an answer does not slip into a prompt, a log line or
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -17,6 +18,9 @@ from verifiers.types import FrozenDict
 
 IMAGE_PLACEHOLDER = "<image>"
 VIDEO_PLACEHOLDER = "<video>"
+_WORD = re.compile("<(!*)(image|video)>")
+MEANT_AS_WORD = "write <!image> or <!video> where the word is meant"
+"""What messages about placeholders that are too many say."""
 
 
 def without_placeholders(text: str) -> str:
@@ -28,6 +32,24 @@ def without_placeholders(text: str) -> str:
     for placeholder in (IMAGE_PLACEHOLDER, VIDEO_PLACEHOLDER):
         text = text.replace(placeholder, f"[{placeholder[1:-1]}]")
     return text
+
+
+def escaped(text: str) -> str:
+    """Write a text's `<image>` and `<video>` as `<!image>` and `<!video>`, so that they are words and no placeholders.
+
+    >>> escaped("<image>"), escaped("<!image> or <video>")
+    ('<!image>', '<!!image> or <!video>')
+    """
+    return _WORD.sub(r"<!\1\2>", text)
+
+
+def unescaped(text: str) -> str:
+    """Undo `escaped`: what a policy reads of a text between its pictures.
+
+    >>> unescaped(escaped("<!image> or <video>"))
+    '<!image> or <video>'
+    """
+    return _WORD.sub(lambda match: f"<{match[1][1:]}{match[2]}>", text)
 
 
 Image = NDArray[np.uint8]
@@ -77,7 +99,7 @@ class Task:
     Attributes:
         id: unique within its source and stable over versions of the code.
         question: the question. It and then the choices have one `<image>` placeholder for each of `images`, in
-            their order, and one `<video>` for each of `videos`.
+            their order, and one `<video>` for each of `videos`; `<!image>` and `<!video>` are the words (`escaped`).
         images: pictures, uint8 height x width x 3, read-only.
         videos: clips, in the order of their placeholders.
         choices: the options of a multiple-choice question, in order; empty for an open one.
@@ -114,7 +136,7 @@ class Task:
             if (placeholders := self.placeholders(placeholder)) != found:
                 raise ValueError(
                     f"task {self.id!r} has {placeholders} {placeholder} placeholders and {found} {what}s; "
-                    f"give question and choices one placeholder per {what}, in order"
+                    f"give question and choices one placeholder per {what}, in order; {MEANT_AS_WORD}"
                 )
         for position, image in enumerate(self.images):
             if not isinstance(image, np.ndarray):

@@ -314,7 +314,7 @@ class EvaluateOptions(SamplerOptions, ModelOptions, EnvironmentOptions):
     seed: int = 0
     """Seed of sampling."""
     out: Path | None = None
-    """JSON-lines file for every completion with its verdict; must be new."""
+    """Folder for config.toml, results.json and responses.jsonl (every completion with its verdict); must be new."""
 
     def __post_init__(self) -> None:
         self.check_model()

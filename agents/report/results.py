@@ -14,10 +14,12 @@ import transformers
 from numpy.typing import NDArray
 
 from agents.entrants import Entrant, own_options
-from agents.options.commands import CompareOptions, resolved
-from agents.report.statistics import Interval, crossed_interval
+from agents.options.commands import CompareOptions, EvaluateOptions, resolved
+from agents.report.statistics import Interval, accuracy_interval, crossed_interval
+from agents.rollouts.evaluation import Evaluation
 
 SCHEMA = "rlsd-results-1"
+EVALUATION_SCHEMA = "rlsd-evaluation-1"
 KINDS = ("sampled", "greedy")
 CURVE = ("final", "peak", "area")
 """Numbers of a tuning curve that are averaged over seeds."""
@@ -49,18 +51,47 @@ def summarise(
         "heldout_tasks": len(next(iter(by_agent.values()))[0]["evaluation"]["sampled"]),
         "rollouts_per_agent_and_seed": options.steps * options.prompts_per_step * options.group_size,
         "options": resolved(options),
-        "versions": {
-            "rlsd": importlib.metadata.version("rlsd"),
-            "python": platform.python_version(),
-            "torch": torch.__version__,
-            "transformers": transformers.__version__,
-        },
+        "versions": _versions(),
         "timing": {
             "seconds_by_agent": {
                 name: {part: sum(run["seconds"][part] for run in runs) / len(runs) for part in ("rollout", "update")}
                 for name, runs in by_agent.items()
             }
         },
+    }
+
+
+def evaluation_results(
+    evaluation: Evaluation, options: EvaluateOptions, verifier: str, benchmark: Mapping[str, float]
+) -> dict[str, Any]:
+    """Turn one evaluation into results with confidence intervals over tasks.
+
+    Args:
+        evaluation: what was found.
+        options: what was asked.
+        verifier: name and version of what graded.
+        benchmark: the benchmark's own numbers; empty: there are none.
+
+    """
+    return {
+        "schema": EVALUATION_SCHEMA,
+        "sampled_accuracy": _interval(accuracy_interval(evaluation.sampled_K), 0.0),
+        "greedy_accuracy": _interval(accuracy_interval(evaluation.greedy_K), 0.0),
+        "metrics": {name: _number(value) for name, value in sorted(evaluation.metrics.items())},
+        "benchmark": {name: _number(value) for name, value in benchmark.items()},
+        "tasks": len(evaluation.greedy_K),
+        "verifier": verifier,
+        "options": resolved(options),
+        "versions": _versions(),
+    }
+
+
+def _versions() -> dict[str, str]:
+    return {
+        "rlsd": importlib.metadata.version("rlsd"),
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "transformers": transformers.__version__,
     }
 
 

@@ -109,12 +109,12 @@ def write_samples(folder: Path, step: int, kept: list[Sample], rank: int = 0, pr
     return write_step(folder / FOLDER, step, columns, {"extracted": pa.string()}, rank, processes)
 
 
-def read_samples(folder: Path, step: int | None = None) -> list[Sample]:
+def read_samples(folder: Path | str, step: int | None = None) -> list[Sample]:
     """Read what a run has kept, by step, task and member.
 
     Raises:
         FileNotFoundError: nothing was kept.
 
     """
-    rows = read_steps(folder / FOLDER, step, "train with --samples-every STEPS to keep some")
+    rows = read_steps(Path(folder) / FOLDER, step, "train with --samples-every STEPS to keep some")
     return sorted((Sample(**row) for row in rows), key=lambda one: (one.step, one.task_id, one.member))

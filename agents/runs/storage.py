@@ -108,13 +108,13 @@ def locked(lock: Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def claimed(folder: Path, options: Any, resume: bool) -> Iterator[None]:
+def claimed(folder: Path, options: Any, resume: bool | None) -> Iterator[None]:
     """Claim an output folder for the length of the context, and store the resolved options in it.
 
     What a kill left half-written is removed.
 
     Raises:
-        ConfigurationError: the folder holds a run and `resume` is off, or it was made with other options.
+        ConfigurationError: see `check_place`; or the folder was made with other options.
         InUseError: another process is at it.
 
     """
@@ -130,8 +130,12 @@ def claimed(folder: Path, options: Any, resume: bool) -> Iterator[None]:
         yield
 
 
-def check_place(folder: Path, *, resume: bool) -> None:
+def check_place(folder: Path, *, resume: bool | None) -> None:
     """Refuse a place for a run that is a file, or holds something else, or a run where none is continued.
+
+    Args:
+        folder: the place.
+        resume: whether a run that is there is continued; None: the command continues none.
 
     Raises:
         ConfigurationError: see above.
@@ -142,9 +146,8 @@ def check_place(folder: Path, *, resume: bool) -> None:
     if resume or not folder.is_dir():
         return
     if (folder / CONFIG).exists():
-        raise ConfigurationError(
-            f"out {str(folder)!r} holds a run already; pass --resume to continue it, or another --out"
-        )
+        advice = "give another --out" if resume is None else "pass --resume to continue it, or another --out"
+        raise ConfigurationError(f"out {str(folder)!r} holds a run already; {advice}")
     if any(folder.iterdir()):
         raise ConfigurationError(f"out {str(folder)!r} is not empty and holds no run; give another --out")
 

@@ -23,9 +23,9 @@ from verifiers.official.base import BenchmarkVerifier
 
 SUMMARY = "grade stored rollouts again, with another verifier, and compare"
 EPILOG = """\
-Each line of FILE is a JSON object with task_id, response and correct, as `python -m agents.evaluate --out` writes
-them; other columns stay as they are. The new file has the new extracted, status, correct and reward in each row, the
-old ones under "previous", and the verifier's name and version.
+Each line of FILE is a JSON object with task_id, response and correct, as in the responses.jsonl that `python -m
+agents.evaluate --out FOLDER` writes; other columns stay as they are. The new file has the new extracted, status,
+correct and reward in each row, the old ones under "previous", and the verifier's name and version.
 A column greedy, true or false, splits the accuracy. The numbers that a benchmark itself reports need one response to a
 task: those of the greedy rows, where there is that column."""
 
@@ -66,6 +66,8 @@ def read_rollouts(path: Path) -> list[Rollout]:
         DataError: a line is no rollout; the message names it.
 
     """
+    if path.is_dir():
+        raise ConfigurationError(f"{str(path)!r} is a folder; give a file in it, such as {path}/responses.jsonl")
     opened = gzip.open if path.suffix == ".gz" else open
     try:
         with opened(path, "rt", encoding="utf-8") as file:

@@ -15,7 +15,7 @@ from rlsd_env.sources.dataset import DataSource
 from rlsd_env.sources.record import Record
 from rlsd_env.sources.rows import facts, gradable, listed, pictures, placed, text, without_labels
 from rlsd_env.sources.task_index import TaskIndex
-from rlsd_env.task import IMAGE_PLACEHOLDER
+from rlsd_env.task import IMAGE_PLACEHOLDER, unescaped
 from verifiers import AnswerKind, Reference
 
 Names = str | Sequence[str]
@@ -68,8 +68,8 @@ class OwnTable(DataSource):
     Text: the completion, with the answer in `<answer> </answer>`.
 
     ## Observation Space
-    `question` (text with one `<image>` per picture; where the column has none they are put in front), `images`,
-    `choices`, `feedback`, `turn`.
+    `question` (text with one `<image>` per picture; where the column has none they are put in front; write the word
+    itself as `<!image>`), `images`, `choices`, `feedback`, `turn`.
 
     ## Rewards
     1 for the right option or an equal answer of its kind, else 0; pass `verifier` for rules of your own.
@@ -159,14 +159,15 @@ class OwnTable(DataSource):
         image_columns = self.roles.get("images", ())
         if not any(IMAGE_PLACEHOLDER in choice for choice in choices):
             question = placed(question, sum(_count(row[name]) for name in image_columns))
+        said = tuple(map(unescaped, choices))  # as a policy reads them, and answers
         return Record(
             id=self.row_id(row),
             question=question,
             reference=gradable(
                 Reference(
-                    self._choice(row, choices) if choices and kind == AnswerKind.CHOICE else self._answer(row),
+                    self._choice(row, said) if choices and kind == AnswerKind.CHOICE else self._answer(row),
                     kind=kind,
-                    choices=choices,
+                    choices=said,
                     precision=whole_number(self._cell(row, "precision"), "the precision"),
                     unit=self._text(row, "unit"),
                     solution=self._text(row, "solution"),

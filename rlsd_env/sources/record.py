@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from rlsd_env.sources.cells import clean
-from rlsd_env.task import IMAGE_PLACEHOLDER, VIDEO_PLACEHOLDER, without_placeholders
+from rlsd_env.task import IMAGE_PLACEHOLDER, MEANT_AS_WORD, VIDEO_PLACEHOLDER
 from verifiers import AnswerKind, Reference
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class Record:
         if videos := sum(text.count(VIDEO_PLACEHOLDER) for text in (self.question, *self.choices)):
             raise ValueError(
                 f"question and choices have {videos} {VIDEO_PLACEHOLDER}, which stands for a video, and the row has "
-                f"none; write {without_placeholders(VIDEO_PLACEHOLDER)} where the word is meant"
+                f"none; {MEANT_AS_WORD}"
             )
 
     def in_row(self, where: str) -> Record:
@@ -71,7 +71,7 @@ class Record:
         if placeholders != len(self.pictures):
             raise ValueError(
                 f"question and choices have {placeholders} {IMAGE_PLACEHOLDER} and the row has "
-                f"{len(self.pictures)} images"
+                f"{len(self.pictures)} images; {MEANT_AS_WORD}"
             )
         return replace(self, pictures=tuple(replace(picture, where=where) for picture in self.pictures))
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from rlsd_env.task import IMAGE_PLACEHOLDER, VIDEO_PLACEHOLDER, Image
+from rlsd_env.task import IMAGE_PLACEHOLDER, MEANT_AS_WORD, VIDEO_PLACEHOLDER, Image
 
 
 class ToolError(ValueError):
@@ -44,11 +44,11 @@ class ToolResult:
 
     def __post_init__(self) -> None:
         if VIDEO_PLACEHOLDER in self.text:
-            raise ValueError(f"a tool's text has {VIDEO_PLACEHOLDER}; tools return pictures only")
+            raise ValueError(f"a tool's text has {VIDEO_PLACEHOLDER}; tools return pictures only; {MEANT_AS_WORD}")
         if self.text.count(IMAGE_PLACEHOLDER) != len(self.images):
             raise ValueError(
                 f"a tool's text has {self.text.count(IMAGE_PLACEHOLDER)} {IMAGE_PLACEHOLDER} placeholders for "
-                f"{len(self.images)} pictures; write one for each"
+                f"{len(self.images)} pictures; write one for each; {MEANT_AS_WORD}"
             )
 
 

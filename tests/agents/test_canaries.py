@@ -61,11 +61,11 @@ def test_no_canary_is_printed_or_stored(tmp_path):
     turns = ["max_turns=2", 'feedback="verifier"']
     done = call("agents.compare", *env, "--env-kwargs", *turns, "--agents", "opsd,sdpo,rlsd", "--seeds", "0",
                "--out", "out", *SMALL, cwd=tmp_path)  # fmt: skip
-    evaluated = call("agents.evaluate", *env, "--env-kwargs", *turns, "--limit", "3", "--out", "rollouts.jsonl",
+    evaluated = call("agents.evaluate", *env, "--env-kwargs", *turns, "--limit", "3", "--out", "evaluated",
                     cwd=tmp_path)  # fmt: skip
     rows = (tmp_path / "out/runs/opsd/seed0/metrics.csv").read_text()
     assert "teacher_tokens_scored" in rows
-    assert '"transcript"' in (tmp_path / "rollouts.jsonl").read_text()
+    assert '"transcript"' in (tmp_path / "evaluated/responses.jsonl").read_text()
     recorded = {str(path): path.read_bytes() for path in tmp_path.rglob("*") if path.is_file() and path.suffix != ".py"}
     recorded |= {f"output {n}": text.encode() for n, text in enumerate((done.stdout, done.stderr, evaluated.stdout))}
     assert len(recorded) > 20

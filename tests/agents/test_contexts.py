@@ -282,7 +282,7 @@ def test_evidence_is_written_and_read_back(policy, batch, tmp_path):
     kept = sink.kept
     path = write_evidence(tmp_path, 0, kept)
     assert path.name == "step-000000-0.parquet"
-    read = read_evidence(tmp_path)
+    read = read_evidence(str(tmp_path))
     assert len(read) == len(kept) == 20
     by_place = {(e.task_id, e.member, e.turn): e for e in kept}
     for again in read:

@@ -61,10 +61,11 @@ def run(*commands, path=ROOT):
 
 
 def test_mistakes_are_found_before_torch(tmp_path):
-    taken, empty, text_only, file = tmp_path / "taken", tmp_path / "empty", tmp_path / "text", tmp_path / "file"
-    whisper, weightless = tmp_path / "whisper", tmp_path / "weightless"
-    for folder in (taken, empty, text_only, whisper, weightless):
+    names = ("taken", "empty", "text", "adapted", "whisper", "weightless", "file")
+    taken, empty, text_only, adapted, whisper, weightless, file = (tmp_path / name for name in names)
+    for folder in (taken, empty, text_only, adapted, whisper, weightless):
         folder.mkdir()
+    (adapted / "adapter_config.json").write_text("{}")
     (whisper / "config.json").write_text(json.dumps({"model_type": "whisper", "is_encoder_decoder": True}))
     (weightless / "config.json").write_text(json.dumps({"architectures": ["Qwen3ForCausalLM"]}))
     (text_only / "model.safetensors").write_text("")
@@ -98,8 +99,11 @@ def test_mistakes_are_found_before_torch(tmp_path):
         ("compare", *chain, "--agents", "a=rlsd", "--agent-kwargs", "a.lamm=1", *out): "unknown option of rlsd 'lamm'",
         ("train", *chain, "--agent", "my_marks:Right", *out): "unknown name in module 'my_marks' 'Right'; did you mean",
         ("train", *chain, "--env-kwargs", "verifier=my_marks:Rigth", *out): "Rigth.verify returned 1.0 (float)",
+        ("train", *chain, "--policy", str(adapted), "--lora-rank", "2", *out): "holds LoRA adapters, and a run with",
         ("evaluate", "--env", "rlsd/Clock-v0", "--policy", str(text_only)): "(qwen3) reads text only",
-        ("evaluate", *chain, "--out", str(file)): "exists already; give another file",
+        ("evaluate", *chain, "--out", str(file)): "is a file; give a folder",
+        ("evaluate", *chain, "--out", str(taken)): "holds a run already; give another --out",
+        ("evaluate", *chain, "--out", str(tmp_path)): "is not empty and holds no run",
     }
     for (command, expected), (code, told, heavy) in zip(mistakes.items(), run(*mistakes, path=tmp_path)):
         *warning, error = told.splitlines()

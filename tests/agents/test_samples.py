@@ -98,7 +98,7 @@ def test_a_training_keeps_some_and_none_where_none_are_wanted(tmp_path):
     few += ["--env", "rlsd/Chain-v0", "--env-kwargs", "difficulty=1", "--policy", "lab-q0", "--max-tokens", "40"]
     kept = ["--samples-every", "2", "--samples-tasks", "1"]
     train_command.main([*few, *kept, "--out", str(tmp_path / "some")])
-    found = read_samples(tmp_path / "some")
+    found = read_samples(str(tmp_path / "some"))
     assert [(one.step, one.member) for one in found] == [(0, 0), (0, 1), (2, 0), (2, 1)]
     assert all("<think>" in one.response for one in found)
     train_command.main([*few, "--samples-every", "0", "--out", str(tmp_path / "none")])

@@ -4,17 +4,31 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from agents.rollouts.collect import completion_seeds
 from agents.rollouts.tasks import TaskStream
+from rlsd_env.cli import main as environments
 from tests.agents.commands import call
 
 
-def test_real_problems_train_and_evaluate(mathvision_dir, tmp_path):
+def test_real_problems_train_and_evaluate(mathvision_dir, tmp_path, capsys):
     env = ["--env", "rlsd/MathVision-testmini-v0", "--env-kwargs", f"path={mathvision_dir}"]
-    done = call("agents.evaluate", *env, "--limit", "6", "--samples", "2", "--out", tmp_path / "answers.jsonl")
+    out = tmp_path / "evaluated"
+    done = call("agents.evaluate", *env, "--limit", "6", "--samples", "2", "--out", out)
     assert "6 tasks" in done.stdout
-    rows = [json.loads(line) for line in (tmp_path / "answers.jsonl").read_text().splitlines()]
+    rows = [json.loads(line) for line in (out / "responses.jsonl").read_text().splitlines()]
     assert len(rows) == 6 * (2 + 1)
+    results = json.loads((out / "results.json").read_text())
+    assert (results["schema"], results["tasks"], results["options"]["samples"]) == ("rlsd-evaluation-1", 6, 2)
+    for kind, greedy in (("sampled", False), ("greedy", True)):
+        right = [row["correct"] for row in rows if row["greedy"] is greedy]
+        assert results[f"{kind}_accuracy"]["mean"] == pytest.approx(sum(right) / len(right))
+    call("agents.evaluate", "--config", out / "config.toml", "--out", tmp_path / "again")
+    for name in ("responses.jsonl", "results.json", "config.toml"):
+        assert (tmp_path / "again" / name).read_bytes() == (out / name).read_bytes()
+    assert environments.main(["reverify", str(out / "responses.jsonl"), *env]) == 0
+    assert "agreement: 18 of 18 (100.0 %)" in capsys.readouterr().out
     small = ["--prompts-per-step", "2", "--group-size", "2", "--eval-tasks", "4", "--eval-samples", "2"]
     call("agents.train", "--agent", "rlsd", *env, "--steps", "3", *small, "--out", tmp_path / "train")
     assert len((tmp_path / "train" / "metrics.csv").read_text().splitlines()) == 4

@@ -64,5 +64,5 @@ def test_letters():
     ("question", "choices", "images"), [("<image>", (), 0), ("none", (), 1), ("none", ("<image>",), 2)]
 )
 def test_placeholders_and_images_must_match(question, choices, images):
-    with pytest.raises(ValueError, match="one placeholder per image"):
+    with pytest.raises(ValueError, match="one placeholder per image, in order; write <!image> or <!video> where the"):
         Task("t", question, (IMAGE,) * images, choices)

@@ -112,9 +112,11 @@ def test_lines_that_are_no_rollouts(line, message, stored, capsys):
     assert message in capsys.readouterr().err
 
 
-def test_a_missing_file(capsys):
+def test_a_missing_file_and_a_folder(tmp_path, capsys):
     assert main(["reverify", "nothing.jsonl", "--env", SUMS]) == 2
     assert "'nothing.jsonl' cannot be read" in capsys.readouterr().err
+    assert main(["reverify", str(tmp_path), "--env", SUMS]) == 2
+    assert f"is a folder; give a file in it, such as {tmp_path}/responses.jsonl" in capsys.readouterr().err
 
 
 def test_a_benchmarks_own_numbers_are_those_of_the_greedy_rows(mathvision_dir, tmp_path, capsys):

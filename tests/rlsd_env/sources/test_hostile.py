@@ -121,7 +121,7 @@ def test_a_folder_that_only_the_library_finds_csv_in_is_refused(tmp_path):
         (r'{"q": "x", "a": "A", "c": ["\udc00", "b"]}', "element 1 of column 'c' .*surrogate"),
         ('{"q": "x", "a": "1", "m": NaN}', "column 'm' is nan; a number must be finite"),
         ('{"q": "x", "a": "3", "p": 1.9}', "the precision is '?1.9'?; it must be a whole number"),
-        ('{"q": "What does <video> do?", "a": "plays"}', "1 <video>, which stands for a video.*write \\[video\\]"),
+        ('{"q": "What does <video> do?", "a": "plays"}', "1 <video>, which stands for a video.*or <!video> where"),
         ('{"q": "x", "a": "A", "c": ["<video>", "b"]}', "1 <video>"),
     ],
 )

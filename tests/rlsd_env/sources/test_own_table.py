@@ -228,6 +228,19 @@ def test_images_as_paths_and_placeholders_of_the_table(tmp_path):
     assert (absent.question, absent.images) == ("[image]\n[image]\nSame?", ())
 
 
+def test_a_word_that_looks_like_a_placeholder(tmp_path):
+    row = {"q": "Which tag is HTML's own, <!image> or <img>?", "a": "<image>", "c": ["<img>", "<!image>"]}
+    source = OwnTable(path=jsonl(tmp_path, row), columns=PLAIN | {"choices": "c"}, answers="text")
+    prompt = gymnasium.make("rlsd/Table-v0", path=source.path, columns=PLAIN).reset(seed=0)[0]["question"]
+    assert prompt.startswith(row["q"])
+    reference = source.record(0).reference
+    assert (reference.answer, reference.choices) == ("B", ("<img>", "<image>"))
+    with pytest.raises(DataError, match=r"1 <image> and the row has 0 images; write <!image> or <!video> where"):
+        OwnTable(path=jsonl(tmp_path, row | {"q": "What is <image>?"}), columns=PLAIN).item(0)
+    with pytest.raises(DataError, match=r"the row has none; write <!image> or <!video> where the word is meant"):
+        OwnTable(path=jsonl(tmp_path, row | {"q": "What is <video>?"}), columns=PLAIN).item(0)
+
+
 def test_a_csv_file(tmp_path):
     with (tmp_path / "table.csv").open("w", newline="") as file:
         csv.writer(file).writerows([["q", "a"], ["2 + 2?", "4"]])
