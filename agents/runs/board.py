@@ -68,6 +68,8 @@ class Run:
         if len(self._times) <= MEASURED:
             return None
         (first, began), (last, ended) = self._times[0], self._times[-1]
+        if last == first:  # a baseline of the user's own may report what it likes
+            return None
         return (ended - began) / (last - first) * (self.steps - self.step)
 
 
@@ -104,8 +106,9 @@ class Board:
 
     def done(self, name: str) -> None:
         """Know that a run has ended as it should."""
-        run = self._end(name, State.DONE)
-        run.step = run.steps
+        with self.lock:
+            run = self._end(name, State.DONE)
+            run.step = run.steps
 
     def failed(self, name: str) -> None:
         """Know that a run has ended with an error."""

@@ -35,6 +35,13 @@ def test_the_time_left_of_a_run_is_from_its_own_steps_of_this_session():
     assert left == [None, None, None, 52.0]
 
 
+def test_a_run_that_reports_one_step_again_and_again_has_no_time_left():
+    board = Board()
+    for seconds in (1.0, 2.0, 3.0, 4.0):
+        board(Progress("mine", 0, 1, 40, seconds))
+    assert board.runs["mine, seed 0"].left is None
+
+
 def test_the_time_left_of_all_runs_is_at_the_pace_of_all():
     now = [1000.0]
     board = Board({"a, seed 0": (40, 10), "b, seed 0": (40, 0), "c, seed 0": (40, 0)}, clock=lambda: now[0])
