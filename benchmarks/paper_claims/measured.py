@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import math
 from collections.abc import Callable, Mapping
@@ -10,7 +11,7 @@ from typing import Any
 
 from benchmarks.paper_claims.effects import Effect, over_seeds
 
-STORED = Path(__file__).parents[1] / "results" / "lab.json"
+STORED = Path(__file__).parents[1] / "results" / "lab.json.gz"
 """The runs that the project's documents quote."""
 Run = Mapping[str, Any]
 Value = Callable[[Run], float]
@@ -74,8 +75,9 @@ class Measured:
 
     @classmethod
     def read(cls, path: Path) -> Measured:
-        """Read a file."""
-        return cls(json.loads(path.read_text("utf-8")))
+        """Read a file, which may be compressed."""
+        content = path.read_bytes()
+        return cls(json.loads(gzip.decompress(content) if path.suffix == ".gz" else content))
 
     def of(self, method: str, value: Value, where: str) -> dict[int, float]:
         """Return a number of every run of a method, by seed."""

@@ -11,7 +11,6 @@ from benchmarks.paper_claims import __main__ as command
 from benchmarks.paper_claims.claims import CLAIMS, LESS, MORE, SAME_LEAKS
 from benchmarks.paper_claims.effects import Effect, Expectation, over_seeds
 from benchmarks.paper_claims.measured import (
-    STORED,
     Measured,
     NotRunError,
     accuracy,
@@ -22,6 +21,7 @@ from benchmarks.paper_claims.measured import (
     log_ratio,
 )
 from rlsd_env.errors import ConfigurationError
+from tests.conftest import ROOT
 
 
 def run(seed, final, curve=(1.0, None, 2.0)):
@@ -120,8 +120,8 @@ def test_the_command(tmp_path, capsys):
         command.run(command.ClaimOptions(tmp_path / "no.json"))
 
 
-@pytest.mark.skipif(not STORED.exists(), reason="no runs are stored; python -m benchmarks.lab makes them")
-def test_the_stored_runs_answer_every_claim():
-    stored = Measured.read(STORED)
-    rows = [command.row(claim, stored) for claim in CLAIMS]
+def test_the_stored_runs_answer_every_claim_and_the_page_shows_them(capsys):
+    rows = command.run(command.ClaimOptions(markdown=True))
     assert not [one for one in rows if "not run" in one[-1]]
+    page = (ROOT / "docs" / "claims.md").read_text("utf-8")
+    assert page.endswith(capsys.readouterr().out)
