@@ -108,9 +108,14 @@ def _show(results: dict[str, Any], options: CompareOptions) -> None:
     """Print the results as tables."""
     from agents.report.sweep import print_sweep
     from agents.report.table import print_table
+    from agents.runs.finished import CURVES
 
     (print_sweep if options.sweep else print_table)(results)
     print(f"\nresults, metrics, plots and models: {options.out}")
+    print(f"to look at next: {options.out / CURVES}")
+    if next(options.out.glob("runs/*/*/samples"), None) is not None:
+        print(f"                 python -m agents.samples {options.out} --wrong")
+    print("                 docs/results.md, what each number and file is")
 
 
 def _pool(options: CompareOptions) -> contextlib.AbstractContextManager[Pool]:

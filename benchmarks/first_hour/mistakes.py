@@ -117,6 +117,8 @@ def prepare(folder: Path) -> None:
     """Put what the mistakes need into an empty folder."""
     for name in ("my_tasks.py", "my_agents.py"):
         (folder / name).write_bytes((HERE / name).read_bytes())
+    with (folder / "my_tasks.py").open("a") as tasks:  # not in the file itself, which tools import from this package
+        tasks.write('\n\nregister("mine/Sums-v0", source="my_tasks:Sums")\n')
     for name in ("taken", "empty", "text", "other"):
         (folder / name).mkdir()
     (folder / "taken" / "config.toml").write_text("lr = 0.001\n")

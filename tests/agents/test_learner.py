@@ -195,7 +195,7 @@ def test_an_episode_on_which_the_verifier_failed_counts_nowhere(policy, batch):
 
 def test_a_verifier_that_fails_on_everything_stops_the_run(policy, batch):
     broken = with_verdicts(batch, lambda g, i, v: Verdict(0.0, False, None, Status.ERROR, "ZeroDivisionError: oops"))
-    with pytest.raises(RuntimeError, match=r"failed on all 16 episodes of step 0.*ZeroDivisionError"):
+    with pytest.raises(ConfigurationError, match=r"failed on all 16 episodes of step 0.*ZeroDivisionError"):
         learner(policy).update(broken)
 
 
@@ -204,7 +204,7 @@ def test_a_reward_that_is_no_number_stops_the_run(policy, batch, reward):
     odd = with_verdicts(batch, lambda g, i, v: v)
     episodes = tuple(dataclasses.replace(e, reward=reward) for e in odd.groups[0].episodes)
     odd = dataclasses.replace(odd, groups=(dataclasses.replace(odd.groups[0], episodes=episodes), *odd.groups[1:]))
-    with pytest.raises(RuntimeError, match=r"reward is (nan|inf) at step 0"):
+    with pytest.raises(ConfigurationError, match=r"reward is (nan|inf) in step 0"):
         learner(policy).update(odd)
 
 

@@ -174,7 +174,7 @@ def test_credit_that_is_a_bare_tensor_is_refused(policy, batch):
         def credit(self, signals):
             return signals.A_N1
 
-    with pytest.raises(TypeError, match=r"credit is a Tensor; return Credit\(advantages\) or None"):
+    with pytest.raises(ConfigurationError, match=r"credit is a Tensor; return Credit\(advantages\) or None"):
         learner(policy, Bare()).update(mixed(batch))
 
 

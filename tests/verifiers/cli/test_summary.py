@@ -58,7 +58,7 @@ def test_the_first_disagreements_are_named(summary):
 def test_warnings_and_what_could_not_be_judged(summary):
     text, data = summary(ROWS)
     assert data["warnings"] == {'kind "sum" is unknown, the kind is inferred': 1}
-    assert 'warning            kind "sum" is unknown, the kind is inferred: 1 rows' in text
+    assert 'warning            kind "sum" is unknown, the kind is inferred: 1 row' in text
     assert [(row["line"], row["status"]) for row in data["failures"]["first"]] == [(6, "bad_gold"), (8, "unparsable")]
     text, data = summary([{"gold": "", "prediction": "7"}] * 9)
     assert (data["failures"]["rows"], len(data["failures"]["first"])) == (9, 5)
