@@ -49,7 +49,7 @@ class Told:
         lines: printed.
         code: exit code; None: it was stopped after the limit.
         traceback: whether one was printed.
-        message: the last line.
+        message: its error, else the last line.
 
     """
 
@@ -78,7 +78,8 @@ def make(mistake: Mistake, root: Path, limit: float) -> Told:
         except subprocess.TimeoutExpired as stopped:
             code, text = None, f"{(stopped.stderr or b'').decode()}\n(hangs)"
         lines = [line for line in text.splitlines() if line.strip()]
-        message = lines[-1].replace(name, "..") if lines else ""
+        told = [line for line in lines if line.startswith("error: ")] or lines[-1:]
+        message = told[0].replace(name, "..") if told else ""
         return Told(mistake.name, _seconds() - before, len(lines), code, "Traceback" in text, message)
 
 

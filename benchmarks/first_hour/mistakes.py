@@ -118,7 +118,7 @@ def prepare(folder: Path) -> None:
     for name in ("my_tasks.py", "my_agents.py"):
         (folder / name).write_bytes((HERE / name).read_bytes())
     with (folder / "my_tasks.py").open("a") as tasks:  # not in the file itself, which tools import from this package
-        tasks.write('\n\nregister("mine/Sums-v0", source="my_tasks:Sums")\n')
+        tasks.write('\n\nimport rlsd_env\n\nrlsd_env.register("mine/Sums-v0", source="my_tasks:Sums")\n')
     for name in ("taken", "empty", "text", "other"):
         (folder / name).mkdir()
     (folder / "taken" / "config.toml").write_text("lr = 0.001\n")
