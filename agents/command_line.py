@@ -211,7 +211,7 @@ def main(command: Callable[[Sequence[str]], None]) -> None:
         if prints():
             print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
-    except Exception as error:
+    except Exception as error:  # what is not of the user's own code goes on as it came
         told = None if debug else faults.place(error)
         if told is None:
             raise

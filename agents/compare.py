@@ -63,7 +63,7 @@ def run(options: CompareOptions) -> dict[str, Any]:
     from agents.report.results import summarise
     from agents.runs.display import display
     from agents.runs.links import link_equal
-    from agents.runs.storage import claimed, write_json
+    from agents.runs.storage import RESULTS, claimed, write_json
     from agents.setup import check
 
     here = options
@@ -96,7 +96,7 @@ def run(options: CompareOptions) -> dict[str, Any]:
         results = summarise(outcome.results.values(), options, entrants)
         results["timing"]["seconds_total"] = round(time.monotonic() - started, 1)
         results["timing"]["lost_workers"] = outcome.lost
-        write_json(options.out / "results.json", results)
+        write_json(options.out / RESULTS, results)
         draw_curves(options.out)
         models = (path for path in options.out.glob("runs/*/*/*/*") if path.parent.name in ("model", "best"))
         link_equal(path for path in models if path.suffix != ".safetensors")
@@ -108,11 +108,11 @@ def _show(results: dict[str, Any], options: CompareOptions) -> None:
     """Print the results as tables."""
     from agents.report.sweep import print_sweep
     from agents.report.table import print_table
-    from agents.runs.finished import CURVES
+    from agents.runs.finished import REWARD_CURVE
 
     (print_sweep if options.sweep else print_table)(results)
     print(f"\nresults, metrics, plots and models: {options.out}")
-    print(f"to look at next: {options.out / CURVES}")
+    print(f"to look at next: {options.out / REWARD_CURVE}")
     if next(options.out.glob("runs/*/*/samples"), None) is not None:
         print(f"                 python -m agents.samples {options.out} --wrong")
     print("                 docs/results.md, what each number and file is")

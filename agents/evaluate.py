@@ -14,8 +14,7 @@ if TYPE_CHECKING:
     from agents.options.commands import EvaluateOptions
     from agents.rollouts.evaluation import Evaluation
 
-RESULTS, RESPONSES = "results.json", "responses.jsonl"
-"""Files of an evaluation's folder."""
+RESPONSES = "responses.jsonl"
 
 
 def run(options: EvaluateOptions) -> dict[str, float]:
@@ -35,7 +34,7 @@ def run(options: EvaluateOptions) -> dict[str, float]:
     from agents.report.results import evaluation_results
     from agents.report.statistics import accuracy_interval
     from agents.rollouts.evaluation import evaluate
-    from agents.runs.storage import claimed, write_json
+    from agents.runs.storage import RESULTS, claimed, write_json
     from agents.setup import prepare
     from agents.terminal import counted, terminal
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import sysconfig
 import traceback
+from collections.abc import Iterator
 from pathlib import Path
 
 PACKAGES = ("agents", "rlsd_env", "verifiers", "benchmarks")
@@ -29,11 +31,15 @@ def place(error: BaseException) -> str | None:
         error = error.__cause__
 
 
-def noted(error: Exception) -> Exception:
-    """Return an exception with a note that says where, which another process can read."""
-    if told := place(error):
-        error.add_note(MARK + told)
-    return error
+@contextlib.contextmanager
+def noting() -> Iterator[None]:
+    """Give an exception of the context a note that says where, which another process can read."""
+    try:
+        yield
+    except Exception as error:  # goes on as it came
+        if told := place(error):
+            error.add_note(MARK + told)
+        raise
 
 
 def _own_frame(error: BaseException) -> traceback.FrameSummary | None:

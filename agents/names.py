@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import importlib.util
 import json
 import sys
@@ -14,6 +15,7 @@ from importlib.machinery import ModuleSpec
 from pathlib import Path
 from typing import Any
 
+from agents.options.types import BASIC, of_type
 from rlsd_env.errors import ConfigurationError, one_of
 
 ALGORITHMS = (
@@ -94,15 +96,19 @@ def check_hyperparameters(spec: str, given: Mapping[str, Any]) -> None:
         ConfigurationError: there is one.
 
     """
-    types = json.loads(HYPERPARAMETERS.read_text("utf-8")).get(spec.partition("/")[0])
+    types = _stored_types().get(spec.partition("/")[0])
     if types is None or ":" in spec:
         return
     for name, value in given.items():
         if name not in types:
             raise ConfigurationError(one_of(f"option of {spec}", name, types))
-        wanted, found = types[name], type(value).__name__
-        if found != wanted and (wanted, found) != ("float", "int") and wanted in ("bool", "int", "float", "str"):
-            raise ConfigurationError(f"{spec}.{name} is {value!r}; it must be of type {wanted}")
+        if wanted := BASIC.get(types[name]):
+            of_type(value, wanted, f"{spec}.{name}")
+
+
+@functools.cache
+def _stored_types() -> dict[str, dict[str, str]]:
+    return json.loads(HYPERPARAMETERS.read_text("utf-8"))
 
 
 def _known() -> tuple[str, ...]:

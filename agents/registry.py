@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Generic, TypeVar, get_type_hints
 
+from agents.options.types import BASIC, of_type
 from rlsd_env.errors import ConfigurationError, one_of
 from rlsd_env.plugins import resolve
 
@@ -99,9 +100,5 @@ class Registry(Generic[T]):
             if name not in known:
                 raise ConfigurationError(one_of(f"option of {spec}", name, known))
             wanted = known[name]
-            if wanted is float and type(value) is int:
-                value = float(value)
-            if wanted in (bool, int, float, str) and type(value) is not wanted:
-                raise ConfigurationError(f"{spec}.{name} is {value!r}; it must be of type {wanted.__name__}")
-            values[name] = value
+            values[name] = of_type(value, wanted, f"{spec}.{name}") if wanted in BASIC.values() else value
         return cls(**values)

@@ -43,6 +43,7 @@ def run(options: TrainOptions) -> dict[str, Any]:
     foresee_training(options, [(options.agent, options.agent_kwargs)])
     from agents.methods import make_method
 
+    # ranges of hyperparameters, before transformers is imported
     make_method(options.agent, options.agent_kwargs)
     from agents.experiment import train
     from agents.runs.display import display

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, get_type_hints
 
 from agents.options.learner import LearnerOptions
+from agents.options.types import of_type
 from rlsd_env.errors import ConfigurationError, one_of
 
 PER_AGENT: dict[str, type] = {**get_type_hints(LearnerOptions), "group_size": int, "prompts_per_step": int}
@@ -25,9 +26,4 @@ def fitted(name: str, value: Any, where: str) -> Any:
     """
     if name not in PER_AGENT:
         raise ConfigurationError(one_of(f"option of an agent in {where}", name, PER_AGENT))
-    wanted = PER_AGENT[name]
-    if wanted is float and type(value) is int:
-        value = float(value)
-    if type(value) is not wanted:
-        raise ConfigurationError(f"{where} is {value!r}; it must be of type {wanted.__name__}")
-    return value
+    return of_type(value, PER_AGENT[name], where)

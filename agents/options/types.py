@@ -10,6 +10,28 @@ import tyro
 
 from rlsd_env.errors import ConfigurationError
 
+BASIC = {kind.__name__: kind for kind in (bool, int, float, str)}
+"""Types of options that are checked, by name."""
+
+
+def of_type(value: Any, wanted: type, where: str) -> Any:
+    """Return a value in the type that it must have; a whole number is a float too.
+
+    Args:
+        value: what was given.
+        wanted: the type.
+        where: what the user wrote it as, for messages.
+
+    Raises:
+        ConfigurationError: it has another type.
+
+    """
+    if wanted is float and type(value) is int:
+        return float(value)
+    if type(value) is not wanted:
+        raise ConfigurationError(f"{where} is {value!r}; it must be of type {wanted.__name__}")
+    return value
+
 
 def labelled(names: Sequence[str]) -> list[tuple[str, str]]:
     """Split names of the form LABEL=AGENT; an agent without a label is its own.

@@ -14,8 +14,10 @@ mpl.use("Agg")
 import matplotlib.pyplot as plt
 from matplotlib.ticker import MaxNLocator
 
+from agents.runs.finished import REWARD_CURVE
+
 CURVES: dict[str, tuple[str, str]] = {
-    "reward": ("Mean reward of the training rollouts", "learning_curve_reward.png"),
+    "reward": ("Mean reward of the training rollouts", REWARD_CURVE),
     "entropy": ("Student entropy, nats per token", "learning_curve_entropy.png"),
     "response_length": ("Response length, tokens", "learning_curve_length.png"),
 }

@@ -6,13 +6,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from agents.runs.storage import CONFIG, read_json, read_toml
+from agents.runs.storage import CONFIG, RESULTS, read_json, read_toml
 
 if TYPE_CHECKING:
     from agents.options.commands import CompareOptions
 
-RESULTS = "results.json"
-CURVES = "learning_curve_reward.png"
+REWARD_CURVE = "learning_curve_reward.png"
 
 
 def finished(options: CompareOptions) -> dict[str, Any] | None:
@@ -26,7 +25,7 @@ def finished(options: CompareOptions) -> dict[str, Any] | None:
 
     """
     out = options.out
-    if not all((out / name).exists() for name in (CONFIG, RESULTS, CURVES)):
+    if not all((out / name).exists() for name in (CONFIG, RESULTS, REWARD_CURVE)):
         return None
     results = read_json(out / RESULTS)
     kwargs = read_toml(out / CONFIG).get("agent_kwargs", {})

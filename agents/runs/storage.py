@@ -19,6 +19,7 @@ from agents.options.commands import resolved, to_toml
 from rlsd_env.errors import ConfigurationError
 
 CONFIG = "config.toml"
+RESULTS = "results.json"
 LOCK = ".lock"
 TEMPORARY = ".partial"
 

@@ -14,7 +14,6 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from stable_baselines3.common.logger import KVWriter
-from tqdm import tqdm
 
 from agents.options.commands import TrainOptions
 from agents.runs.storage import read_json, write_json
@@ -48,7 +47,7 @@ class Tracker(KVWriter, abc.ABC):
         self._failed = False
         try:
             self._open(options)
-        except Exception as error:
+        except Exception as error:  # of a client, which may be any
             raise ConfigurationError(
                 f"log {self.name} can open no run: {_line(error)}; mend that, or leave {self.name} out of --log, and "
                 "--resume"
@@ -76,7 +75,7 @@ class Tracker(KVWriter, abc.ABC):
             return
         try:
             self._close(failed)
-        except Exception as error:
+        except Exception as error:  # costs no training
             self._warn(error, "metrics.csv has every step")
 
     def _send_all(self, then: str) -> None:
@@ -87,12 +86,12 @@ class Tracker(KVWriter, abc.ABC):
                 self._unsent.popleft()
                 self._steps = step + 1
                 self._write_note()
-        except Exception as error:
+        except Exception as error:  # costs no training
             self._warn(error, then)
 
     def _warn(self, error: Exception, then: str) -> None:
         if not self._failed:
-            tqdm.write(f"warning: {self._title}: log {self.name}: {_line(error)}; {then}", file=sys.stderr)
+            print(f"warning: {self._title}: log {self.name}: {_line(error)}; {then}", file=sys.stderr)
         self._failed = True
 
     def _write_note(self) -> None:

@@ -89,11 +89,10 @@ def failure(name: str, error: BaseException) -> Exception:
     """Return the error that the command ends with where a task has failed."""
     if isinstance(error, ConfigurationError):
         return ConfigurationError(f"{name}: {error}")
+    failed = RuntimeError(f"{name} failed: {error}")
     if told := faults.place(error):
-        failed = RuntimeError(f"{name} failed: {error}")
         failed.add_note(f"{faults.MARK}{name}: {told}")
-        return failed
-    return RuntimeError(f"{name} failed: {error}")
+    return failed
 
 
 class LocalPool:
@@ -155,7 +154,7 @@ class LocalPool:
                             results[name] = future.result()
                         except BrokenProcessPool:
                             continue  # as all that have not ended
-                        except Exception as error:
+                        except Exception as error:  # of any trial, whose name it gets
                             board.failed(name)
                             raise failure(name, error) from error
                         board.done(name)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from agents.faults import noted
+from agents.faults import noting
 from agents.runs.progress import Progress
 from agents.trials.local import report
 
@@ -13,16 +13,15 @@ if TYPE_CHECKING:
     from agents.options.commands import CompareOptions, TrainOptions
 
 
+@noting()
 def train_trial(options: TrainOptions) -> dict[str, Any]:
     """Run one training; what result.json holds."""
     from agents.experiment import train
 
-    try:
-        return train(options, report)
-    except Exception as error:
-        raise noted(error)  # noqa: B904  # it is the same one
+    return train(options, report)
 
 
+@noting()
 def untrained_trial(options: CompareOptions, seed: int, path: Path) -> dict[str, Any]:
     """Evaluate the untrained model; what `path` holds."""
     from agents.experiment import untrained

@@ -39,10 +39,11 @@ def _compare(name: str, *words: str) -> Mistake:
 
 def _own(name: str, part: str, fault: str) -> Mistake:
     """Train on an environment of one's own, whose source or verifier has a fault."""
-    given = {"source": f"fault={fault}", "verifier": f"verifier=my_tasks:Marks verifier_kwargs={{fault='{fault}'}}"}[
-        part
-    ]
-    env = ("--env", "my_tasks:mine/Sums-v0", "--env-kwargs", *given.split(), "grading_seconds=2")
+    given = {
+        "source": (f"fault={fault}",),
+        "verifier": ("verifier=my_tasks:Marks", f"verifier_kwargs={{fault='{fault}'}}", "grading_seconds=2"),
+    }
+    env = ("--env", "my_tasks:mine/Sums-v0", "--env-kwargs", *given[part])
     small = ("--steps", "1", "--prompts-per-step", "2", "--group-size", "2", "--eval-tasks", "2", "--max-tokens", "8")
     return _train(name, *env, *small)
 
@@ -107,9 +108,7 @@ MISTAKES = (
     _own("verify: raises", "verifier", "raises"),
     _own("verify: never returns", "verifier", "hangs"),
     _train("credit: raises", *CHAIN, *WRONG, model=True),
-    _train(
-        "credit: of another shape", *CHAIN, "--agent", "my_agents:Wrong", "--agent-kwargs", "fault=shape", model=True
-    ),
+    _train("credit: of another shape", *CHAIN, *WRONG, "--agent-kwargs", "fault=shape", model=True),
 )
 
 

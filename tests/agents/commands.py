@@ -68,6 +68,30 @@ def call(module, *argv, cwd=ROOT, check=True, workers=False):
     return subprocess.CompletedProcess([module, *argv], code, out.getvalue(), err.getvalue())
 
 
+def algorithm(name, *credit):
+    """Write a module with an algorithm of the user's own.
+
+    Args:
+        name: of the class; in lower case the algorithm's.
+        credit: the lines of its hook.
+
+    """
+    lines = "".join(f"        {line}\n" for line in credit)
+    return f'''
+from dataclasses import dataclass
+from typing import ClassVar
+
+from agents import Algorithm, Credit
+
+
+@dataclass(frozen=True)
+class {name}(Algorithm):
+    name: ClassVar[str] = "{name.lower()}"
+
+    def credit(self, signals):
+{lines}'''
+
+
 class Here:
     """A pool of trials that has them run in this process, one after the other."""
 

@@ -22,7 +22,7 @@ from agents.runs.storage import InUseError, locked
 from agents.trials.local import LocalPool, StoppedError
 from agents.trials.ray_preflight import code, is_held, look_around, named_paths, token, versions
 from rlsd_env import ConfigurationError
-from tests.agents.commands import SMALL, call, outcome
+from tests.agents.commands import SMALL, algorithm, call, outcome
 from tests.conftest import ROOT
 
 TASKS = """
@@ -360,20 +360,7 @@ def test_an_interrupted_or_killed_command_ends_its_trials(nodes, tasks, tmp_path
     assert (tmp_path / "a").stat().st_size < 5000
 
 
-OWN = """
-from dataclasses import dataclass
-from typing import ClassVar
-
-from agents import Algorithm, Credit
-
-
-@dataclass(frozen=True)
-class Mine(Algorithm):
-    name: ClassVar[str] = "mine"
-
-    def credit(self, signals):
-        return Credit(signals.A_N1)
-"""
+OWN = algorithm("Mine", "return Credit(signals.A_N1)")
 
 
 def trial_of(raylet):

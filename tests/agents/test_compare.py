@@ -10,7 +10,7 @@ import sys
 
 import pytest
 
-from tests.agents.commands import SMALL, call, outcome, run
+from tests.agents.commands import SMALL, algorithm, call, outcome, run
 from tests.conftest import ROOT
 
 
@@ -128,22 +128,12 @@ def test_the_documented_algorithm_trains_from_a_file_outside_the_package(tmp_pat
     assert results["agents"]["mine"]["training_metrics"]["teacher_tokens_scored"] > 0
 
 
-FAILING = """
-from dataclasses import dataclass
-from typing import ClassVar
-
-from agents import Algorithm, Credit
-
-
-@dataclass(frozen=True)
-class Failing(Algorithm):
-    name: ClassVar[str] = "failing"
-
-    def credit(self, signals):
-        if signals.step == 1:
-            raise ZeroDivisionError("on purpose")
-        return Credit(signals.A_N1)
-"""
+FAILING = algorithm(
+    "Failing",
+    "if signals.step == 1:",
+    '    raise ZeroDivisionError("on purpose")',
+    "return Credit(signals.A_N1)",
+)
 
 
 def test_a_run_that_fails_stops_the_others_and_is_named(tmp_path):

@@ -6,22 +6,9 @@ import pytest
 
 from agents import faults
 from agents.trials.local import failure
-from tests.agents.commands import SMALL, call
+from tests.agents.commands import SMALL, algorithm, call
 
-FAILING = """
-from dataclasses import dataclass
-from typing import ClassVar
-
-from agents import Algorithm, Credit
-
-
-@dataclass(frozen=True)
-class Failing(Algorithm):
-    name: ClassVar[str] = "failing"
-
-    def credit(self, signals):
-        return Credit(signals.A)
-"""
+FAILING = algorithm("Failing", "return Credit(signals.A)")
 PLACE = (
     "AttributeError in credit (my_module.py, line 13: return Credit(signals.A)): 'Signals' object has no attribute 'A'"
 )
