@@ -148,8 +148,9 @@ class LocalPool:
                 while waiting:
                     done, waiting = wait(waiting, timeout=POLL_SECONDS, return_when=FIRST_COMPLETED)
                     _drain(reports, board)
-                    for future in done:
-                        name = futures[future]
+                    for future, name in futures.items():
+                        if future not in done:  # a set: those that ended together are told of in the order of the tasks
+                            continue
                         try:
                             results[name] = future.result()
                         except BrokenProcessPool:
