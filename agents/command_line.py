@@ -16,6 +16,7 @@ from typing import Any, TypeVar, get_type_hints
 
 from agents import faults
 from agents.extras import require_agents
+from agents.runs.kept import kept
 from rlsd_env.errors import ConfigurationError, one_of
 
 Options = TypeVar("Options")
@@ -187,10 +188,14 @@ def resumable(folder: Path, prog: str, argv: Sequence[str]) -> Iterator[None]:
     except KeyboardInterrupt:
         if not folder.is_dir():
             raise
+        if not (done := kept(folder)):
+            raise KeyboardInterrupt(
+                f"nothing was done that could be gone on with; {folder} may be used again"
+            ) from None
         again = [*prog.split(), *argv, *([] if "--resume" in argv else ["--resume"])]
         # torchrun's own arguments are not known here
         how = "the same command and --resume" if "RANK" in os.environ else shlex.join(again)
-        raise KeyboardInterrupt(f"what is done is in {folder}, go on with: {how}") from None
+        raise KeyboardInterrupt(f"{folder} holds {done}, go on with: {how}") from None
 
 
 def main(command: Callable[[Sequence[str]], None]) -> None:

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from agents import command_line
+from agents.runs.kept import RESULT, steps_done
 from agents.runs.progress import run_name
 from agents.trials import server
 from agents.trials.local import LocalPool, Pool
@@ -132,12 +133,9 @@ def _pool(options: CompareOptions) -> contextlib.AbstractContextManager[Pool]:
 
 def _steps_done(folder: Path, entrant: Entrant) -> int:
     """Count the steps that a resumed run need not do again; an interrupted baseline does all."""
-    if (folder / "result.json").exists():
+    if (folder / RESULT).exists():
         return entrant.steps
-    metrics = folder / "metrics.csv"
-    if not entrant.language_model or not metrics.exists():
-        return 0
-    return max(0, len(metrics.read_text("utf-8").splitlines()) - 1)
+    return steps_done(folder) if entrant.language_model else 0
 
 
 def with_laboratory(argv: Sequence[str]) -> Sequence[str]:

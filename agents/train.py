@@ -6,6 +6,7 @@ On several GPUs or nodes: torchrun --nproc-per-node GPUS -m agents.train ... --s
 from __future__ import annotations
 
 import importlib.util
+import sys
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -47,10 +48,13 @@ def run(options: TrainOptions) -> dict[str, Any]:
     make_method(options.agent, options.agent_kwargs)
     from agents.experiment import train
     from agents.runs.display import display
+    from agents.runs.kept import steps_done
     from agents.runs.progress import run_name
     from agents.setup import check
 
     check([options])
+    if options.resume and command_line.prints() and (done := steps_done(options.out)):
+        print(f"{options.out}: goes on after step {done} of {options.steps}", file=sys.stderr)
     with display(log=options.log, quiet=not command_line.prints()) as board:
         result = train(options, board)
         board.done(run_name(result["agent"], result["seed"]))

@@ -17,6 +17,7 @@ from rlsd_env import hints
 from rlsd_env.errors import ConfigurationError, one_of
 from rlsd_env.prompts import FORMATS, compiled, render, template_of
 from rlsd_env.sources import TaskSource, load_source
+from rlsd_env.sources.base import fold_of
 from rlsd_env.sources.dataset import DataSource
 from rlsd_env.spaces import MOST_ASPECT, MOST_SIDE, RGBImage, UnicodeText, VideoClip
 from rlsd_env.task import Item, Privileged, Task
@@ -208,9 +209,7 @@ class Desk:
         self.answer_format = config.answer_format or self.source.answer_format
         self.template = self.source.template if config.prompt is None else template_of(config.prompt)
         self.tools = ToolBox(config.tools)
-        self.indices = self.source.fold(config.fold)
-        if not self.indices:
-            raise ConfigurationError(f"fold {config.fold!r} of this source is empty")
+        self.indices = fold_of(self.source, config.fold)
 
     def _make_verifier(self) -> Verifier:
         spec, kwargs = self.config.verifier, dict(self.config.verifier_kwargs or {})

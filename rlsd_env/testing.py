@@ -96,11 +96,11 @@ def item_problems(source: TaskSource, index: int, other: int, again: TaskSource)
     """
     try:
         first = _item(source, index)
-        yield from _identity(source, index, first)
-        for when, item in _repeated(source, index, other, again):
+        for when, advice, item in _repeated(source, index, other, again):
             if changed := _differences(first, item):
-                yield f"item({index}) has another {', '.join(changed)} {when}"
+                yield f"item({index}) has another {', '.join(changed)} {when}; {advice}"
                 return
+        yield from _identity(source, index, first)
     except AssertionError as error:
         yield str(error)
 
@@ -129,11 +129,14 @@ def _identity(source: TaskSource, index: int, item: Item) -> Iterator[str]:
         yield f"privileged({index}) is not the privileged part of item({index})"
 
 
-def _repeated(source: TaskSource, index: int, other: int, again: TaskSource) -> Iterator[tuple[str, Item]]:
-    yield "when it is asked for again", _item(source, index)
+def _repeated(source: TaskSource, index: int, other: int, again: TaskSource) -> Iterator[tuple[str, str, Item]]:
+    """Yield a task again: when, what would mend a difference, and the task."""
+    seeded = "what is drawn at random must come from the number alone, numpy.random.default_rng([SEED, index])"
+    yield "when it is asked for again", seeded, _item(source, index)
     _item(source, other)
-    yield f"after item({other})", _item(source, index)
-    yield "in a second source made with the same arguments", _item(again, index)
+    yield f"after item({other})", seeded, _item(source, index)
+    second = "it may depend on the source's arguments and the number alone, on nothing of the moment it is made"
+    yield "in a second source made with the same arguments", second, _item(again, index)
 
 
 def _differences(a: Item, b: Item) -> list[str]:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from agents.options.commands import resolved, to_toml
+from agents.runs.kept import holds_work
 from rlsd_env.errors import ConfigurationError
 
 CONFIG = "config.toml"
@@ -112,7 +113,7 @@ def locked(lock: Path) -> Iterator[None]:
 def claimed(folder: Path, options: Any, resume: bool | None) -> Iterator[None]:
     """Claim an output folder for the length of the context, and store the resolved options in it.
 
-    What a kill left half-written is removed.
+    What a kill left half-written is removed. A run that did nothing worth keeping leaves the folder to the next.
 
     Raises:
         ConfigurationError: see `check_place`; or the folder was made with other options.
@@ -120,9 +121,14 @@ def claimed(folder: Path, options: Any, resume: bool | None) -> Iterator[None]:
 
     """
     check_place(folder, resume=resume)
-    check_stored(folder, options)
     folder.mkdir(parents=True, exist_ok=True)
     with locked(folder / LOCK):
+        check_place(folder, resume=resume)  # another process may have been at it until now
+        check_stored(folder, options)
+        if not holds_work(folder):
+            (folder / CONFIG).unlink(missing_ok=True)
+            for of_steps in ("samples", "evidence"):
+                shutil.rmtree(folder / of_steps, ignore_errors=True)
         for leftover in folder.glob(f".*{TEMPORARY}"):
             shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
         if not (folder / CONFIG).exists():
@@ -144,7 +150,7 @@ def check_place(folder: Path, *, resume: bool | None) -> None:
     """
     if folder.exists() and not folder.is_dir():
         raise ConfigurationError(f"out {str(folder)!r} is a file; give a folder")
-    if resume or not folder.is_dir():
+    if resume or not folder.is_dir() or is_idle(folder):
         return
     if (folder / CONFIG).exists():
         advice = "give another --out" if resume is None else "pass --resume to continue it, or another --out"
@@ -153,11 +159,16 @@ def check_place(folder: Path, *, resume: bool | None) -> None:
         raise ConfigurationError(f"out {str(folder)!r} is not empty and holds no run; give another --out")
 
 
+def is_idle(folder: Path) -> bool:
+    """Tell whether a folder was claimed by a run that then did nothing worth keeping, so that it may be used again."""
+    return (folder / LOCK).exists() and not holds_work(folder)
+
+
 def check_stored(folder: Path, options: Any, *, final: bool = True) -> None:
     """Refuse to continue a run with other options than it was begun with.
 
     Args:
-        folder: of the run; without a config.toml there is nothing to check.
+        folder: of the run; one that did nothing worth keeping may go on with any.
         options: the options.
         final: whether they are as a run stores them; else what a run fills in may be open: the label, the device,
             hyperparameters that were not given.
@@ -166,7 +177,7 @@ def check_stored(folder: Path, options: Any, *, final: bool = True) -> None:
         ConfigurationError: an option differs.
 
     """
-    if not (folder / CONFIG).exists():
+    if not (folder / CONFIG).exists() or not holds_work(folder):
         return
     stored, wanted = _flat(read_toml(folder / CONFIG)), _flat(resolved(options))
     for name in sorted(stored.keys() | wanted.keys()):

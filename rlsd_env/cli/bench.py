@@ -22,10 +22,10 @@ from gymnasium import spaces
 from gymnasium.envs.registration import EnvSpec
 
 from rlsd_env.cli.common import add_environment, at_least, check_reserved, columns, facts_text, find
-from rlsd_env.cli.forms import forms_of, written
 from rlsd_env.desk import Desk
 from rlsd_env.errors import ConfigurationError
 from rlsd_env.fingerprints import Recorded
+from rlsd_env.forms import forms_of, written
 from rlsd_env.sources import TaskSource
 from rlsd_env.vector import GroupVectorEnv
 

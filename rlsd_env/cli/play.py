@@ -11,11 +11,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rlsd_env.cli.common import add_environment, at_least, make_env
-from rlsd_env.cli.forms import PLACE, forms_of, written
 from rlsd_env.cli.show import save_picture
 from rlsd_env.desk import Observation
 from rlsd_env.env import ReasoningEnv
 from rlsd_env.errors import ConfigurationError
+from rlsd_env.forms import PLACE, forms_of, written
 from rlsd_env.task import Image, Video
 from verifiers import Verdict
 

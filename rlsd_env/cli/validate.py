@@ -15,10 +15,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from rlsd_env.cli.common import add_environment, at_least, check_reserved, facts_text, make_env
-from rlsd_env.cli.forms import PLACE, forms_of, written
 from rlsd_env.desk import Desk, split_options
 from rlsd_env.env import ReasoningEnv
 from rlsd_env.errors import ConfigurationError
+from rlsd_env.forms import ODD_ANSWERS, PLACE, forms_of, written
 from rlsd_env.plugins import resolve
 from rlsd_env.procedural.base import ProceduralSource
 from rlsd_env.sources import TaskSource
@@ -28,12 +28,14 @@ from rlsd_env.testing import fold_problems, item_problems
 from verifiers import BadReference, Reference, Verdict
 
 SUMMARY = "check every task: pictures decode, prompts render, the gold answer scores 1 and no answer 0"
+ODD_TASKS = 16
 EPILOG = f"""\
 A row fails where its pictures do not decode, placeholders and pictures differ in number, its id occurs twice or does
 not lead back to it, it is another task when it is loaded again, its prompt does not render, its gold answer does not
 score 1 as the prompt asks for it, "" does not score 0, or the verifier says of the same response once this and once
-that. A benchmark's official rule may score "" by a guess or the nearest choice: in mode "official" that is counted, and
-no failure. The folds fail where one leaves the range of the tasks, or two of "train", "tuning" and "heldout" share one.
+that, or fails; of the first {ODD_TASKS} tasks it is asked of odd answers too ({"; ".join(ODD_ANSWERS)}).
+A benchmark's official rule may score "" by a guess or the nearest choice: in mode "official" that is counted, and no
+failure. The folds fail where one leaves the range of the tasks, or two of "train", "tuning" and "heldout" share one.
 A gold answer is written as the prompt asks for it (<answer>..</answer>, \\boxed{{..}}, "Answer: ..", or the benchmark's
 own form; plain where the prompt is yours and has no answer format), then in the other forms, which the summary counts.
 --form gives one of your own, e.g. --form '{{"answer": "{PLACE}"}}'.
@@ -161,6 +163,7 @@ def _grading(desk: Desk, item: Item, forms: dict[str, str], report: Report) -> I
                 report.nothing_scores.append(item.task.id)
             else:
                 yield f'"" scores {nothing.reward:g}'
+        yield from _failing(desk, reference, nothing, next(iter(forms.values())), report)
         first = None
         for name, form in forms.items():
             response = written(form, reference.answer)
@@ -181,6 +184,17 @@ def _grading(desk: Desk, item: Item, forms: dict[str, str], report: Report) -> I
         return
     assert first is not None
     yield f"{_misses(forms, reference, first)}" + (", and 1 in no other form" if len(forms) > 1 else "")
+
+
+def _failing(desk: Desk, reference: Reference, nothing: Verdict, form: str, report: Report) -> Iterator[str]:
+    """Say on which response the verifier fails, if on any: on "", or of the first tasks on an odd answer."""
+    if nothing.status.failed:
+        yield f'the verifier fails on "": {nothing.status}'
+    elif report.checked <= ODD_TASKS:
+        for response in (written(form, answer) for answer in ODD_ANSWERS):
+            if (verdict := _verdict(desk, response, reference, report)).status.failed:
+                yield f"the verifier fails on {response!r}: {verdict.status}"
+                return
 
 
 def _misses(forms: dict[str, str], reference: Reference, verdict: Verdict) -> str:
@@ -258,7 +272,7 @@ def _print_failures(report: Report, known: dict[str, int]) -> int:
         for one in kind[:_ALIKE]:
             print(f"FAILED {one.name}: {'; '.join(one.problems)}")
         if rest := kind[_ALIKE:]:
-            print(f"       and {len(rest):,} more like it: {_listed([one.name for one in rest])}")
+            print(f"       and {len(rest):,} more like it: {_listed([one.name for one in rest], _ALIKE)}")
     if len(alike) > _SHOWN:
         print(f".. and {sum(map(len, list(alike.values())[_SHOWN:])):,} more")
     return len(failed) + len(report.folds)
@@ -300,6 +314,6 @@ def _summary(desk: Desk, report: Report, forms: dict[str, str], seconds: float) 
     yield "failed", f"{len(report.failures):,}"
 
 
-def _listed(ids: Sequence[str]) -> str:
-    more = f" and {len(ids) - _SHOWN:,} more" if len(ids) > _SHOWN else ""
-    return ", ".join(ids[:_SHOWN]) + more
+def _listed(ids: Sequence[str], most: int = _SHOWN) -> str:
+    more = f" and {len(ids) - most:,} more" if len(ids) > most else ""
+    return ", ".join(ids[:most]) + more

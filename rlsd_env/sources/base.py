@@ -93,6 +93,29 @@ def parameters(spec: str) -> tuple[str, ...]:
     return tuple(inspect.signature(resolve(spec)).parameters)
 
 
+def fold_of(source: TaskSource, name: str) -> Sequence[int]:
+    """Return the task numbers of a fold, at least one.
+
+    Raises:
+        ConfigurationError: the source does not know the fold, fails, or has no tasks in it.
+
+    """
+    call = f"{type(source).__name__}.fold({name!r})"
+    try:
+        indices = source.fold(name)
+    except ConfigurationError:
+        raise
+    except Exception as error:  # of any source of the user's
+        raise ConfigurationError(
+            f"{call} raised {type(error).__name__}: {error}; it must return task numbers for {', '.join(FOLDS)}"
+        ) from error
+    if not isinstance(indices, Sequence):
+        raise ConfigurationError(f"{call} returned {indices!r:.60}; it must return task numbers, a range or a list")
+    if not indices:
+        raise ConfigurationError(f"{call} is empty; training takes fold train, and evaluates on heldout")
+    return indices
+
+
 @functools.lru_cache(maxsize=64)
 def _load(spec: str, frozen: tuple[tuple[str, Any], ...], _key: Any) -> TaskSource:
     return resolve(spec)(**dict(frozen))
@@ -110,13 +133,18 @@ def load_source(spec: str, kwargs: Mapping[str, Any], also: Sequence[str] = ()) 
 
     Raises:
         ConfigurationError: an argument is unknown to the source (the message lists the known ones), or the
-            source itself refuses a value.
+            source itself refuses a value or lacks a method.
 
     """
     known = parameters(spec)
     for name in kwargs:
         if name not in known:
             raise ConfigurationError(one_of(f"option of {spec.rpartition(':')[2]}", name, (*known, *also)))
+    made_by = resolve(spec)
+    if missing := sorted(getattr(made_by, "__abstractmethods__", ())):
+        raise ConfigurationError(
+            f"{spec!r} has no {', '.join(missing)}; a TaskSource needs __len__, item, index_of, fold"
+        )
     frozen = _freeze(kwargs)
     local = tuple(state(Path(kwargs[name])) for name in _LOCAL if isinstance(kwargs.get(name), str))
     source = _load(spec, frozen, (*(type(value) for _, value in frozen), local))

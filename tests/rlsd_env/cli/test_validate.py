@@ -6,9 +6,9 @@ import time
 import pytest
 
 from rlsd_env.cli.common import make_env
-from rlsd_env.cli.forms import FORMS, OWN_FORMS, forms_of, written
 from rlsd_env.cli.main import main
 from rlsd_env.cli.validate import GENERATED, another_source, validate
+from rlsd_env.forms import FORMS, OWN_FORMS, forms_of, written
 from rlsd_env.procedural.ids import PROCEDURAL
 from tests.conftest import DATA
 from tests.rlsd_env.cli.tasks import ME

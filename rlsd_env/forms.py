@@ -1,4 +1,4 @@
-"""Gold answers written as responses, in the form that a prompt asks for."""
+"""Answers written as responses, in the form that a prompt asks for."""
 
 from __future__ import annotations
 
@@ -24,6 +24,10 @@ OWN_FORMS = {
     "zerobench": "braces",
 }
 """What the official prompts of the benchmarks ask for, by verifier; they come with the answer format "none"."""
+
+
+ODD_ANSWERS = ("7", "-1.5", "B", "ten", "x = y", "1/0", "(1, 2)", "?")
+"""What a policy may answer, right or wrong: a verifier judges all of it and fails on none."""
 
 
 def written(form: str, gold: str) -> str:
