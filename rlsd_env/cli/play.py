@@ -55,7 +55,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _score(verdicts: Sequence[Verdict]) -> str:
-    return f"{sum(verdict.correct for verdict in verdicts)} of {len(verdicts)}"
+    return f"{sum(verdict.correct for verdict in verdicts)} of {len(verdicts)} right"
 
 
 def _episode(env: ReasoningEnv, seed: int | None, stem: Path, options: argparse.Namespace) -> Verdict:
@@ -70,9 +70,9 @@ def _episode(env: ReasoningEnv, seed: int | None, stem: Path, options: argparse.
         if observation["feedback"]:
             print(observation["feedback"])
     verdict: Verdict = info["verdict"]
-    word = "right" if verdict.correct else f"not judged ({verdict.status})" if verdict.status.failed else "wrong"
+    partial = f", reward {verdict.reward:g}" if 0 < verdict.reward < 1 else ""
     read = "no answer was found" if verdict.extracted is None else f"read as {verdict.extracted!r}"
-    print(f"{word}: {read}" + ("; no turns or tokens were left" if truncated else ""))
+    print(f"{verdict.outcome}{partial}: {read}" + ("; no turns or tokens were left" if truncated else ""))
     if options.reference:
         print(f"the answer is {env.privileged.reference.answer}")
     return verdict
