@@ -52,6 +52,24 @@ def test_several_turns_with_feedback(typed, capsys):
     assert "score: 1 of 1 right" in shown
 
 
+def test_both_commands_choose_a_task_alike(typed, capsys):
+    for words in (["--seed", "3"], ["--index", "4"], ["--task-id", "sum-2"]):
+        typed("99\n")
+        assert main(["play", SUMS, *words, "--tasks", "1"]) == 0
+        id = capsys.readouterr().out.splitlines()[0].removeprefix("--- ")
+        assert main(["show", SUMS, *words]) == 0
+        assert f"task         {id}, number {id[-1]} of 5\n" in capsys.readouterr().out
+    assert id == "sum-2"
+
+
+def test_play_goes_on_from_a_chosen_task_to_the_last(typed, capsys):
+    typed("5\n6\n7\n")
+    assert main(["play", SUMS, "--index", "3"]) == 0
+    shown = capsys.readouterr().out
+    assert [line for line in shown.splitlines() if line.startswith("---")] == ["--- sum-3", "--- sum-4"]
+    assert shown.endswith("score: 2 of 2 right\n\n")
+
+
 def test_a_partial_reward_is_told(typed, capsys):
     typed("a\nb\n")
     assert main(["play", SUMS, "--tasks", "2", "--env-kwargs", f"verifier={ME}:Halves", "grading_workers=0"]) == 0
