@@ -62,7 +62,7 @@ class Registry(Generic[T]):
         """
         if ":" not in spec:
             return spec in self._classes
-        cls = resolve(spec)
+        cls = resolve(spec, self.base)
         return isinstance(cls, type) and issubclass(cls, self.base)
 
     def find(self, spec: str) -> type[T]:
@@ -76,7 +76,7 @@ class Registry(Generic[T]):
             return self._classes[spec]
         if ":" not in spec:
             raise ConfigurationError(one_of(self.kind, spec, self._classes) + ", or module:Class of your own")
-        cls = resolve(spec)
+        cls = resolve(spec, self.base)
         if not (isinstance(cls, type) and issubclass(cls, self.base)):
             raise ConfigurationError(f"{spec!r} is not a class derived from {self.public}")
         return cls

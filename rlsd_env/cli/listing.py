@@ -101,7 +101,7 @@ def source_class(id: str) -> type[TaskSource]:
 
     """
     spec = gymnasium.registry[id].kwargs["source"]
-    found = resolve(spec)
+    found = resolve(spec, TaskSource)
     if not (isinstance(found, type) and issubclass(found, TaskSource)):
         raise ConfigurationError(f"the source of {id!r}, {spec!r}, is no class of tasks; derive it from TaskSource")
     return found

@@ -6,6 +6,7 @@ from torch import tensor
 from torch.testing import assert_close
 
 from agents.algorithms import Signals, find, hyperparameters, make, names
+from agents.names import check_agent
 from rlsd_env import ConfigurationError
 
 RLSD = {
@@ -372,6 +373,19 @@ def test_who_is_trained_on():
 def test_what_cannot_be_made_is_named(name, options, message):
     with pytest.raises(ConfigurationError, match=message.replace("(", r"\(")):
         make(name, options)
+
+
+def test_of_a_module_only_what_may_be_an_agent_is_named(tmp_path, monkeypatch):
+    (tmp_path / "my_agents.py").write_text(
+        "from typing import ClassVar\nimport torch\nfrom agents import Algorithm\nfrom rlsd_env import TaskSource\n"
+        "class Tasks(TaskSource): pass\nclass More(Tasks): pass\nclass Notes: pass\nclass _Base(Algorithm): pass\n"
+        "class Mine(_Base): pass\ndef helper(): pass\nOTHER = Mine\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    for asked in (check_agent, find):
+        with pytest.raises(ConfigurationError, match=r"'Mien'; did you mean 'Mine'\? allowed: Mine(, OTHER)?$"):
+            asked("my_agents:Mien")
+    check_agent("my_agents:OTHER")
 
 
 def test_whole_numbers_are_fine_for_floats():
