@@ -189,9 +189,7 @@ def resumable(folder: Path, prog: str, argv: Sequence[str]) -> Iterator[None]:
         if not folder.is_dir():
             raise
         if not (done := kept(folder)):
-            raise KeyboardInterrupt(
-                f"nothing was done that could be gone on with; {folder} may be used again"
-            ) from None
+            raise KeyboardInterrupt(f"before anything was kept; {folder} may be used again") from None
         again = [*prog.split(), *argv, *([] if "--resume" in argv else ["--resume"])]
         # torchrun's own arguments are not known here
         how = "the same command and --resume" if "RANK" in os.environ else shlex.join(again)
@@ -225,5 +223,5 @@ def main(command: Callable[[Sequence[str]], None]) -> None:
         sys.exit(1)
     except KeyboardInterrupt as interrupt:
         if prints():
-            print("; ".join(["interrupted", *map(str, interrupt.args)]), file=sys.stderr)
+            print(": ".join(["interrupted", *map(str, interrupt.args)]), file=sys.stderr)
         sys.exit(130)

@@ -177,7 +177,7 @@ def _train_actor(
                 row |= guided_metrics(batch, world)
             if sink is not None:
                 write_evidence(out, step, sink.kept, world.rank, world.size)
-            if options.samples_every and step % options.samples_every == 0:
+            if options.samples_every and (step % options.samples_every == 0 or step + 1 == options.steps):
                 kept = list(samples_of(batch, options.samples_tasks, options.samples_characters))
                 write_samples(out, step, kept, world.rank, world.size)
             if options.curriculum:

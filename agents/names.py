@@ -57,7 +57,8 @@ def check_agent(spec: str) -> None:
             raise ConfigurationError(f"no module named {module!r} for {spec!r}; is its folder on PYTHONPATH?")
         defined = _defined(found)
         if defined and name not in defined:
-            raise ConfigurationError(one_of(f"name in module {module!r}", name, defined))
+            agents = [one for one, may_be in defined.items() if may_be]
+            raise ConfigurationError(one_of(f"name in module {module!r}", name, agents))
     elif "/" in spec:
         if spec not in PRESETS:
             raise ConfigurationError(one_of("preset", spec, PRESETS))
@@ -65,28 +66,40 @@ def check_agent(spec: str) -> None:
         raise ConfigurationError(one_of("agent", spec, known) + ", or module:Class of your own")
 
 
-def _defined(found: ModuleSpec) -> list[str]:
-    """Return the names that a module's text defines; none where others may come to it unseen."""
+def _defined(found: ModuleSpec) -> dict[str, bool]:
+    """Return the names that a module's text defines; none where others may come to it unseen.
+
+    Of each, whether it may be an agent: a public class that is derived from something else than tasks and verifiers.
+    """
     origin = found.origin or ""
     if not origin.endswith(".py"):
-        return []
+        return {}
     try:
         body = ast.parse(Path(origin).read_bytes()).body
     except (OSError, SyntaxError, ValueError):
-        return []  # the import will say it
-    names: list[str] = []
+        return {}  # the import will say it
+    names: dict[str, bool] = {}
+    others: set[str] = set()
     for one in body:
         match one:
-            case ast.ClassDef() | ast.FunctionDef():
-                names.append(one.name)
+            case ast.ClassDef():
+                bases = {ast.unparse(base).partition(".")[0] for base in one.bases}
+                may_be = bool(bases) and not bases & others
+                names[one.name] = may_be and not one.name.startswith("_")
+                others |= set() if may_be else {one.name}
+            case ast.FunctionDef():
+                names[one.name] = False
             case ast.Import() | ast.ImportFrom():
-                names += [alias.asname or alias.name for alias in one.names]
+                imported = [alias.asname or alias.name for alias in one.names]
+                home = one.module or "" if isinstance(one, ast.ImportFrom) else one.names[0].name
+                others |= set(imported) if home.partition(".")[0] in ("rlsd_env", "verifiers") else set()
+                names |= dict.fromkeys(imported, False)
             case ast.Assign() | ast.AnnAssign() | ast.Expr():
                 targets = one.targets if isinstance(one, ast.Assign) else [getattr(one, "target", None)]
-                names += [target.id for target in targets if isinstance(target, ast.Name)]
+                names |= {target.id: False for target in targets if isinstance(target, ast.Name)}
             case _:
-                return []
-    return [] if "*" in names else names
+                return {}
+    return {} if "*" in names else names
 
 
 def check_hyperparameters(spec: str, given: Mapping[str, Any]) -> None:

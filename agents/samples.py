@@ -16,6 +16,7 @@ from agents import command_line
 from agents.runs.samples import FOLDER, Sample, read_samples
 from agents.terminal import counted
 from rlsd_env.errors import ConfigurationError
+from verifiers.types import Status, outcome
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,9 +36,10 @@ class SamplesOptions:
     leaks: bool = False
     """Responses that speak of what only a teacher is shown."""
     limit: int = 20
-    """How many are shown of each run, from its end; 0: all."""
-    prompts: bool = True
-    """Show what was read as well."""
+    """How many attempts are shown of each run, its last ones, and as many more as make whole groups, a group being all
+    that fit of one task at one step; 0: all."""
+    no_prompts: bool = False
+    """Leave out the prompts, which are printed above the first attempt at each task."""
 
     def __post_init__(self) -> None:
         if self.wrong and self.right:
@@ -69,9 +71,37 @@ def runs_of(folder: Path) -> list[Path]:
     return found
 
 
+def group(one: Sample) -> tuple[int, str]:
+    """Return what attempts have in common that belong together: step and task."""
+    return one.step, one.task_id
+
+
+def last_groups(chosen: list[Sample], limit: int) -> list[Sample]:
+    """Return at least the last `limit` attempts, from the first one of a group on; all for 0."""
+    start = max(0, len(chosen) - limit) if limit else 0
+    while 0 < start < len(chosen) and group(chosen[start - 1]) == group(chosen[start]):
+        start -= 1
+    return chosen[start:]
+
+
+def summary(shown: int, fit: int, kept: int) -> str:
+    """Say how many attempts are shown of those that the run has kept.
+
+    >>> summary(20, 32, 50)
+    'the last 20 of 32 attempts asked for, of 50 kept; --limit 0 shows all'
+    >>> summary(4, 4, 50), summary(0, 0, 50), summary(50, 50, 50)
+    ('4 attempts asked for, of 50 kept', '0 attempts asked for, of 50 kept', '50 kept attempts')
+    """
+    all_of_them = counted(fit, "kept attempt")
+    if fit < kept:
+        all_of_them = f"{counted(fit, 'attempt')} asked for, of {kept:,} kept"
+    return all_of_them if shown == fit else f"the last {shown:,} of {all_of_them}; --limit 0 shows all"
+
+
 def lines(one: Sample, *, prompts: bool) -> Iterator[str]:
     """Write an attempt."""
-    verdict = "right" if one.correct else "wrong" if one.status == "ok" else one.status
+    verdict = outcome(one.correct, one.reward, one.status)
+    verdict = one.status if verdict == "wrong" and one.status != Status.OK else verdict
     marks = [f"reward {one.reward:g}", verdict, counted(one.tokens, "token")]
     marks += [] if one.extracted is None else [f"answer {one.extracted!r}"]
     marks += ["LEAKS"] if one.leaks else []
@@ -97,12 +127,13 @@ def run(options: SamplesOptions) -> list[Sample]:
         except FileNotFoundError as error:
             raise ConfigurationError(str(error)) from error
         chosen = [one for one in kept if options.wants(one)]
-        some = chosen[-options.limit :] if options.limit else chosen
-        print(f"{folder}: {len(some)} of {len(chosen)} that fit, {len(kept)} kept")
+        some = last_groups(chosen, options.limit)
+        print(f"{folder}: {summary(len(some), len(chosen), len(kept))}")
+        before = None
         for one in some:
-            prompts = options.prompts and (not shown or (shown[-1].step, shown[-1].task_id) != (one.step, one.task_id))
-            print("\n".join(lines(one, prompts=prompts)))
-            shown.append(one)
+            print("\n".join(lines(one, prompts=not options.no_prompts and group(one) != before)))
+            before = group(one)
+        shown += some
     return shown
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
+import hashlib
 import logging
+import os
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -31,6 +32,8 @@ OURS = ("verifiers", "rlsd_env")
 """Packages whose verifiers keep limits of their own."""
 _LOG = logging.getLogger(__name__)
 
+TOLD = "RLSD_TOLD"
+"""The variable of the environment that says which warnings have been given."""
 RESET_OPTIONS = ("task_id", "task_index")
 SLOW_SECONDS = 0.002
 """A verdict that takes as long is worth a hand-over to another thread."""
@@ -177,9 +180,13 @@ def is_ours(verifier: Verifier) -> bool:
     return type(verifier).__module__.partition(".")[0] in OURS and all(map(is_ours, parts))
 
 
-@functools.cache
 def _warn(text: str) -> None:
-    """Warn once in a process, however many environments there are."""
+    """Warn once in a command, however many environments and processes it has: those that it starts inherit `TOLD`."""
+    mark = hashlib.sha256(text.encode(errors="backslashreplace")).hexdigest()[:16]
+    told = os.environ.get(TOLD, "").split()
+    if mark in told or os.environ.get("RANK", "0") != "0":  # torchrun's processes are started beside each other
+        return
+    os.environ[TOLD] = " ".join([*told, mark])
     _LOG.warning(text)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 from types import ModuleType
 from typing import Any
 
@@ -26,8 +27,13 @@ def import_module(name: str, spec: str) -> ModuleType:
         ) from error
 
 
-def resolve(spec: str) -> Any:
+def resolve(spec: str, kind: type = object, *, functions: bool = False) -> Any:
     """Import what "package.module:Name" names.
+
+    Args:
+        spec: which.
+        kind: what it should derive from. It is not held to that: a name that is not there is told what there is of it.
+        functions: whether functions will do as well.
 
     Raises:
         ConfigurationError: the text has another form, or the module or the name is not there.
@@ -40,5 +46,17 @@ def resolve(spec: str) -> Any:
     try:
         return getattr(module, attribute)
     except AttributeError:
-        names = [name for name in vars(module) if not name.startswith("_")]
+        names = _defined(module, kind, functions=functions)
         raise ConfigurationError(one_of(f"name in module {module_name!r}", attribute, names)) from None
+
+
+def _defined(module: ModuleType, kind: type, *, functions: bool) -> list[str]:
+    """Name the public classes of a kind that a module defines, or exports by `__all__`; what it imports is left out."""
+    exported = getattr(module, "__all__", ())
+    return [
+        name
+        for name, value in vars(module).items()
+        if not name.startswith("_")
+        and (name in exported or getattr(value, "__module__", None) == module.__name__)
+        and (issubclass(value, kind) if isinstance(value, type) else functions and inspect.isfunction(value))
+    ]

@@ -28,8 +28,8 @@ def as_text(attempt: Attempt) -> str:
         if feedback:
             parts.append(f"FEEDBACK\n{feedback}")
     if (verdict := attempt.verdict) is not None and attempt.over:
-        mark = "correct" if verdict.correct else "wrong"
-        parts.append(f"VERDICT\n{mark} (status {verdict.status}, reward {verdict.reward:g})")
+        numbers = "" if verdict.status.failed else f" (status {verdict.status}, reward {verdict.reward:g})"
+        parts.append(f"VERDICT\n{verdict.outcome}{numbers}")
         if attempt.truncated:
             parts.append("TRUNCATED\nno turns or tokens were left")
     return "\n\n".join(parts)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import difflib
 import importlib
+import inspect
 from collections.abc import Callable
+from types import ModuleType
 from typing import Any, TypeVar
 
 from verifiers.base import Verifier
@@ -87,8 +89,23 @@ def _imported(spec: str) -> Any:
     try:
         return getattr(module, attribute)
     except AttributeError as error:
-        close = _closest(attribute, [name for name in vars(module) if not name.startswith("_")])
-        raise ValueError(f"{spec!r}: module {module_name!r} has no {attribute!r}{close}") from error
+        known = _defined(module)
+        close, allowed = _closest(attribute, known), ", ".join(sorted(known)) or "none"
+        raise ValueError(
+            f"{spec!r}: module {module_name!r} has no {attribute!r}{close}; verifiers and functions in it: {allowed}"
+        ) from error
+
+
+def _defined(module: ModuleType) -> list[str]:
+    """Name what may be a verifier, or make one, of what a module defines or exports by `__all__`."""
+    exported = getattr(module, "__all__", ())
+    return [
+        name
+        for name, value in vars(module).items()
+        if not name.startswith("_")
+        and (name in exported or getattr(value, "__module__", None) == module.__name__)
+        and (inspect.isfunction(value) or callable(getattr(value, "verify", None)))
+    ]
 
 
 def _closest(name: str, known: tuple[str, ...] | list[str]) -> str:

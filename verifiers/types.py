@@ -74,6 +74,25 @@ class AnswerKind(enum.StrEnum):
     """One option of `Reference.choices`, given by letter or by its text."""
 
 
+def outcome(correct: bool, reward: float, status: str) -> str:
+    """Say in words what became of an answer.
+
+    >>> [outcome(*one) for one in ((True, 1.0, "ok"), (False, 0.5, "ok"), (False, 0.0, "ok"), (False, 0.0, "timeout"))]
+    ['right', 'partly right', 'wrong', 'not judged (timeout)']
+
+    Args:
+        correct: as of a `Verdict`.
+        reward: likewise.
+        status: likewise; a `Status`, or its text.
+
+    """
+    if Status(status).failed:
+        return f"not judged ({status})"
+    if correct:
+        return "right"
+    return "partly right" if reward > 0 and status == Status.OK else "wrong"
+
+
 @dataclass(frozen=True)
 class Step:
     """One named intermediate result of a worked solution, for feedback on a wrong attempt.
@@ -153,3 +172,8 @@ class Verdict:
     def __post_init__(self) -> None:
         if type(self.parts) is not FrozenDict:
             object.__setattr__(self, "parts", FrozenDict(self.parts))
+
+    @property
+    def outcome(self) -> str:
+        """In words: right, partly right, wrong or not judged."""
+        return outcome(self.correct, self.reward, self.status)

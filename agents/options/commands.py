@@ -95,8 +95,8 @@ class TrainingOptions(
     evidence_tasks: int = 4
     """Tasks of such a step that are kept, with all attempts."""
     samples_every: int = 10
-    """Steps between those of which the run keeps what was sampled, in samples/ (python -m agents.samples); 0: of
-    none."""
+    """Steps between those of which the run keeps what was sampled, in samples/ (python -m agents.samples), from the
+    first on; the last step is kept as well. 0: of none."""
     samples_tasks: int = 4
     """Tasks of such a step that are kept, with all attempts."""
     samples_characters: int = 4000

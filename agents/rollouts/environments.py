@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -64,10 +65,17 @@ def _find(env: str) -> EnvSpec:
     module, colon, name = env.rpartition(":")
     if colon:
         import_module(module, env)
-    if name not in gymnasium.registry:
-        ours = [id for id, s in gymnasium.registry.items() if s.vector_entry_point == rlsd_env.registration.VECTOR]
+    if name in gymnasium.registry:
+        return gymnasium.registry[name]
+    ours = [id for id, s in gymnasium.registry.items() if s.vector_entry_point == rlsd_env.registration.VECTOR]
+    if colon or name.startswith("rlsd/"):
         raise ConfigurationError(one_of("environment", name, [*ours, *VIEWS]))
-    return gymnasium.registry[name]
+    close = difflib.get_close_matches(name, [*ours, *VIEWS], n=1, cutoff=0.8)
+    raise ConfigurationError(
+        f"unknown environment {name!r}; {f'did you mean {close[0]!r}? ' if close else ''}for one of your own write "
+        f"module:namespace/Name-v0, module being what registers it when it is imported; `python -m rlsd_env list` has "
+        "the library's"
+    )
 
 
 def find_view(env: str, level: str = "auto") -> str:

@@ -17,12 +17,13 @@ from typing import Any
 from agents.bundled import BUNDLED
 from agents.options.commands import CompareOptions
 from agents.runs.storage import InUseError, locked
+from rlsd_env.desk import TOLD
 from rlsd_env.errors import ConfigurationError
 
 OURS = ("agents", "rlsd_env", "verifiers")
 PACKAGES = ("torch", "transformers", "numpy")
 """Packages that decide the bytes of a result and so must have the same version everywhere."""
-ENVIRONMENT = ("HF_HUB_OFFLINE", "HF_HUB_DISABLE_PROGRESS_BARS", "TRANSFORMERS_VERBOSITY")
+ENVIRONMENT = ("HF_HUB_OFFLINE", "HF_HUB_DISABLE_PROGRESS_BARS", "TRANSFORMERS_VERBOSITY", TOLD)
 """Variables of this process that the workers get as well."""
 NOT_SHIPPED = ("__main__", "__mp_main__", "sitecustomize", "usercustomize")
 NOT_CODE = ["__pycache__", ".git", ".venv", "*.partial"]

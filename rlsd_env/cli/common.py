@@ -5,11 +5,12 @@ from __future__ import annotations
 import argparse
 import difflib
 import tomllib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import gymnasium
 from gymnasium.envs.registration import EnvSpec
+from gymnasium.utils import seeding
 
 from rlsd_env.env import ReasoningEnv
 from rlsd_env.errors import ConfigurationError
@@ -123,6 +124,38 @@ def add_environment(parser: argparse.ArgumentParser) -> None:
     """Add the id and the arguments of an environment."""
     parser.add_argument("env", metavar="ID", help="an id that `list` shows, or module:namespace/Name-v0")
     add_pairs(parser, "--env-kwargs", "arguments of the environment, e.g. difficulty=3 or path=FOLDER")
+
+
+def add_choice(parser: argparse.ArgumentParser, about: str) -> None:
+    """Add the ways of choosing tasks.
+
+    Args:
+        parser: of the command.
+        about: what the command does with them, and with none.
+
+    """
+    group = parser.add_argument_group("which task", about)
+    which = group.add_mutually_exclusive_group()
+    which.add_argument("--index", metavar="N", type=at_least(0), help="the task's number, of any fold")
+    which.add_argument("--task-id", metavar="X", help="the task's id, of any fold")
+    which.add_argument(
+        "--seed", metavar="N", type=at_least(0), help="draw from the fold, the same as every time with N"
+    )
+
+
+def chosen_tasks(env: ReasoningEnv, options: argparse.Namespace) -> Iterator[int]:
+    """Return the numbers of tasks: from the one that was chosen on in their order, or as they are drawn.
+
+    Raises:
+        ConfigurationError: there is no such task.
+
+    """
+    given = {"task_index": options.index, "task_id": options.task_id}
+    chosen = env.desk.chosen({name: value for name, value in given.items() if value is not None})
+    if chosen is not None:
+        return iter(range(chosen[0], len(env.desk.source)))
+    rng, _ = seeding.np_random(options.seed)  # as `reset` draws
+    return iter(lambda: env.desk.draw(rng), None)
 
 
 def columns(rows: Sequence[Sequence[str]], *, right: Iterable[int] = ()) -> str:

@@ -20,7 +20,8 @@ from rlsd_env.sources.base import TaskSource, parameters
 SUMMARY = "list all registered environments"
 EPILOG = """\
 rows are those of the data set as published; what a source leaves out is known once it is opened (`validate`).
-A view shows the tasks of a text environment to agents that read and write numbers, and takes its arguments."""
+A view shows the tasks of a text environment to agents that read and write numbers, and takes its arguments.
+Environments of your own are listed with --import MODULE; other commands also take module:namespace/Name-v0."""
 
 PUBLISHED_ROWS = {
     "rlsd/MathVista-v0": 1_000,
@@ -101,7 +102,7 @@ def source_class(id: str) -> type[TaskSource]:
 
     """
     spec = gymnasium.registry[id].kwargs["source"]
-    found = resolve(spec)
+    found = resolve(spec, TaskSource)
     if not (isinstance(found, type) and issubclass(found, TaskSource)):
         raise ConfigurationError(f"the source of {id!r}, {spec!r}, is no class of tasks; derive it from TaskSource")
     return found

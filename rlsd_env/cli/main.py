@@ -72,7 +72,11 @@ def main(argv: Sequence[str]) -> int:
             return 0
         if not argv[0].startswith("-") and argv[0] not in COMMANDS:
             raise ConfigurationError(one_of("command", argv[0], COMMANDS))
-        options = _parser().parse_args(argv)
+        options, unknown = _parser().parse_known_args(argv)
+        if unknown:
+            raise ConfigurationError(
+                f"unrecognized arguments: {' '.join(unknown)}; see python -m rlsd_env {options.command} --help"
+            )
         for module in options.imports:
             import_module(module, module)
         return COMMANDS[options.command].run(options)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import itertools
 import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from rlsd_env.cli.common import add_environment, at_least, make_env
+from rlsd_env.cli.common import add_choice, add_environment, at_least, chosen_tasks, make_env
 from rlsd_env.cli.show import save_picture
 from rlsd_env.desk import Observation
 from rlsd_env.env import ReasoningEnv
@@ -30,7 +31,7 @@ input (Ctrl-D) or Ctrl-C ends the game."""
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
     add_environment(parser)
-    parser.add_argument("--seed", metavar="N", type=at_least(0), help="draw the same tasks as every time with N")
+    add_choice(parser, "The first one; --index and --task-id go on from there. Without any of these tasks are drawn.")
     parser.add_argument("--tasks", metavar="N", type=at_least(1), help="how many tasks; left out, until you stop")
     parser.add_argument("--open", action="store_true", help="show pictures with the desktop's viewer")
     parser.add_argument("--reference", action="store_true", help="tell the gold answer after each task")
@@ -44,10 +45,8 @@ def run(options: argparse.Namespace) -> int:
         tempfile.TemporaryDirectory(prefix="rlsd-play-") as folder,
     ):
         try:
-            while options.tasks is None or len(verdicts) < options.tasks:
-                verdicts.append(
-                    _episode(env, None if verdicts else options.seed, Path(folder, f"task{len(verdicts) + 1}"), options)
-                )
+            for number in itertools.islice(chosen_tasks(env, options), options.tasks):
+                verdicts.append(_episode(env, number, Path(folder, f"task{len(verdicts) + 1}"), options))
                 print(f"score: {_score(verdicts)}\n")
         except (EOFError, KeyboardInterrupt):
             print(f"\nthe end; score: {_score(verdicts)}")
@@ -55,12 +54,12 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _score(verdicts: Sequence[Verdict]) -> str:
-    return f"{sum(verdict.correct for verdict in verdicts)} of {len(verdicts)}"
+    return f"{sum(verdict.correct for verdict in verdicts)} of {len(verdicts)} right"
 
 
-def _episode(env: ReasoningEnv, seed: int | None, stem: Path, options: argparse.Namespace) -> Verdict:
+def _episode(env: ReasoningEnv, number: int, stem: Path, options: argparse.Namespace) -> Verdict:
     """Play one task to its end; what it shows goes to files whose names begin with `stem`."""
-    observation, info = env.reset(seed=seed)
+    observation, info = env.reset(options={"task_index": number})
     print(f"--- {info['task_id']}\n{observation['question']}")
     over = False
     while not over:
@@ -70,9 +69,9 @@ def _episode(env: ReasoningEnv, seed: int | None, stem: Path, options: argparse.
         if observation["feedback"]:
             print(observation["feedback"])
     verdict: Verdict = info["verdict"]
-    word = "right" if verdict.correct else f"not judged ({verdict.status})" if verdict.status.failed else "wrong"
+    partial = f", reward {verdict.reward:g}" if 0 < verdict.reward < 1 else ""
     read = "no answer was found" if verdict.extracted is None else f"read as {verdict.extracted!r}"
-    print(f"{word}: {read}" + ("; no turns or tokens were left" if truncated else ""))
+    print(f"{verdict.outcome}{partial}: {read}" + ("; no turns or tokens were left" if truncated else ""))
     if options.reference:
         print(f"the answer is {env.privileged.reference.answer}")
     return verdict

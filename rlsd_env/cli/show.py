@@ -7,7 +7,7 @@ import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from rlsd_env.cli.common import add_environment, at_least, facts_text, make_env
+from rlsd_env.cli.common import add_choice, add_environment, chosen_tasks, facts_text, make_env
 from rlsd_env.desk import Desk
 from rlsd_env.errors import ConfigurationError
 from rlsd_env.prompts import choice_letter
@@ -20,9 +20,7 @@ EPILOG = "Without --reference nothing is shown that a student may not see."
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
     add_environment(parser)
-    which = parser.add_mutually_exclusive_group()
-    which.add_argument("--index", metavar="N", type=at_least(0), help="the task's number; left out, the fold's first")
-    which.add_argument("--task-id", metavar="X", help="the task's id")
+    add_choice(parser, "Without any of these it is the fold's first.")
     parser.add_argument(
         "--image", metavar="FILE", type=Path, help="write the rendered task to a picture, e.g. task.png"
     )
@@ -34,10 +32,8 @@ def run(options: argparse.Namespace) -> int:
     """Show the task."""
     env = make_env(options.env, dict(options.env_kwargs), render_mode="rgb_array", expose_privileged=options.reference)
     with contextlib.closing(env):
-        if options.task_id is not None:
-            index = env.desk.source.index_of(options.task_id)
-        else:
-            index = int(env.desk.indices[0]) if options.index is None else options.index
+        said = (options.index, options.task_id, options.seed) != (None, None, None)
+        index = next(chosen_tasks(env, options)) if said else int(env.desk.indices[0])
         env.reset(options={"task_index": index})
         item = env.desk.item(index)
         if options.image is not None:

@@ -90,7 +90,7 @@ def _freeze(value: Any) -> Any:
 
 def parameters(spec: str) -> tuple[str, ...]:
     """Name the keyword arguments that the source behind `spec` takes."""
-    return tuple(inspect.signature(resolve(spec)).parameters)
+    return tuple(inspect.signature(resolve(spec, TaskSource, functions=True)).parameters)
 
 
 def fold_of(source: TaskSource, name: str) -> Sequence[int]:
@@ -118,7 +118,7 @@ def fold_of(source: TaskSource, name: str) -> Sequence[int]:
 
 @functools.lru_cache(maxsize=64)
 def _load(spec: str, frozen: tuple[tuple[str, Any], ...], _key: Any) -> TaskSource:
-    return resolve(spec)(**dict(frozen))
+    return resolve(spec, TaskSource, functions=True)(**dict(frozen))
 
 
 def load_source(spec: str, kwargs: Mapping[str, Any], also: Sequence[str] = ()) -> TaskSource:

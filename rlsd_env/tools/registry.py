@@ -23,7 +23,7 @@ def find(spec: str) -> Tool:
     """
     if spec not in _TOOLS and ":" not in spec:
         raise ConfigurationError(one_of("tool", spec, _TOOLS) + ", or package.module:Name of your own")
-    cls = resolve(_TOOLS.get(spec, spec))
+    cls = resolve(_TOOLS.get(spec, spec), Tool)
     if not (isinstance(cls, type) and issubclass(cls, Tool)):
         raise ConfigurationError(f"tool {spec!r} is not a class derived from rlsd_env.tools.Tool")
     return cls()

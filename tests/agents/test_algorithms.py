@@ -1,12 +1,16 @@
 from __future__ import annotations
 
+import re
+
 import pytest
 import torch
 from torch import tensor
 from torch.testing import assert_close
 
-from agents.algorithms import Signals, find, hyperparameters, make, names
+from agents.algorithms import Signals, find, hyperparameters, make, names, register
+from agents.names import check_agent
 from rlsd_env import ConfigurationError
+from rlsd_env.plugins import resolve as find_unchecked
 
 RLSD = {
     "teacher": "synced(10)",
@@ -372,6 +376,69 @@ def test_who_is_trained_on():
 def test_what_cannot_be_made_is_named(name, options, message):
     with pytest.raises(ConfigurationError, match=message.replace("(", r"\(")):
         make(name, options)
+
+
+def test_of_a_module_only_what_may_be_an_agent_is_named(tmp_path, monkeypatch):
+    (tmp_path / "my_agents.py").write_text(
+        "from typing import ClassVar\nimport torch\nfrom agents import Algorithm\nfrom rlsd_env import TaskSource\n"
+        "class Tasks(TaskSource): pass\nclass More(Tasks): pass\nclass Notes: pass\nclass _Base(Algorithm): pass\n"
+        "class Mine(_Base): pass\ndef helper(): pass\nOTHER = Mine\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    for asked in (check_agent, find):
+        with pytest.raises(ConfigurationError, match=r"'Mien'; did you mean 'Mine'\? allowed: Mine(, OTHER)?$"):
+            asked("my_agents:Mien")
+    check_agent("my_agents:OTHER")
+
+
+UNDECORATED = """
+from dataclasses import dataclass
+from typing import ClassVar
+from agents import Algorithm
+from agents.algorithms.grpo import GRPO
+
+class Plain(Algorithm):
+    name: ClassVar[str] = "plain"
+    bonus: float = 0.5
+
+@dataclass(frozen=True)
+class Onwards(Plain):
+    name: ClassVar[str] = "onwards"
+
+@dataclass(frozen=True)
+class Nameless(Algorithm):
+    bonus: float = 0.5
+
+@dataclass(frozen=True)
+class Variant(GRPO):
+    bonus: float = 0.5
+
+class Bare(GRPO):
+    name: ClassVar[str] = "bare"
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        (
+            "Plain",
+            "is no dataclass, so that bonus would be no option of it; write @dataclass(frozen=True) above class Plain",
+        ),
+        ("Onwards", "write @dataclass(frozen=True) above class Plain"),
+        ("Nameless", 'has no name of its own; write name: ClassVar[str] = "nameless" in class Nameless'),
+        ("Variant", 'write name: ClassVar[str] = "variant" in class Variant'),
+    ],
+)
+def test_a_class_that_would_inherit_name_or_options_unseen_is_refused(name, message, tmp_path, monkeypatch):
+    (tmp_path / "my_undecorated.py").write_text(UNDECORATED)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    with pytest.raises(ConfigurationError, match=re.escape(message)) as told:
+        make(f"my_undecorated:{name}", {"bonus": 0.3})
+    assert f"'my_undecorated:{name}'" in str(told.value)
+    with pytest.raises(ConfigurationError, match=re.escape(message)):
+        register(find_unchecked(f"my_undecorated:{name}"))
+    assert make("my_undecorated:Bare", {"divide_by_std": False}).name == "bare"
 
 
 def test_whole_numbers_are_fine_for_floats():

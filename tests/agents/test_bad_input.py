@@ -34,6 +34,12 @@ BAD = [
     ("agents.train", ["--env", "my_pkg.envs:x/Y-v0"], "no module named 'my_pkg'"),
     ("agents.compare", ["--config", "bad.toml"], "not readable TOML"),
     ("agents.evaluate", ["--env", "no_module:x/Y-v0"], "no module named 'no_module'"),
+    (
+        "agents.train",
+        ["--env", "mine/X-v0"],
+        "unknown environment 'mine/X-v0'; for one of your own write module:namespace/",
+    ),
+    ("agents.evaluate", ["--env", "rsld/Chain-v0"], "did you mean 'rlsd/Chain-v0'? for one of your own write module:"),
 ]
 
 

@@ -54,7 +54,10 @@ def test_what_is_written_is_read(folder):
 )
 def test_filters(folder, arguments, number, capsys):
     assert len(shown(folder, *arguments)) == number
-    assert f"{number} of {4 if '--limit' in arguments else number} that fit" in capsys.readouterr().out
+    said = {4: "4 kept attempts", 2: "2 kept attempts"}.get(number, f"{number} attempt")
+    if "--limit" in arguments:
+        said = "the last 1 of 4 kept attempts; --limit 0 shows all"
+    assert f"{folder}: {said}" in capsys.readouterr().out
 
 
 def test_what_is_shown(folder, capsys):
@@ -63,10 +66,40 @@ def test_what_is_shown(folder, capsys):
         "step 5 | chain-7 | attempt 1 | reward 0, wrong, 4 tokens, answer '3', LEAKS, 12 characters left out",
         "  > What is 1 + 1?",
         "    It is 3.",
-        "step 5 | clock-1 | attempt 1 | reward 0, timeout, 4 tokens, answer '3'",
+        "step 5 | clock-1 | attempt 1 | reward 0, not judged (timeout), 4 tokens, answer '3'",
         "  > What is 1 + 1?",
         "    It is 3.",
     ]
+
+
+@pytest.mark.parametrize(
+    ("changes", "word"),
+    [
+        ({"correct": True, "reward": 0.7}, "right"),
+        ({"reward": 0.5}, "partly right"),
+        ({}, "wrong"),
+        ({"status": "no_answer"}, "no_answer"),
+        ({"status": "error"}, r"not judged (error)"),
+    ],
+)
+def test_the_word_for_what_became_of_an_answer(changes, word):
+    assert f", {word}, 4 tokens" in next(samples.lines(but(**changes), prompts=False))
+
+
+def test_the_limit_cuts_no_group(tmp_path):
+    write_samples(tmp_path, 3, [but(task_id=task, member=member) for task in ("a", "b") for member in range(4)])
+    for limit, groups in ((1, "b"), (4, "b"), (5, "ab"), (8, "ab"), (0, "ab")):
+        found = shown(tmp_path, "--limit", str(limit))
+        assert [(one.task_id, one.member) for one in found] == [(task, m) for task in groups for m in range(4)]
+
+
+def test_each_run_begins_with_its_prompt(tmp_path, capsys):
+    for run in ("seed0", "seed1"):
+        write_samples(tmp_path / "runs" / "grpo" / run, 3, [ONE, but(member=2)])
+    assert len(shown(tmp_path, "--limit", "1")) == 4
+    assert capsys.readouterr().out.count("> What is 1 + 1?") == 2
+    shown(tmp_path, "--no-prompts")
+    assert "What is 1 + 1?" not in capsys.readouterr().out
 
 
 def test_what_is_not_there(tmp_path, folder):
@@ -93,15 +126,15 @@ def test_attempts_of_a_batch(batch):
     assert short[0].cut == len(found[0].prompt) - 20 + max(0, len(found[0].response) - 20)
 
 
-def test_a_training_keeps_some_and_none_where_none_are_wanted(tmp_path):
-    few = ["--steps", "3", "--prompts-per-step", "2", "--group-size", "2", "--eval-tasks", "2", "--eval-samples", "1"]
+def test_a_training_keeps_its_last_step_some_between_and_none_where_none_are_wanted(tmp_path):
+    few = ["--prompts-per-step", "2", "--group-size", "2", "--eval-tasks", "2", "--eval-samples", "1"]
     few += ["--env", "rlsd/Chain-v0", "--env-kwargs", "difficulty=1", "--policy", "lab-q0", "--max-tokens", "40"]
-    kept = ["--samples-every", "2", "--samples-tasks", "1"]
+    kept = ["--samples-every", "2", "--samples-tasks", "1", "--steps", "4"]
     train_command.main([*few, *kept, "--out", str(tmp_path / "some")])
     found = read_samples(str(tmp_path / "some"))
-    assert [(one.step, one.member) for one in found] == [(0, 0), (0, 1), (2, 0), (2, 1)]
+    assert [(one.step, one.member) for one in found] == [(step, m) for step in (0, 2, 3) for m in (0, 1)]
     assert all("<think>" in one.response for one in found)
-    train_command.main([*few, "--samples-every", "0", "--out", str(tmp_path / "none")])
+    train_command.main([*few, "--steps", "4", "--samples-every", "0", "--out", str(tmp_path / "none")])
     assert not (tmp_path / "none" / FOLDER).exists()
     same = [(tmp_path / run / "metrics.csv").read_bytes() for run in ("some", "none")]
     assert same[0] == same[1]

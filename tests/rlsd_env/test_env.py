@@ -161,6 +161,14 @@ def test_rendering_shows_question_answer_and_verdict(mode):
         assert after.shape[0] > before.shape[0]
 
 
+def test_rendering_tells_a_verdict_in_the_words_of_play():
+    for verifier, said in ((AlwaysHalf(), "partly right (status ok, reward 0.5)"), (Broken(), "not judged (error)")):
+        env = gymnasium.make("rlsd/BarChart-v0", render_mode="ansi", verifier=verifier)
+        env.reset(seed=1)
+        env.step("<answer> 7 </answer>")
+        assert env.render().endswith(f"VERDICT\n{said}")
+
+
 def test_folds_are_disjoint_and_drawn_from():
     train = gymnasium.make("rlsd/ShapeCount-v0", fold="train").unwrapped.desk.indices
     heldout = gymnasium.make("rlsd/ShapeCount-v0", fold="heldout").unwrapped.desk.indices

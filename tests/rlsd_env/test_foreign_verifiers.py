@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import logging
+import os
+import subprocess
+import sys
 
 import gymnasium
 import pytest
 
 from rlsd_env import ConfigurationError
-from rlsd_env.desk import is_ours
+from rlsd_env.desk import TOLD, is_ours
+from tests.conftest import ROOT
 from verifiers import (
     AnswerVerifier,
     FirstMatchVerifier,
@@ -52,6 +56,38 @@ def test_one_that_never_returns_has_failed_after_its_limit(caplog):
     verdict = verdict_of(env, "forever")
     assert (verdict.status, verdict.reward) == (Status.TIMEOUT, 0.0)
     assert verdict_of(made(verifier=HANGS), "7").correct
+
+
+WORKERS = """
+import multiprocessing, sys, gymnasium, rlsd_env
+
+def made():
+    gymnasium.make("rlsd/Arithmetic-v0", verifier="my_verifier:Mine").close()
+
+if __name__ == "__main__":
+    made()
+    made()
+    for method in ("spawn", "forkserver"):
+        worker = multiprocessing.get_context(method).Process(target=made)
+        worker.start()
+        worker.join()
+        assert worker.exitcode == 0
+"""
+
+
+def test_a_command_and_its_workers_say_so_once(tmp_path):
+    (tmp_path / "my_verifier.py").write_text("from verifiers import AnswerVerifier\nclass Mine(AnswerVerifier): pass\n")
+    (tmp_path / "command.py").write_text(WORKERS)
+    environment = {key: value for key, value in os.environ.items() if key != TOLD} | {"PYTHONPATH": str(ROOT)}
+
+    def told(**more):
+        argv = [sys.executable, "command.py"]
+        options = {"cwd": tmp_path, "env": environment | more, "timeout": 300, "check": True}
+        return subprocess.run(argv, capture_output=True, text=True, **options).stderr.count("is not the library's")
+
+    assert told() == 1
+    assert told(RANK="0") == 1
+    assert told(RANK="1") == 0
 
 
 def test_what_is_the_librarys_or_asked_to_be_here_is_here(caplog):

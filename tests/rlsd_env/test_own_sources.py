@@ -12,6 +12,7 @@ from PIL import Image as Picture
 from rlsd_env import ConfigurationError, Item, Privileged, Task, register
 from rlsd_env.cli.main import main
 from rlsd_env.procedural.arithmetic import Arithmetic
+from rlsd_env.sources import load_source
 from verifiers import Reference
 
 ID = "tests/Own-v0"
@@ -55,6 +56,14 @@ class Own(Arithmetic):
             case "raises":
                 raise KeyError("width")
         return good
+
+
+def test_of_a_module_only_what_may_be_a_source_is_named():
+    with pytest.raises(ConfigurationError, match=r"unknown name in module .* 'Onw'; did you mean 'Own'\?") as told:
+        load_source(f"{HERE}:Onw", {})
+    allowed = str(told.value).partition("allowed: ")[2].split(", ")
+    assert {"Own", "pictured"} <= set(allowed)
+    assert not {"Arithmetic", "ConfigurationError", "Item", "np", "gymnasium", "ID", "main"} & set(allowed)
 
 
 MESSAGES = {

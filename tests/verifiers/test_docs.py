@@ -1,11 +1,12 @@
 """docs/verifiers.md says what is so."""
 
+import dataclasses
 import re
 from pathlib import Path
 
 import pytest
 
-from verifiers import AnswerVerifier, Reference
+from verifiers import AnswerKind, AnswerVerifier, Reference, Status, Verdict
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "verifiers.md").read_text("utf-8")
 
@@ -17,6 +18,39 @@ def test_the_first_example():
     names = {}
     exec("\n".join(lines[:-1]), names)
     assert eval(expression, names) == eval(said)
+
+
+@pytest.mark.parametrize(
+    ("heading", "names"),
+    [
+        ("Verdicts", [field.name for field in dataclasses.fields(Verdict)]),
+        ("Verdicts", [status.name for status in Status]),
+        ("Kinds of answers", [kind.name for kind in AnswerKind]),
+    ],
+)
+def test_every_value_has_its_row(heading, names):
+    section = PAGE.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
+    rows = " ".join(line.split("|")[1] for line in section.splitlines() if line.startswith("|"))
+    assert set(names) <= set(re.findall(r"`(\w+)`", rows))
+
+
+@pytest.mark.parametrize(
+    ("kind", "gold", "answer", "equal"),
+    [
+        ("INTEGER", "1024", "1,024", True),
+        ("INTEGER", "7", "7.0", True),
+        ("INTEGER", "7", "14/2", True),
+        ("INTEGER", "7", "seven", True),
+        ("FRACTION", "3/4", "6/8", True),
+        ("FRACTION", "3/4", "0.75", True),
+        ("LIST", "[1, 2]", "1, 2", True),
+        ("LIST", "[1, 2]", "[2, 1]", False),
+        ("TEXT", "the cat", "The  Cat.", True),
+    ],
+)
+def test_the_table_of_kinds(kind, gold, answer, equal):
+    reference = Reference(gold, AnswerKind[kind])
+    assert AnswerVerifier().verify(f"<answer>{answer}</answer>", reference).correct is equal
 
 
 @pytest.mark.parametrize(

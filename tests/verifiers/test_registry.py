@@ -70,6 +70,18 @@ def test_an_unknown_verifier_is_named(spec, message):
         verifiers.make(spec)
 
 
+def test_of_a_module_only_what_may_be_a_verifier_is_named(tmp_path, monkeypatch):
+    (tmp_path / "my_verifiers.py").write_text(
+        "import math\nfrom typing import Any\nfrom verifiers import AnswerVerifier, Verdict\nLIMIT = 3\n"
+        "class Exact(AnswerVerifier): pass\nclass Notes: pass\ndef made(): return Exact()\ndef _helper(): pass\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    with pytest.raises(
+        ValueError, match=r"has no 'Exat'; did you mean 'Exact'\?; verifiers and functions in it: Exact, made$"
+    ):
+        verifiers.make("my_verifiers:Exat")
+
+
 def test_a_missing_dependency_of_a_module_is_not_hidden(tmp_path, monkeypatch):
     (tmp_path / "needs_more.py").write_text("import no_such_dependency\n")
     monkeypatch.syspath_prepend(str(tmp_path))

@@ -43,5 +43,12 @@ def test_a_broken_reference_is_refused(arguments):
         Reference(**arguments)
 
 
+def test_an_outcome_in_words():
+    assert VERDICT.outcome == "right"
+    assert dataclasses.replace(VERDICT, correct=False).outcome == "partly right"
+    assert Verdict(0.1, False, None, Status.NO_ANSWER).outcome == "wrong"
+    assert Verdict(0.0, False, None, Status.ERROR).outcome == "not judged (error)"
+
+
 def test_only_verifier_failures_count_as_failed():
     assert [status.name for status in Status if status.failed] == ["TIMEOUT", "ERROR"]

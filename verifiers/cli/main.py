@@ -90,8 +90,11 @@ def main(argv: Sequence[str]) -> int:
         _parser().print_help()
         return 0
     try:
-        found = vars(_parser().parse_args(argv))
-        found.pop("command")
+        options, unknown = _parser().parse_known_args(argv)
+        found = vars(options)
+        command = found.pop("command")
+        if unknown:
+            raise UsageError(f"unrecognized arguments: {' '.join(unknown)}; see python -m verifiers {command} --help")
         return found.pop("run")(found)
     except (UsageError, RunError) as error:
         print(f"error: {error}", file=sys.stderr)

@@ -117,6 +117,13 @@ class Lenient(Verifier):
         return Verdict(1.0, True, response, Status.OK)
 
 
+class Halves(Verifier):
+    """Pays half for everything."""
+
+    def verify(self, response: str, reference: Reference) -> Verdict:
+        return Verdict(0.5, False, response, Status.OK)
+
+
 class Boxed(Verifier):
     """Takes an answer in a box only, whatever the prompt asks for."""
 

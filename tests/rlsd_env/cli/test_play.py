@@ -30,17 +30,17 @@ def test_a_game(typed, capsys):
     assert main(["play", SUMS, "--seed", "3", "--reference"]) == 0
     shown = capsys.readouterr().out
     assert shown.count("What is ") == 3
-    assert f"right: read as '{first_answer()}'\nthe answer is {first_answer()}\nscore: 1 of 1\n" in shown
+    assert f"right: read as '{first_answer()}'\nthe answer is {first_answer()}\nscore: 1 of 1 right\n" in shown
     assert "wrong: read as '77'\n" in shown
-    assert "score: 1 of 2\n" in shown
-    assert shown.endswith("the end; score: 1 of 2\n")
+    assert "score: 1 of 2 right\n" in shown
+    assert shown.endswith("the end; score: 1 of 2 right\n")
 
 
 def test_without_reference_the_answer_is_not_told(typed, capsys):
     typed("99\n")
     assert main(["play", SUMS, "--seed", "3", "--tasks", "1"]) == 0
     assert "the answer is" not in (shown := capsys.readouterr().out)
-    assert shown.endswith("score: 0 of 1\n\n")
+    assert shown.endswith("score: 0 of 1 right\n\n")
 
 
 def test_several_turns_with_feedback(typed, capsys):
@@ -49,7 +49,33 @@ def test_several_turns_with_feedback(typed, capsys):
     assert main(words) == 0
     shown = capsys.readouterr().out
     assert shown.index("Your answer is wrong.") < shown.index("right: read as")
-    assert "score: 1 of 1" in shown
+    assert "score: 1 of 1 right" in shown
+
+
+def test_both_commands_choose_a_task_alike(typed, capsys):
+    for words in (["--seed", "3"], ["--index", "4"], ["--task-id", "sum-2"]):
+        typed("99\n")
+        assert main(["play", SUMS, *words, "--tasks", "1"]) == 0
+        id = capsys.readouterr().out.splitlines()[0].removeprefix("--- ")
+        assert main(["show", SUMS, *words]) == 0
+        assert f"task         {id}, number {id[-1]} of 5\n" in capsys.readouterr().out
+    assert id == "sum-2"
+
+
+def test_play_goes_on_from_a_chosen_task_to_the_last(typed, capsys):
+    typed("5\n6\n7\n")
+    assert main(["play", SUMS, "--index", "3"]) == 0
+    shown = capsys.readouterr().out
+    assert [line for line in shown.splitlines() if line.startswith("---")] == ["--- sum-3", "--- sum-4"]
+    assert shown.endswith("score: 2 of 2 right\n\n")
+
+
+def test_a_partial_reward_is_told(typed, capsys):
+    typed("a\nb\n")
+    assert main(["play", SUMS, "--tasks", "2", "--env-kwargs", f"verifier={ME}:Halves", "grading_workers=0"]) == 0
+    shown = capsys.readouterr().out
+    assert "partly right, reward 0.5: read as '<answer>a</answer>'" in shown.replace(" a ", "a")
+    assert "score: 0 of 2 right\n" in shown
 
 
 def test_a_tool_call_is_taken_as_it_is(typed, capsys):
@@ -71,7 +97,7 @@ def test_ctrl_c_ends_the_game_with_the_score(monkeypatch, capsys):
 
     monkeypatch.setattr("builtins.input", interrupted)
     assert main(["play", SUMS]) == 0
-    assert capsys.readouterr().out.endswith("the end; score: 0 of 0\n")
+    assert capsys.readouterr().out.endswith("the end; score: 0 of 0 right\n")
 
 
 @pytest.mark.parametrize(("id", "suffix"), [(SUMS, "png"), ("rlsd/BounceCount-v0", "gif")])

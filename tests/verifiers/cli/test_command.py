@@ -38,6 +38,10 @@ def command(*words, **options):
         (["grade", "FILE", "--out", "no/such/folder.jsonl"], "'no/such/folder.jsonl' cannot be written: it is a"),
         (["grade", "FILE", "--summary-json", "/"], "'/' cannot be written: it is a folder"),
         (["grade", "FILE", "--out", "/dev/null/x"], "'/dev/null/x' cannot be written"),
+        (
+            ["explain", "7", "7", "--knd", "x"],
+            "unrecognized arguments: --knd x; see python -m verifiers explain --help",
+        ),
         (["explain", "7"], "the following arguments are required: PREDICTION"),
         (["explain", "", "7"], "the reference answer is ''; it must be a non-empty string"),
         (["explain", "C", "7", "--choices", "x", "y"], "'C' is neither a letter from A to B nor"),
