@@ -31,6 +31,7 @@ def run(options: EvaluateOptions) -> dict[str, float]:
 
     from agents.options.model import check_packages
     from agents.policy.base import Sampling
+    from agents.report.failures import failures
     from agents.report.results import evaluation_results
     from agents.report.statistics import accuracy_interval
     from agents.rollouts.evaluation import evaluate
@@ -56,10 +57,13 @@ def run(options: EvaluateOptions) -> dict[str, float]:
         results[f"{kind}_accuracy"] = interval.mean
         table.add_row(f"{kind} accuracy", f"{interval.mean:.3f} [{interval.low:.3f}, {interval.high:.3f}]")
     for name, value in sorted(evaluation.metrics.items()):
-        if name not in ("accuracy", "reward"):
-            results[name] = value
-            table.add_row(name.replace("_", " "), f"{value:.3f}")
+        if name == "accuracy" or (name == "reward" and value == evaluation.metrics["accuracy"]):
+            continue
+        results[name] = value
+        table.add_row(name.replace("_", " "), f"{value:.3f}")
     console.print(table)
+    if told := failures("the sampled responses", evaluation.metrics, evaluation.metrics.get("accuracy")):
+        print(told)
     verdicts = [episode.verdict for batch in evaluation.greedy for _, _, episode in batch]
     numbers = env.benchmark_numbers(tasks, verdicts)
     if numbers:

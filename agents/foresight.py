@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,12 +13,16 @@ from agents.bundled import found_place
 from agents.names import check_agent, check_hyperparameters
 from agents.rollouts.environments import in_fold, make_group_env, require_trainable
 from agents.runs.storage import check_place, check_stored
-from rlsd_env import GroupEnv
-from rlsd_env.desk import Desk, is_ours
+from rlsd_env import GroupEnv, Item, testing
+from rlsd_env.desk import Desk, is_our_class, is_ours
 from rlsd_env.errors import ConfigurationError
-from verifiers import Status
+from rlsd_env.forms import ODD_ANSWERS, forms_of, written
 from verifiers.service import IsolatedVerifier
 
+_LOG = logging.getLogger(__name__)
+
+TASKS_CHECKED = 3
+"""Of a source that is not ours."""
 WEIGHTS = ("*.safetensors", "*.bin")
 OTHER_HEADS = (
     "ForMaskedLM", "Classification", "ForQuestionAnswering", "ForMultipleChoice", "ForCTC", "ForPreTraining",
@@ -70,25 +75,54 @@ def opened(env: str, env_kwargs: Mapping[str, Any]) -> GroupEnv:
     """Make an environment and begin its first task, so that a broken picture or verifier shows."""
     made = make_group_env(env, env_kwargs, 1, 1)
     made.reset(options={"task_index": [made.task_indices[0]]})
-    check_verifier(made)
+    desk = getattr(made, "desk", None)
+    if isinstance(desk, Desk):
+        check_source(desk, env)
+        check_verifier(desk, made.items[0], env)
     return made
 
 
-def check_verifier(env: GroupEnv) -> None:
-    """Have a verifier that is not ours judge no answer and the right one.
+def check_source(desk: Desk, env: str) -> None:
+    """Hold a source that is not ours to its contract, by its folds and its first tasks.
+
+    Raises:
+        ConfigurationError: folds share tasks, or a task is another one when it is asked for again.
+
+    """
+    source = desk.source
+    if is_our_class(type(source)):
+        return
+    try:
+        testing.check_source(source, limit=TASKS_CHECKED)
+    except AssertionError as error:
+        raise ConfigurationError(
+            f"{type(source).__name__}: {error}; python -m rlsd_env validate {env} checks every task"
+        ) from error
+
+
+def check_verifier(desk: Desk, item: Item, env: str) -> None:
+    """Have a verifier that is not ours judge no answer, the right one and odd ones.
+
+    A right answer that scores nothing is told of and no more: a verifier may want more than the answer.
 
     Raises:
         ConfigurationError: it returns no verdict, fails or runs out of time.
 
     """
-    desk = getattr(env, "desk", None)
-    if not isinstance(desk, Desk) or (is_ours(desk.verifier) and not isinstance(desk.verifier, IsolatedVerifier)):
+    own_verifier = not is_ours(desk.verifier) or isinstance(desk.verifier, IsolatedVerifier)
+    if not own_verifier and is_our_class(type(desk.source)):
         return
-    (item,) = env.items
-    for response in ("", f"<answer>{item.privileged.reference.answer}</answer>"):
+    form = next(iter(forms_of(desk).values()))
+    right = written(form, item.privileged.reference.answer)
+    for response in ("", right, *(written(form, answer) for answer in ODD_ANSWERS if own_verifier)):
         (verdict,) = desk.grade([response], [item.privileged.reference], [item.task.id])
-        if verdict.status in (Status.ERROR, Status.TIMEOUT):
+        if verdict.status.failed:
             raise ConfigurationError(f"on the response {response!r} to task {item.task.id!r}: {verdict.feedback}")
+        if response == right and not verdict.reward > 0:
+            _LOG.warning(
+                f"the right answer {right!r} to task {item.task.id!r} scores {verdict.reward:g} (status "
+                f"{verdict.status}, extracted {verdict.extracted!r}); python -m rlsd_env validate {env} tells more"
+            )
 
 
 def check_out(folder: Path, *, resume: bool | None) -> None:

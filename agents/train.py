@@ -10,8 +10,6 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from agents import command_line
 
 if TYPE_CHECKING:
@@ -65,16 +63,30 @@ def run(options: TrainOptions) -> dict[str, Any]:
 
 def _print(options: TrainOptions, result: Mapping[str, Any]) -> None:
     """Print accuracies and where things are, and draw the curves where there is something to draw with."""
+    from agents.report.failures import failures
+    from agents.runs.records import accuracies
+
     tasks = "held-out tasks" if options.eval_fold == "heldout" else f"tasks of fold {options.eval_fold}"
     evaluations = {"": result["evaluation"]}
     if "best" in result:
         evaluations[f", weights of step {result['best']['step']} (best on fold tuning)"] = result["best"]["evaluation"]
     for weights, evaluation in evaluations.items():
         for kind in ("sampled", "greedy"):
-            values = np.array([np.nan if value is None else value for value in evaluation[kind]])
-            print(f"{kind} accuracy on {len(values)} {tasks}{weights}: {np.nanmean(values):.3f}")
+            accuracy = accuracies({"evaluation": evaluation}).get(f"{kind}_accuracy")
+            told = "the verifier failed on all responses" if accuracy is None else f"{accuracy:.3f}"
+            print(f"{kind} accuracy on {len(evaluation[kind])} {tasks}{weights}: {told}")
+    sampled = evaluations[""]["metrics"]
+    for told in (
+        failures(f"the sampled responses to {tasks}", sampled, sampled.get("accuracy")),
+        failures("the training attempts", result["training"]),
+    ):
+        if told:
+            print(told)
     if result["training"].get("active_share") == 0:
-        print("warning: nothing was learned: in no step did a group's attempts differ in reward")
+        print(
+            "warning: nothing was learned: in no step did a group's attempts differ in reward; "
+            f"python -m rlsd_env validate {options.env} tells whether right answers score"
+        )
     kept = ["metrics"]
     if importlib.util.find_spec("matplotlib") is not None:  # of the extra "report"; a training does without
         from agents.report.plots import draw_run

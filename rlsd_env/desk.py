@@ -29,7 +29,7 @@ from verifiers.errors import BrokenVerifierError
 from verifiers.official.base import BenchmarkVerifier
 
 OURS = ("verifiers", "rlsd_env")
-"""Packages whose verifiers keep limits of their own."""
+"""Packages whose verifiers keep limits of their own, and whose sources are tested."""
 _LOG = logging.getLogger(__name__)
 
 TOLD = "RLSD_TOLD"
@@ -177,7 +177,12 @@ def is_ours(verifier: Verifier) -> bool:
             value.values() if isinstance(value, Mapping) else value if isinstance(value, list | tuple) else [value]
         )
     parts = [one for one in inside if isinstance(one, Verifier)]
-    return type(verifier).__module__.partition(".")[0] in OURS and all(map(is_ours, parts))
+    return is_our_class(type(verifier)) and all(map(is_ours, parts))
+
+
+def is_our_class(cls: type) -> bool:
+    """Tell whether a verifier's or a source's class is the library's."""
+    return cls.__module__.partition(".")[0] in OURS
 
 
 def _warn(text: str) -> None:

@@ -68,7 +68,7 @@ def fold_problems(source: TaskSource) -> Iterator[str]:
             folds[name] = source.fold(name)
             sampled[name] = _sampled(folds[name])
         except Exception as error:  # any source of the user's
-            yield f"fold({name!r}) raises {type(error).__name__}: {error}"
+            yield f"fold({name!r}) raises {type(error).__name__}: {error}; there must be {', '.join(FOLDS)}"
             return
     for name, numbers in sampled.items():
         outside = [n for n in numbers if not isinstance(n, int | np.integer) or not 0 <= n < count]

@@ -17,6 +17,7 @@ from agents.entrants import Entrant, own_options
 from agents.options.commands import CompareOptions, EvaluateOptions, resolved
 from agents.report.statistics import Interval, accuracy_interval, crossed_interval
 from agents.rollouts.evaluation import Evaluation
+from agents.runs.records import accuracies
 
 SCHEMA = "rlsd-results-1"
 EVALUATION_SCHEMA = "rlsd-evaluation-1"
@@ -133,12 +134,13 @@ def _accuracies(
 def _run(run: Mapping[str, Any]) -> dict[str, Any]:
     """Summarise one run."""
 
-    def accuracies(evaluation: Mapping[str, Any]) -> dict[str, float | None]:
-        return {f"{kind}_accuracy": _number(np.nanmean(_values([evaluation], kind))) for kind in KINDS}
+    def figures(evaluation: Mapping[str, Any]) -> dict[str, float | None]:
+        found = accuracies({"evaluation": evaluation})
+        return {name: found.get(name) for name in (f"{kind}_accuracy" for kind in KINDS)}
 
-    found = {"seed": run["seed"], **accuracies(run["evaluation"])}
+    found = {"seed": run["seed"], **figures(run["evaluation"])}
     if "best" in run:
-        best = accuracies(run["best"]["evaluation"])
+        best = figures(run["best"]["evaluation"])
         found |= {"tuning": run["tuning"], **{f"best_{name}": value for name, value in best.items()}}
     return found
 

@@ -8,6 +8,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from agents.report.failures import failed_share, failures
 from agents.terminal import counted, terminal
 
 ABSENT = "-"
@@ -36,9 +37,16 @@ def _percent(table: Mapping[str, float], *names: str) -> str:
     return f"{100 * sum(found):.1f}" if found else ABSENT
 
 
+def _reward(heldout: Mapping[str, float]) -> str:
+    """Write the mean reward where it is not the accuracy, as where answers may be partly right."""
+    return ABSENT if heldout.get("reward") == heldout.get("accuracy") else _number(heldout, "reward")
+
+
 Column = Callable[[Mapping[str, float], Mapping[str, float]], str]
 """From an agent's metrics on held-out tasks and over training to what its cell says."""
 COLUMNS: dict[str, Column] = {
+    "reward": lambda heldout, training: _reward(heldout),
+    "not judged %": lambda heldout, training: f"{100 * failed_share(heldout):.1f}" if failed_share(heldout) else ABSENT,
     "entropy": lambda heldout, training: _number(heldout, "entropy"),
     "length": lambda heldout, training: _number(heldout, "response_length", 1),
     "KL to informed self": lambda heldout, training: _number(heldout, "kl_to_informed_self"),
@@ -128,6 +136,10 @@ def print_table(results: Mapping[str, Any], console: Console | None = None) -> N
                 highlight=False,
             )
 
+    for name, agent in results["agents"].items():
+        for part, attempts in (("heldout", "responses to these tasks"), ("training", "attempts in training")):
+            if told := failures(f"{name}'s {attempts}", agent[f"{part}_metrics"]):
+                console.print(told, highlight=False)
     _print_options(results["agents"], console)
     _print_curves(results, console)
     behaviour = Table(title="Behaviour: on the same tasks, and means over training", title_justify="left")

@@ -143,7 +143,7 @@ def load_source(spec: str, kwargs: Mapping[str, Any], also: Sequence[str] = ()) 
     made_by = resolve(spec)
     if missing := sorted(getattr(made_by, "__abstractmethods__", ())):
         raise ConfigurationError(
-            f"{spec!r} has no {', '.join(missing)}; a TaskSource needs __len__, item, index_of, fold"
+            f"{spec!r} has no {', '.join(missing)}; a TaskSource needs __len__, item, index_of and fold"
         )
     frozen = _freeze(kwargs)
     local = tuple(state(Path(kwargs[name])) for name in _LOCAL if isinstance(kwargs.get(name), str))

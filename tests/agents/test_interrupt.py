@@ -10,10 +10,13 @@ import sys
 
 import pytest
 
+from agents.runs.kept import kept, steps_done
+from agents.terminal import counted
 from tests.agents.commands import SMALL
 from tests.agents.test_resume import in_use, wait_until
 from tests.conftest import ROOT
 
+NOTHING = "before anything was kept; {} may be used again"
 LONG = [*SMALL, "--steps", "5000", "--threads", "1"]
 
 
@@ -47,9 +50,10 @@ def test_an_interrupted_comparison_says_how_to_go_on_and_its_workers_say_nothing
             assert line, "it ended"
             begun |= set(re.findall(r"^(\S+) seed 0 step 1/5000 ", line))
     *others, last = interrupted(process)
-    assert last == (
-        f"interrupted; what is done is in {out}, go on with: python -m agents.compare {' '.join(argv)} --resume"
-    )
+    go_on = f"go on with: python -m agents.compare {' '.join(argv)} --resume"
+    held = kept(out)
+    assert last == f"interrupted: {f'{out} holds {held}, {go_on}' if held else NOTHING.format(out)}"
+    assert moment == "workers start" or "the first steps of 2 runs" in held
     assert not [line for line in others if not re.match(r"\S+ seed 0 step \d+/5000 |untrained, seed 0: done; ", line)]
     assert not in_use(out)
 
@@ -60,7 +64,8 @@ def test_an_interrupted_training_says_how_to_go_on(tmp_path):
     assert process.stderr.readline().startswith("grpo seed 0 step 1/5000 ")
     (last,) = interrupted(process)
     command = f"python -m agents.train --agent grpo --out '{out}' {' '.join(LONG)} --resume"
-    assert last == f"interrupted; what is done is in {out}, go on with: {command}"
+    steps = steps_done(out)
+    assert last == f"interrupted: {out} holds its first {counted(steps, 'step')}, go on with: {command}"
 
 
 def test_a_command_that_wrote_nothing_has_nothing_to_go_on_with(tmp_path):
@@ -71,10 +76,14 @@ def test_a_command_that_wrote_nothing_has_nothing_to_go_on_with(tmp_path):
         "        raise KeyboardInterrupt\n"
         "command_line.main(command)"
     )
+    begun = tmp_path / "begun"
+    begun.mkdir()
+    (begun / "metrics.csv").write_text("step,reward\n0,0.5\n1,0.5\n")
     for folder, said in (
         (tmp_path / "nothing", "interrupted\n"),
-        (tmp_path, f"interrupted; what is done is in {tmp_path}, go on with: python -m x {tmp_path} --resume\n"),
+        (tmp_path, f"interrupted: {NOTHING.format(tmp_path)}\n"),
+        (begun, f"interrupted: {begun} holds its first 2 steps, go on with: python -m x {begun} --resume\n"),
     ):
-        command = [sys.executable, "-c", code, str(folder), *(["--resume"] if folder == tmp_path else [])]
+        command = [sys.executable, "-c", code, str(folder), *(["--resume"] if folder == begun else [])]
         done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=300)
         assert (done.returncode, done.stderr) == (130, said)

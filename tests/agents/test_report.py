@@ -12,6 +12,7 @@ from rich.console import Console
 
 from agents.entrants import resolve
 from agents.options.commands import CompareOptions
+from agents.report.failures import failed_share, failures
 from agents.report.plots import draw_curves, draw_run, read_curves, read_evaluations, smooth
 from agents.report.results import summarise
 from agents.report.table import print_table
@@ -164,6 +165,27 @@ def test_columns_are_those_that_some_agent_has_a_value_for():
     found["agents"]["rlsd"]["training_metrics"] |= {"teacher_tokens_sampled": 51234.0}
     assert "tokens with help" in printed(found)
     assert "51234" in printed(found)
+
+
+def test_responses_without_a_verdict_are_told_of_with_what_they_may_hide():
+    metrics = {"status_error_share": 0.5, "status_timeout_share": 0.25, "status_no_answer_share": 0.1}
+    assert failed_share(metrics) == 0.75
+    assert failures("them", {"status_no_answer_share": 0.1}) == ""
+    told = "warning: the verifier failed on 75.0% of them, which accuracy and reward leave out"
+    assert failures("them", metrics) == told
+    assert failures("them", metrics, 0.5) == f"{told}: of those judged 0.500 were right, of all 0.125"
+
+
+def test_rewards_that_are_no_accuracies_have_a_column():
+    def printed(heldout):
+        found = results()
+        found["agents"]["grpo"]["heldout_metrics"] |= heldout
+        text = io.StringIO()
+        print_table(found, Console(file=text, width=200, markup=False))
+        return text.getvalue()
+
+    assert "│ reward │" not in printed({"reward": 0.5, "accuracy": 0.5})
+    assert re.search(r"│ grpo +│ +0\.625 │", printed({"reward": 0.625, "accuracy": 0.5}))
 
 
 def test_options_of_an_agent_are_shown_where_agents_differ():

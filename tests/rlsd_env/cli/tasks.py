@@ -124,6 +124,17 @@ class Halves(Verifier):
         return Verdict(0.5, False, response, Status.OK)
 
 
+class OnlyNumbers(Verifier):
+    """Takes a number for granted."""
+
+    def verify(self, response: str, reference: Reference) -> Verdict:
+        answer = response.rpartition("<answer>")[2].partition("</answer>")[0]
+        if not answer:
+            return Verdict(0.0, False, None, Status.NO_ANSWER)
+        right = int(answer) == int(reference.answer)
+        return Verdict(float(right), right, answer, Status.OK)
+
+
 class Boxed(Verifier):
     """Takes an answer in a box only, whatever the prompt asks for."""
 

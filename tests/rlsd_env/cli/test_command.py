@@ -196,9 +196,9 @@ def test_a_reader_may_stop_early():
     assert "Traceback" not in done.stderr
 
 
-@pytest.mark.parametrize("name", ["common", "docs", "forms"])
+@pytest.mark.parametrize("name", ["cli.common", "cli.docs", "forms"])
 def test_examples(name):
-    found = doctest.testmod(importlib.import_module(f"rlsd_env.cli.{name}"))
+    found = doctest.testmod(importlib.import_module(f"rlsd_env.{name}"))
     assert found.attempted > 0
     assert found.failed == 0
 

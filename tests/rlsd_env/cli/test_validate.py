@@ -46,7 +46,8 @@ def test_what_changes_and_folds_that_share_a_task_fail(capsys):
     lines = capsys.readouterr().out.splitlines()
     assert lines[-2:] == [
         "FAILED folds: task number 3 is in both folds, train and heldout; they must have no task in common",
-        "FAILED sum-0: item(0) has another reference in a second source made with the same arguments",
+        "FAILED sum-0: item(0) has another reference in a second source made with the same arguments; it may depend on "
+        "the source's arguments and the number alone, on nothing of the moment it is made",
     ]
 
 
@@ -55,6 +56,15 @@ def test_a_verifier_that_fails_is_heard_once(capsys):
     shown = capsys.readouterr().out
     assert shown.count("timeout: not done within 2 s") == 1
     assert "verifier fails  65 times, timeout: " in shown  # 5 rows: "", and 6 forms twice
+    assert 'FAILED sum-0: the verifier fails on "": timeout; ' in shown
+
+
+def test_a_verifier_that_fails_on_an_odd_answer(capsys):
+    assert main(["validate", SUMS, "--env-kwargs", f"verifier={ME}:OnlyNumbers"]) == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert "verifier fails  5 times, error: The verifier failed: ValueError: " in "\n".join(lines)
+    assert lines[-4] == "FAILED sum-0: the verifier fails on '<answer>-1.5</answer>': error"
+    assert lines[-1] == "       and 2 more like it: sum-3, sum-4"
 
 
 def test_of_many_failures_alike_three_are_printed(tmp_path, capsys):
