@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 from agents import command_line
 from agents.runs.kept import RESULT, steps_done
 from agents.runs.progress import run_name
+from agents.terminal import counted
 from agents.trials import server
 from agents.trials.local import LocalPool, Pool
 from agents.trials.trial import train_trial, untrained_trial
@@ -76,6 +77,9 @@ def run(options: CompareOptions) -> dict[str, Any]:
         options = dataclasses.replace(options, device=pool.device)
         stack.enter_context(claimed(options.out, options, options.resume))
         print("\n".join(budget_lines(options, entrants)), flush=True)
+        if options.cluster == "local":
+            at_once = min(options.parallel_jobs(pool.device), len(options.seeds) * len(entrants))
+            print(f"  at the same time: {counted(at_once, 'run')} (--jobs)", flush=True)
         started = time.monotonic()
         tasks: dict[str, Any] = {}
         runs: dict[str, tuple[int, int]] = {}

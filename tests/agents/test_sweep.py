@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 
 import pytest
 from rich.console import Console
@@ -26,9 +27,14 @@ def test_a_sweep_ends_in_one_table_and_resumes(tmp_path):
     assert results["agents"]["grpo"] | {"swept": {}, "options": {"lr": 1e-3}} == results["agents"]["grpo"]
     assert sorted(path.name for path in (out / "runs").iterdir()) == sorted([*VARIANTS, "grpo"])
     lines = done.stdout.splitlines()
+    assert re.fullmatch(r"  at the same time: \d runs? \(--jobs\)", lines[4])
     assert lines[0] == "budget: 5 variants x 1 seed = 5 runs"
     assert done.stdout.count("┏") == 1  # one table
-    assert [word for word in lines[6].replace("┃", " ").split() if word in ("lam", "lr")] == ["lam", "lr"]
+    (rule,) = (number for number, line in enumerate(lines) if line.startswith("┏"))
+    assert [word for word in lines[rule + 1].replace("┃", " ").split() if word in ("lam", "lr")] == [
+        "lam",
+        "lr",
+    ]
     assert sum(line.startswith("│ rlsd ") for line in lines) == 4
     means = {name: agent["sampled_accuracy"]["mean"] for name, agent in results["agents"].items()}
     highest = sum(mean == max(means.values()) > min(means.values()) for mean in means.values())
