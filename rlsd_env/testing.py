@@ -126,7 +126,7 @@ def _identity(source: TaskSource, index: int, item: Item) -> Iterator[str]:
     if found != index:
         yield f"the id {task_id!r} of task number {index} leads to number {found}; ids must be unique and lead back"
     if not _same(privileged, item.privileged):
-        yield f"privileged({index}) is not the privileged part of item({index})"
+        yield f"privileged({index}) is not the privileged part of item({index}); override both or none"
 
 
 def _repeated(source: TaskSource, index: int, other: int, again: TaskSource) -> Iterator[tuple[str, str, Item]]:

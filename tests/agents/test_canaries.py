@@ -47,6 +47,9 @@ class Canaries(ShapeCount):
         reference = Reference(f"{CANARY}1", solution=f"{CANARY}2", steps=(Step(f"{CANARY}3", "1"),))
         return Item(item.task, Privileged(reference, trace=f"{CANARY}4", extras={"note": f"{CANARY}5"}))
 
+    def privileged(self, index):
+        return self.item(index).privileged
+
 
 rlsd_env.register("mine/Canaries-v0", source="canaries:Canaries")
 '''

@@ -171,5 +171,5 @@ def test_what_cannot_be_evaluated_is_refused_early(tmp_path):
         check([TrainOptions(agent="ppo", eval_every=2, **numeric)])
     (tmp_path / "table.jsonl").write_text('{"question": "1?", "answer": "1"}\n{"question": "2?", "answer": "2"}\n')
     table = {"env": "rlsd/Table-v0", "env_kwargs": {"path": str(tmp_path / "table.jsonl")}}
-    with pytest.raises(ConfigurationError, match=r"fold '(tuning|heldout|train)' of this source is empty"):
+    with pytest.raises(ConfigurationError, match=r"OwnTable\.fold\('(tuning|heldout|train)'\) is empty"):
         check([TrainOptions(eval_every=2, **table)])

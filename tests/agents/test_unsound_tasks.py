@@ -79,19 +79,19 @@ class Moody(Verifier):
 
 
 for source in (Sums, OneFold, Overlap, Unseeded, NoIndex):
-    rlsd_env.register(f"mine/{source.__name__}-v0", source=f"my_tasks:{source.__name__}")
+    rlsd_env.register(f"mine/{source.__name__}-v0", source=f"unsound_tasks:{source.__name__}")
 '''
 
 
 @pytest.fixture
 def folder(tmp_path):
-    (tmp_path / "my_tasks.py").write_text(TASKS)
+    (tmp_path / "unsound_tasks.py").write_text(TASKS)
     return tmp_path
 
 
 def refused(folder, name, verifier=None):
-    kwargs = ["--env-kwargs", f"verifier=my_tasks:{verifier}"] if verifier else []
-    done = call("agents.train", "--env", f"my_tasks:mine/{name}-v0", *kwargs, "--out", "out", *SMALL, cwd=folder,
+    kwargs = ["--env-kwargs", f"verifier=unsound_tasks:{verifier}"] if verifier else []
+    done = call("agents.train", "--env", f"unsound_tasks:mine/{name}-v0", *kwargs, "--out", "out", *SMALL, cwd=folder,
         check=False)  # fmt: skip
     assert done.returncode == 2, done.stdout + done.stderr
     assert not (folder / "out").exists()
@@ -102,9 +102,12 @@ def refused(folder, name, verifier=None):
     ("source", "told"),
     [
         ("OneFold", r"OneFold: fold\('all'\) raises KeyError: 'all'; there must be all, train, tuning, heldout; "),
-        ("Overlap", "Overlap: task number 0 is in both folds, train and tuning; .* validate my_tasks:mine/Overlap-v0 "),
+        (
+            "Overlap",
+            "Overlap: task number 0 is in both folds, train and tuning; .* validate unsound_tasks:mine/Overlap-v0 ",
+        ),
         ("Unseeded", r"item\(0\) has another images when it is asked for again; .*default_rng\(\[SEED, index\]\)"),
-        ("NoIndex", "'my_tasks:NoIndex' has no index_of; a TaskSource needs __len__, item, index_of and fold"),
+        ("NoIndex", "'unsound_tasks:NoIndex' has no index_of; a TaskSource needs __len__, item, index_of and fold"),
     ],
 )
 def test_a_source_that_keeps_no_contract(folder, source, told):
@@ -118,16 +121,16 @@ def test_a_verifier_that_fails_on_an_odd_answer(folder):
 
 
 def test_a_right_answer_that_scores_nothing_is_told_of(folder, caplog):
-    done = call("agents.train", "--env", "my_tasks:mine/Sums-v0", "--env-kwargs", "verifier=my_tasks:NeverRight",
+    done = call("agents.train", "--env", "unsound_tasks:mine/Sums-v0", "--env-kwargs", "verifier=unsound_tasks:NeverRight",
         "--agent", "grpo", "--out", "out", *SMALL, cwd=folder)  # fmt: skip
     told = "the right answer '<answer>0</answer>' to task 'sum-0' scores 0 (status no_answer, extracted None)"
     assert any(message.startswith(told) for message in caplog.messages)
     assert "warning: nothing was learned" in done.stdout
-    assert "python -m rlsd_env validate my_tasks:mine/Sums-v0 tells whether" in done.stdout
+    assert "python -m rlsd_env validate unsound_tasks:mine/Sums-v0 tells whether" in done.stdout
 
 
 def test_what_a_failing_verifier_leaves_out_is_said_wherever_accuracies_are(folder):
-    env = ["--env", "my_tasks:mine/Sums-v0", "--env-kwargs", "verifier=my_tasks:Moody", "grading_workers=0"]
+    env = ["--env", "unsound_tasks:mine/Sums-v0", "--env-kwargs", "verifier=unsound_tasks:Moody", "grading_workers=0"]
     trained = call("agents.train", *env, "--agent", "grpo", "--out", "one", *SMALL, cwd=folder).stdout
     share = r"the verifier failed on (\d+\.\d)% of "
     of = r"the sampled responses to held-out tasks, .*: of those judged (\S+) were right, of all (\S+)\n"
@@ -150,7 +153,7 @@ def test_what_a_failing_verifier_leaves_out_is_said_wherever_accuracies_are(fold
 
 
 def test_a_run_that_did_nothing_leaves_its_folder_to_the_next(folder):
-    (folder / "my_agents.py").write_text(
+    (folder / "unwritten.py").write_text(
         textwrap.dedent(
             """
             from dataclasses import dataclass
@@ -167,7 +170,7 @@ def test_a_run_that_did_nothing_leaves_its_folder_to_the_next(folder):
         )
     )
     argv = ["--out", "out", *SMALL]
-    failed = call("agents.train", "--agent", "my_agents:Fails", *argv, cwd=folder, check=False)
+    failed = call("agents.train", "--agent", "unwritten:Fails", *argv, cwd=folder, check=False)
     assert failed.returncode == 1
     assert "not yet written" in failed.stderr
     assert (folder / "out" / "config.toml").exists()
