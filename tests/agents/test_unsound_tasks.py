@@ -121,7 +121,8 @@ def test_a_verifier_that_fails_on_an_odd_answer(folder):
 
 
 def test_a_right_answer_that_scores_nothing_is_told_of(folder, caplog):
-    done = call("agents.train", "--env", "unsound_tasks:mine/Sums-v0", "--env-kwargs", "verifier=unsound_tasks:NeverRight",
+    kwargs = ["--env-kwargs", "verifier=unsound_tasks:NeverRight"]
+    done = call("agents.train", "--env", "unsound_tasks:mine/Sums-v0", *kwargs,
         "--agent", "grpo", "--out", "out", *SMALL, cwd=folder)  # fmt: skip
     told = "the right answer '<answer>0</answer>' to task 'sum-0' scores 0 (status no_answer, extracted None)"
     assert any(message.startswith(told) for message in caplog.messages)
