@@ -121,11 +121,13 @@ def claimed(folder: Path, options: Any, resume: bool | None) -> Iterator[None]:
 
     """
     check_place(folder, resume=resume)
+    check_stored(folder, options)
     folder.mkdir(parents=True, exist_ok=True)
+    claimed_before = (folder / LOCK).exists()
     with locked(folder / LOCK):
         check_place(folder, resume=resume)  # another process may have been at it until now
         check_stored(folder, options)
-        if not holds_work(folder):
+        if claimed_before and not holds_work(folder):
             (folder / CONFIG).unlink(missing_ok=True)
             for of_steps in ("samples", "evidence"):
                 shutil.rmtree(folder / of_steps, ignore_errors=True)
@@ -177,7 +179,7 @@ def check_stored(folder: Path, options: Any, *, final: bool = True) -> None:
         ConfigurationError: an option differs.
 
     """
-    if not (folder / CONFIG).exists() or not holds_work(folder):
+    if not (folder / CONFIG).exists() or is_idle(folder):
         return
     stored, wanted = _flat(read_toml(folder / CONFIG)), _flat(resolved(options))
     for name in sorted(stored.keys() | wanted.keys()):
