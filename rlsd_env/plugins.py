@@ -8,6 +8,7 @@ from types import ModuleType
 from typing import Any
 
 from rlsd_env.errors import ConfigurationError, one_of
+from verifiers.registry import defined
 
 
 def import_module(name: str, spec: str) -> ModuleType:
@@ -46,17 +47,9 @@ def resolve(spec: str, kind: type = object, *, functions: bool = False) -> Any:
     try:
         return getattr(module, attribute)
     except AttributeError:
-        names = _defined(module, kind, functions=functions)
+
+        def wanted(value: Any) -> bool:
+            return issubclass(value, kind) if isinstance(value, type) else functions and inspect.isfunction(value)
+
+        names = defined(module, wanted)
         raise ConfigurationError(one_of(f"name in module {module_name!r}", attribute, names)) from None
-
-
-def _defined(module: ModuleType, kind: type, *, functions: bool) -> list[str]:
-    """Name the public classes of a kind that a module defines, or exports by `__all__`; what it imports is left out."""
-    exported = getattr(module, "__all__", ())
-    return [
-        name
-        for name, value in vars(module).items()
-        if not name.startswith("_")
-        and (name in exported or getattr(value, "__module__", None) == module.__name__)
-        and (issubclass(value, kind) if isinstance(value, type) else functions and inspect.isfunction(value))
-    ]

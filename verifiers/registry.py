@@ -89,23 +89,27 @@ def _imported(spec: str) -> Any:
     try:
         return getattr(module, attribute)
     except AttributeError as error:
-        known = _defined(module)
+        known = defined(module, _may_verify)
         close, allowed = _closest(attribute, known), ", ".join(sorted(known)) or "none"
         raise ValueError(
             f"{spec!r}: module {module_name!r} has no {attribute!r}{close}; verifiers and functions in it: {allowed}"
         ) from error
 
 
-def _defined(module: ModuleType) -> list[str]:
-    """Name what may be a verifier, or make one, of what a module defines or exports by `__all__`."""
+def defined(module: ModuleType, wanted: Callable[[Any], bool]) -> list[str]:
+    """Name what a module defines, or exports by `__all__`, of what is wanted; what it imports is left out."""
     exported = getattr(module, "__all__", ())
     return [
         name
         for name, value in vars(module).items()
         if not name.startswith("_")
         and (name in exported or getattr(value, "__module__", None) == module.__name__)
-        and (inspect.isfunction(value) or callable(getattr(value, "verify", None)))
+        and wanted(value)
     ]
+
+
+def _may_verify(value: Any) -> bool:
+    return inspect.isfunction(value) or callable(getattr(value, "verify", None))
 
 
 def _closest(name: str, known: tuple[str, ...] | list[str]) -> str:
