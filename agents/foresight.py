@@ -117,7 +117,10 @@ def check_verifier(desk: Desk, item: Item, env: str) -> None:
     for response in ("", right, *(written(form, answer) for answer in ODD_ANSWERS if own_verifier)):
         (verdict,) = desk.grade([response], [item.privileged.reference], [item.task.id])
         if verdict.status.failed:
-            raise ConfigurationError(f"on the response {response!r} to task {item.task.id!r}: {verdict.feedback}")
+            raise ConfigurationError(
+                f"on the response {response!r} to task {item.task.id!r}: {verdict.feedback}; it must give a "
+                "verdict for any response, Status.UNPARSABLE where it cannot read one"
+            )
         if response == right and not verdict.reward > 0:
             _LOG.warning(
                 f"the right answer {right!r} to task {item.task.id!r} scores {verdict.reward:g} (status "

@@ -30,7 +30,7 @@ class SamplesOptions:
     task: str = ""
     """Of tasks whose id has this in it."""
     wrong: bool = False
-    """Wrong answers only."""
+    """Wrong answers only; those on which the verifier failed are neither right nor wrong."""
     right: bool = False
     """Right answers only."""
     leaks: bool = False
@@ -51,7 +51,7 @@ class SamplesOptions:
         """Tell whether an attempt is shown."""
         return (
             self.task in one.task_id
-            and not (self.wrong and one.correct)
+            and not (self.wrong and (one.correct or Status(one.status).failed))
             and not (self.right and not one.correct)
             and (one.leaks or not self.leaks)
         )

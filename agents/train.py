@@ -46,12 +46,13 @@ def run(options: TrainOptions) -> dict[str, Any]:
     make_method(options.agent, options.agent_kwargs)
     from agents.experiment import train
     from agents.runs.display import display
-    from agents.runs.kept import steps_done
+    from agents.runs.kept import RESULT, steps_done
     from agents.runs.progress import run_name
     from agents.setup import check
 
     check([options])
-    if options.resume and command_line.prints() and (done := steps_done(options.out)):
+    ended = (options.out / RESULT).exists()
+    if options.resume and not ended and command_line.prints() and (done := steps_done(options.out)):
         print(f"{options.out}: goes on after step {done} of {options.steps}", file=sys.stderr)
     with display(log=options.log, quiet=not command_line.prints()) as board:
         result = train(options, board)
@@ -76,6 +77,8 @@ def _print(options: TrainOptions, result: Mapping[str, Any]) -> None:
             told = "the verifier failed on all responses" if accuracy is None else f"{accuracy:.3f}"
             print(f"{kind} accuracy on {len(evaluation[kind])} {tasks}{weights}: {told}")
     sampled = evaluations[""]["metrics"]
+    if (reward := sampled.get("reward")) is not None and reward != sampled.get("accuracy"):
+        print(f"reward of the sampled responses to {tasks}, partial rewards included: {reward:.3f}")
     for told in (
         failures(f"the sampled responses to {tasks}", sampled, sampled.get("accuracy")),
         failures("the training attempts", result["training"]),

@@ -4,16 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from verifiers import Status
-
-
-def failed_share(metrics: Mapping[str, float]) -> float:
-    """Return the share of responses on which the verifier failed.
-
-    >>> failed_share({"status_error_share": 0.25, "status_timeout_share": 0.5, "status_no_answer_share": 0.25})
-    0.75
-    """
-    return sum(metrics.get(f"status_{status}_share", 0.0) for status in Status if status.failed)
+from agents.runs.progress import failed_share
 
 
 def failures(where: str, metrics: Mapping[str, float], accuracy: float | None = None) -> str:

@@ -8,7 +8,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from agents.report.failures import failed_share, failures
+from agents.report.failures import failures
+from agents.runs.progress import failed_share
 from agents.terminal import counted, terminal
 
 ABSENT = "-"

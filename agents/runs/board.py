@@ -12,7 +12,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping
 
-from agents.runs.progress import Progress, duration
+from agents.runs.progress import FAILED, Progress, duration
 from agents.terminal import counted
 
 MEASURED = 3
@@ -93,6 +93,7 @@ class Board:
         self.ended: list[Run] = []
         self._clock = clock
         self._lost = 0
+        self._told: set[str] = set()  # runs of which it was said that their verifier fails
         self._first: float | None = None
         self._measured = -1  # steps since the first of this session
 
@@ -103,6 +104,14 @@ class Board:
             if progress.seconds:
                 self._measured += 1
                 self._first = self._clock() if self._first is None else self._first
+            fails = FAILED in progress.figures and progress.name not in self._told
+            if fails:
+                self._told.add(progress.name)
+        if fails:
+            self.say(
+                f"{progress.name}, step {progress.step}: the verifier failed on {progress.figures[FAILED]:.1%} of the "
+                "attempts, which rewards leave out; see status_*_share of metrics.csv for later steps"
+            )
 
     def done(self, name: str) -> None:
         """Know that a run has ended as it should."""

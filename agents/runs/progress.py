@@ -6,7 +6,11 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from verifiers import Status
+
 TOKENS_PER_SECOND = "tokens_per_second"
+FAILED = "failed_share"
+"""Share of the step's attempts on which the verifier failed, where that is above 0."""
 FIGURES: dict[str, tuple[str, int]] = {
     "reward": ("reward", 3),
     "length": ("response_length", 1),
@@ -15,6 +19,15 @@ FIGURES: dict[str, tuple[str, int]] = {
     "tokens/s": (TOKENS_PER_SECOND, 0),
 }
 """What is shown of a step: for each title the metric (docs/metrics.md, but for the speed) and its decimals."""
+
+
+def failed_share(metrics: Mapping[str, float]) -> float:
+    """Return the share of responses on which the verifier failed.
+
+    >>> failed_share({"status_error_share": 0.25, "status_timeout_share": 0.5, "status_no_answer_share": 0.25})
+    0.75
+    """
+    return sum(metrics.get(f"status_{status}_share", 0.0) for status in Status if status.failed)
 
 
 def run_name(agent: str, seed: int) -> str:
@@ -66,6 +79,8 @@ def shown_figures(row: Mapping[str, float], episodes: int = 0, seconds: float = 
 
     """
     found = {metric: float(row[metric]) for metric, _ in FIGURES.values() if metric in row}
+    if failed := failed_share(row):
+        found[FAILED] = failed
     if seconds:
         tokens = row["response_length"] * episodes + row.get("teacher_tokens_sampled", 0.0)
         found[TOKENS_PER_SECOND] = tokens / seconds

@@ -71,6 +71,8 @@ def _episode(env: ReasoningEnv, number: int, stem: Path, options: argparse.Names
     verdict: Verdict = info["verdict"]
     partial = f", reward {verdict.reward:g}" if 0 < verdict.reward < 1 else ""
     read = "no answer was found" if verdict.extracted is None else f"read as {verdict.extracted!r}"
+    if verdict.status.failed:
+        read = verdict.feedback or "the verifier says no more"
     print(f"{verdict.outcome}{partial}: {read}" + ("; no turns or tokens were left" if truncated else ""))
     if options.reference:
         print(f"the answer is {env.privileged.reference.answer}")

@@ -311,7 +311,7 @@ def _summary(desk: Desk, report: Report, forms: dict[str, str], seconds: float) 
         yield "verifier fails", f"{count:,} times, {message}"
     if len(report.unjudged) > _SHOWN:
         yield "", f".. and {len(report.unjudged) - _SHOWN:,} messages more"
-    yield "failed", f"{len(report.failures):,}"
+    yield "failed", f"{len(report.failures):,}" + (", and the folds" if report.folds else "")
 
 
 def _listed(ids: Sequence[str], most: int = _SHOWN) -> str:

@@ -12,10 +12,11 @@ from rich.console import Console
 
 from agents.entrants import resolve
 from agents.options.commands import CompareOptions
-from agents.report.failures import failed_share, failures
+from agents.report.failures import failures
 from agents.report.plots import draw_curves, draw_run, read_curves, read_evaluations, smooth
 from agents.report.results import summarise
 from agents.report.table import print_table
+from agents.runs.progress import failed_share
 from agents.runs.storage import write_csv
 
 

@@ -132,7 +132,12 @@ def test_a_right_answer_that_scores_nothing_is_told_of(folder, caplog):
 
 def test_what_a_failing_verifier_leaves_out_is_said_wherever_accuracies_are(folder):
     env = ["--env", "unsound_tasks:mine/Sums-v0", "--env-kwargs", "verifier=unsound_tasks:Moody", "grading_workers=0"]
-    trained = call("agents.train", *env, "--agent", "grpo", "--out", "one", *SMALL, cwd=folder).stdout
+    done = call("agents.train", *env, "--agent", "grpo", "--out", "one", *SMALL, cwd=folder)
+    trained = done.stdout
+    assert (
+        len(re.findall(r"^grpo, seed 0, step \d: the verifier failed on .*% of the attempts", done.stderr, re.M)) == 1
+    )
+    assert re.search(r"^reward of the sampled responses to held-out tasks, .*: 0\.\d+$", trained, re.M)
     share = r"the verifier failed on (\d+\.\d)% of "
     of = r"the sampled responses to held-out tasks, .*: of those judged (\S+) were right, of all (\S+)\n"
     told = re.search(share + of, trained)
