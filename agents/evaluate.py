@@ -31,7 +31,7 @@ def run(options: EvaluateOptions) -> dict[str, float]:
 
     from agents.options.model import check_packages
     from agents.policy.base import Sampling
-    from agents.report.failures import failures
+    from agents.report.failures import failures, partial_reward
     from agents.report.results import evaluation_results
     from agents.report.statistics import accuracy_interval
     from agents.rollouts.evaluation import evaluate
@@ -57,7 +57,7 @@ def run(options: EvaluateOptions) -> dict[str, float]:
         results[f"{kind}_accuracy"] = interval.mean
         table.add_row(f"{kind} accuracy", f"{interval.mean:.3f} [{interval.low:.3f}, {interval.high:.3f}]")
     for name, value in sorted(evaluation.metrics.items()):
-        if name == "accuracy" or (name == "reward" and value == evaluation.metrics["accuracy"]):
+        if name == "accuracy" or (name == "reward" and partial_reward(evaluation.metrics) is None):
             continue
         results[name] = value
         table.add_row(name.replace("_", " "), f"{value:.3f}")

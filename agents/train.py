@@ -64,7 +64,7 @@ def run(options: TrainOptions) -> dict[str, Any]:
 
 def _print(options: TrainOptions, result: Mapping[str, Any]) -> None:
     """Print accuracies and where things are, and draw the curves where there is something to draw with."""
-    from agents.report.failures import failures
+    from agents.report.failures import failures, partial_reward
     from agents.runs.records import accuracies
 
     tasks = "held-out tasks" if options.eval_fold == "heldout" else f"tasks of fold {options.eval_fold}"
@@ -77,7 +77,7 @@ def _print(options: TrainOptions, result: Mapping[str, Any]) -> None:
             told = "the verifier failed on all responses" if accuracy is None else f"{accuracy:.3f}"
             print(f"{kind} accuracy on {len(evaluation[kind])} {tasks}{weights}: {told}")
     sampled = evaluations[""]["metrics"]
-    if (reward := sampled.get("reward")) is not None and reward != sampled.get("accuracy"):
+    if (reward := partial_reward(sampled)) is not None:
         print(f"reward of the sampled responses to {tasks}, partial rewards included: {reward:.3f}")
     for told in (
         failures(f"the sampled responses to {tasks}", sampled, sampled.get("accuracy")),

@@ -1,10 +1,20 @@
-"""What is said where verifiers failed: accuracies and rewards leave those responses out, and then say little."""
+"""What accuracies do not say: the responses on which verifiers failed, and rewards between 0 and 1."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
 from agents.runs.progress import failed_share
+
+
+def partial_reward(metrics: Mapping[str, float]) -> float | None:
+    """Return the mean reward where it is not the accuracy, as where answers may be partly right; else None.
+
+    >>> partial_reward({"reward": 0.5, "accuracy": 0.25}), partial_reward({"reward": 0.5, "accuracy": 0.5})
+    (0.5, None)
+    """
+    reward = metrics.get("reward")
+    return None if reward == metrics.get("accuracy") else reward
 
 
 def failures(where: str, metrics: Mapping[str, float], accuracy: float | None = None) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from agents.report.failures import failures
+from agents.report.failures import failures, partial_reward
 from agents.runs.progress import failed_share
 from agents.terminal import counted, terminal
 
@@ -40,7 +40,7 @@ def _percent(table: Mapping[str, float], *names: str) -> str:
 
 def _reward(heldout: Mapping[str, float]) -> str:
     """Write the mean reward where it is not the accuracy, as where answers may be partly right."""
-    return ABSENT if heldout.get("reward") == heldout.get("accuracy") else _number(heldout, "reward")
+    return ABSENT if (reward := partial_reward(heldout)) is None else f"{reward:.3f}"
 
 
 Column = Callable[[Mapping[str, float], Mapping[str, float]], str]
