@@ -225,3 +225,12 @@ def main(command: Callable[[Sequence[str]], None]) -> None:
         if prints():
             print(": ".join(["interrupted", *map(str, interrupt.args)]), file=sys.stderr)
         sys.exit(130)
+    end()
+
+
+def end() -> None:
+    """End this process where torchrun started it; return where it stands alone."""
+    if "RANK" in os.environ and "torch" in sys.modules:
+        from agents import distributed
+
+        distributed.end()

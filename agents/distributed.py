@@ -6,10 +6,12 @@ over all of them, so that the number of processes changes nothing but rounding.
 
 from __future__ import annotations
 
+import atexit
 import os
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -125,3 +127,16 @@ def leave() -> None:
     if torch.distributed.is_available() and torch.distributed.is_initialized():
         torch.distributed.barrier()
         torch.distributed.destroy_process_group()
+
+
+def end() -> NoReturn:
+    """Leave the other processes and end this one with exit code 0; what was registered for the exit runs before.
+
+    Python's own shutdown is left out: gloo's threads outlive their group, and one that lets go of a tensor while
+    the interpreter is shut down aborts the process (2 % of the exits of processes that only added up some tensors).
+    """
+    leave()
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)

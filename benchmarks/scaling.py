@@ -105,7 +105,7 @@ def work(checkpoint: str, repetitions: int) -> None:
     (taken,) = seconds([agent], batch, repetitions)
     if world.first:
         print(json.dumps({"seconds": taken}))
-    distributed.leave()
+    distributed.end()
 
 
 def measure_processes(checkpoint: str, count: int, options: Options) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from pathlib import Path
 import gymnasium
 import pytest
 
-from agents import compare
+from agents import command_line, compare
 from agents.trials import server
 from agents.trials.local import Finished, failure, send_reports_to
 from tests.conftest import ROOT
@@ -55,6 +55,7 @@ def call(module, *argv, cwd=ROOT, check=True, workers=False):
     ):
         patch.setattr(sys, "argv", [module, *map(str, argv)])
         patch.setattr(sys, "path", [*sys.path])
+        patch.setattr(command_line, "end", lambda: None)
         if not workers:
             patch.setattr(compare, "LocalPool", Here)
             patch.setattr(server, "start", lambda device: None)

@@ -13,7 +13,7 @@ from torch.distributed.tensor import DTensor
 from agents import distributed
 from agents.agent import Agent
 from agents.algorithms import make
-from agents.distributed import join, leave
+from agents.distributed import end, join
 from agents.options.learner import LearnerOptions
 from agents.options.model import TrainedModelOptions
 from agents.policy.actor import Actor
@@ -73,4 +73,4 @@ def update(folder: str, first: int, last: int, precision: str = "float32", shard
 if __name__ == "__main__":
     for job, *arguments in json.loads(sys.argv[1]):
         {"command": command, "update": update}[job](*arguments)
-    leave()
+    end()

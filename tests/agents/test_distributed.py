@@ -151,6 +151,22 @@ def test_shards_are_read_by_another_number_of_processes(trained, monkeypatch):
         assert a["weights"][name] == pytest.approx(value, rel=1e-3, abs=2e-3), name
 
 
+def test_a_process_ends_without_python_s_shutdown():
+    """What is registered for the exit is done, and nothing that would come after."""
+    script = """
+import atexit, threading
+from agents.distributed import end, join
+join("cpu")
+atexit.register(print, "registered")
+threading.Thread(target=threading.Event().wait).start()  # Python's shutdown would wait for it forever
+end()
+print("after")
+"""
+    environment = os.environ | ALONE | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, timeout=300)
+    assert (done.returncode, done.stdout) == (0, "registered\n"), done.stderr
+
+
 def test_gradients_are_sent_in_buckets_of_one_precision(monkeypatch):
     monkeypatch.setattr(distributed, "BUCKET_NUMBERS", 10)
     sizes = [4, 5, 3, 20, 1, 1]
