@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-METRICS, RESULT = "metrics.csv", "result.json"
+METRICS, RESULT, PAGE = "metrics.csv", "result.json", "report.html"
 WORK = (METRICS, RESULT, "results.json", "checkpoint*", "untrained/*.json")
 """Files that are worth something; others (the options, the lock, logs and samples of the first steps) are not."""
 
