@@ -78,8 +78,7 @@ def best(results: Mapping[str, Any], kind: str = "sampled") -> Answer:
     first = ranked[0]
     lead = f"{first} has the highest {kind} accuracy, {written(accuracies[first])}"
     if len(ranked) == 1:
-        seeds = counted(len(results["seeds"]), "seed")
-        return Answer(question, f"{first}: {written(accuracies[first])}", (f"{lead}, over {seeds}.",))
+        return Answer(question, f"{first}: {written(accuracies[first])}", (f"{lead}.", *_intervals(results)))
     told = {name: found for name in ranked[1:] if (found := pair(results, first, name, kind)) is not None}
     lower = [name for name, found in told.items() if found["verdict"].startswith(first)]
     level = [name for name in told if name not in lower]
