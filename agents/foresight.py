@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from agents.bundled import found_place
+from agents.evaluation.grading import check_judge, make_judge
 from agents.names import check_agent, check_hyperparameters
 from agents.rollouts.environments import in_fold, make_group_env, require_trainable
 from agents.runs.storage import check_place, check_stored
@@ -56,19 +57,33 @@ def foresee_training(options: Any, agents: Sequence[tuple[str, Mapping[str, Any]
     in_fold(options.env_kwargs, options.eval_fold)
 
 
-def foresee_evaluation(options: Any) -> GroupEnv:
-    """Check what an evaluation is told, and return its environment.
+def foresee_evaluation(options: Any) -> dict[str, GroupEnv]:
+    """Check what an evaluation is told, and return its environments by label.
+
+    Args:
+        options: `EvaluateOptions`.
 
     Raises:
-        ConfigurationError: the environment, the policy or the output folder is unusable.
+        ConfigurationError: an environment, the policy, the judge or the output folder is unusable.
 
     """
     if options.out is not None:
-        check_out(options.out, resume=None)
+        check_out(options.out, resume=options.resume)
+        if options.resume:
+            check_stored(options.out, options)
     config = policy_config(options.policy)
-    env = opened(options.env, {**options.env_kwargs, "fold": options.fold})
-    check_sight(options.policy, config, options.env, env)
-    return env
+    found = {}
+    for label, env in options.specs():
+        try:
+            found[label] = opened(env, {**options.kwargs_of(label), "fold": options.fold})
+        except ConfigurationError as error:
+            if len(options.specs()) == 1:
+                raise
+            raise ConfigurationError(f"{label}: {error} (--env-kwargs {label}.KEY=VALUE is its own)") from error
+        check_sight(options.policy, config, env, found[label])
+    if options.judge:
+        check_judge(make_judge(options.judge, options.judge_url, options.judge_kwargs, cache=None))
+    return found
 
 
 def opened(env: str, env_kwargs: Mapping[str, Any]) -> GroupEnv:

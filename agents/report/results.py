@@ -14,13 +14,11 @@ import transformers
 from numpy.typing import NDArray
 
 from agents.entrants import Entrant, own_options
-from agents.options.commands import CompareOptions, EvaluateOptions, resolved
-from agents.report.statistics import Interval, accuracy_interval, crossed_interval
-from agents.rollouts.evaluation import Evaluation
+from agents.options.commands import CompareOptions, resolved
+from agents.report.statistics import Interval, crossed_interval
 from agents.runs.records import accuracies
 
 SCHEMA = "rlsd-results-1"
-EVALUATION_SCHEMA = "rlsd-evaluation-1"
 KINDS = ("sampled", "greedy")
 CURVE = ("final", "peak", "area")
 """Numbers of a tuning curve that are averaged over seeds."""
@@ -59,31 +57,6 @@ def summarise(
                 for name, runs in by_agent.items()
             }
         },
-    }
-
-
-def evaluation_results(
-    evaluation: Evaluation, options: EvaluateOptions, verifier: str, benchmark: Mapping[str, float]
-) -> dict[str, Any]:
-    """Turn one evaluation into results with confidence intervals over tasks.
-
-    Args:
-        evaluation: what was found.
-        options: what was asked.
-        verifier: name and version of what graded.
-        benchmark: the benchmark's own numbers; empty: there are none.
-
-    """
-    return {
-        "schema": EVALUATION_SCHEMA,
-        "sampled_accuracy": _interval(accuracy_interval(evaluation.sampled_K), 0.0),
-        "greedy_accuracy": _interval(accuracy_interval(evaluation.greedy_K), 0.0),
-        "metrics": {name: _number(value) for name, value in sorted(evaluation.metrics.items())},
-        "benchmark": {name: _number(value) for name, value in benchmark.items()},
-        "tasks": len(evaluation.greedy_K),
-        "verifier": verifier,
-        "options": resolved(options),
-        "versions": _versions(),
     }
 
 
