@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from agents.bundled import found_place
+from agents.evaluation.benchmarks import rest_of_suite
 from agents.evaluation.grading import check_judge, make_judge
 from agents.names import check_agent, check_hyperparameters
 from agents.rollouts.environments import in_fold, make_group_env, require_trainable
@@ -79,7 +80,12 @@ def foresee_evaluation(options: Any) -> dict[str, GroupEnv]:
         except ConfigurationError as error:
             if len(options.specs()) == 1:
                 raise
-            raise ConfigurationError(f"{label}: {error} (--env-kwargs {label}.KEY=VALUE is its own)") from error
+            others = ",".join(env for _, env in options.specs() if env != label)
+            without = (
+                f"; the suite without it is --env {others} {rest_of_suite(options.suite)}" if options.suite else ""
+            )
+            told = f"{label}: {error}; its own arguments are --env-kwargs {label}.KEY=VALUE{without}"
+            raise ConfigurationError(told) from error
         check_sight(options.policy, config, env, found[label])
     if options.judge:
         check_judge(make_judge(options.judge, options.judge_url, options.judge_kwargs, cache=None))

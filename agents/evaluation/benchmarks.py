@@ -77,6 +77,16 @@ def of_suite(name: str) -> Mapping[str, Any]:
     return SUITES[name]
 
 
+def rest_of_suite(name: str) -> str:
+    """Write what a suite stands for, but for its environments, as arguments.
+
+    >>> rest_of_suite("paper")
+    '--fold all --limit 0 --max-tokens 4096'
+    """
+    rest = {option: value for option, value in of_suite(name).items() if option != "env"}
+    return " ".join(f"--{option.replace('_', '-')} {value}" for option, value in rest.items())
+
+
 def benchmark_of(env: str) -> Benchmark | None:
     """Return the benchmark that an environment is, by its id with or without a module; None: it is none."""
     return BENCHMARKS.get(env.rpartition(":")[2])

@@ -90,7 +90,7 @@ def check_judge(judge: JudgeVerifier) -> None:
         ConfigurationError: it gives no verdict, or a wrong one.
 
     """
-    verdict = judge.verify("The answer is 4.", Reference("4"))
+    verdict = judge.verify("The answer is 4", Reference("4"))
     if verdict.status.failed:
         raise ConfigurationError(f"judge {judge.model!r} is of no use: {verdict.feedback}")
     if not verdict.correct:

@@ -56,7 +56,7 @@ def _size(one: Mapping[str, Any]) -> str:
     if one["unit"] == "group":
         told += f" ({counted(one['tasks'], 'problem')})"
     elif one["clusters"] != one["units"]:
-        told += f" ({counted(one['clusters'], 'cluster')})"
+        told += f" of {counted(one['clusters'], one['cluster'])}"
     return told
 
 

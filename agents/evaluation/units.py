@@ -23,6 +23,7 @@ class Counted:
         unit: its name, in the singular.
         count: how many units there are.
         clusters: how many clusters they are in.
+        cluster: the name of one.
         of: how many a benchmark has; None: the environment is none.
         measure: what the number is called.
 
@@ -32,6 +33,7 @@ class Counted:
     unit: str
     count: int
     clusters: int
+    cluster: str
     of: int | None
     measure: str
 
@@ -62,11 +64,12 @@ def counted_units(env: GroupEnv, tasks: Sequence[int], ids: Sequence[str], bench
         units = Units(tuple(group_of[task] for task in tasks))
     else:
         units = Units(tuple(ids))
-    unit, measure = ("problem", "accuracy") if benchmark is None else (benchmark.unit, benchmark.measure)
+    unit, measure = ("task", "accuracy") if benchmark is None else (benchmark.unit, benchmark.measure)
     if isinstance(source, WeMath):
         unit, measure = "group", "score (strict)"
     of = None if benchmark is None else benchmark.denominator
-    return Counted(units, unit, len(units.clusters), len(set(units.clusters)), of, measure)
+    cluster = "question" if isinstance(source, ZeroBench) else "group"
+    return Counted(units, unit, len(units.clusters), len(set(units.clusters)), cluster, of, measure)
 
 
 def chosen(env: GroupEnv, limit: int) -> list[int]:

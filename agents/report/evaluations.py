@@ -76,6 +76,7 @@ def environment_results(
         "unit": counted.unit,
         "units": counted.count,
         "clusters": counted.clusters,
+        "cluster": counted.cluster,
         "benchmark_units": counted.of,
         "whole": counted.whole,
         "scores": {mode: {name: _interval(one) for name, one in of.items()} for mode, of in found.items()},
