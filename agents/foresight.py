@@ -23,6 +23,8 @@ from verifiers.service import IsolatedVerifier
 
 _LOG = logging.getLogger(__name__)
 
+MOST_TASKS = 1_000_000
+"""Of an environment that is evaluated in whole."""
 TASKS_CHECKED = 3
 """Of a source that is not ours."""
 WEIGHTS = ("*.safetensors", "*.bin")
@@ -87,6 +89,8 @@ def foresee_evaluation(options: Any) -> dict[str, GroupEnv]:
             told = f"{label}: {error}; its own arguments are --env-kwargs {label}.KEY=VALUE{without}"
             raise ConfigurationError(told) from error
         check_sight(options.policy, config, env, found[label])
+        if not options.limit and (count := len(found[label].task_indices)) > MOST_TASKS:
+            raise ConfigurationError(f"limit is 0, all tasks, and {label} makes {count:,}; give --limit a number")
     if options.judge:
         check_judge(make_judge(options.judge, options.judge_url, options.judge_kwargs, cache=None))
     return found

@@ -89,9 +89,10 @@ def clustered_interval(
     """Give the interval of a mean of values in [0, 1] whose units are in clusters.
 
     Where every unit is a cluster of its own, `accuracy_interval`. Else Wilson's score interval at the effective sample
-    size p (1 - p) / v, where v is the variance of the mean between clusters (that of a ratio, linearised), with the
-    quantile of Student's t for as many clusters less one; where all values are equal, at the number of clusters. So it
-    neither leaves [0, 1] nor vanishes. Of one cluster nothing can be told: the bounds are not numbers.
+    size p (1 - p) / v, where v is the variance of the mean between clusters (that of a ratio, linearised), or that of
+    independent units where it is larger, with the quantile of Student's t for as many clusters less one; where all
+    values are equal, at the number of clusters. So it neither leaves [0, 1] nor vanishes. Of one cluster nothing can
+    be told: the bounds are not numbers.
 
     Source: Kish, Survey Sampling, 1965, 6.4 (ratio means); Korn and Graubard 1998 and Dean and Pagano 2015 (effective
     sample size).
@@ -114,9 +115,9 @@ def clustered_interval(
         return Interval(mean, math.nan, math.nan)
     cluster_U = np.array([numbers[name] for name in names])
     residual_C = np.bincount(cluster_U, weights=values_U - mean, minlength=count)
-    variance = count / (count - 1) * float((residual_C**2).sum()) / len(names) ** 2
-    equal = np.ptp(values_U) == 0
-    effective = float(count) if equal or variance == 0 else mean * (1 - mean) / variance
+    between = count / (count - 1) * float((residual_C**2).sum()) / len(names) ** 2
+    variance = max(between, float(values_U.var(ddof=1)) / len(names))
+    effective = float(count) if np.ptp(values_U) == 0 else mean * (1 - mean) / variance
     quantile = float(stats.t.ppf(0.5 + confidence / 2, count - 1))
     centre = (mean + quantile**2 / (2 * effective)) / (1 + quantile**2 / effective)
     spread = math.sqrt(mean * (1 - mean) / effective + quantile**2 / (4 * effective**2))

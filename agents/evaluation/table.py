@@ -44,9 +44,13 @@ def score_table(title: str, results: Mapping[str, Mapping[str, Any]]) -> Table:
 
 
 def _name(label: str, one: Mapping[str, Any]) -> str:
-    benchmark = benchmark_of(one["env"])
-    name = label if benchmark is None or label != one["env"] else benchmark.name
+    name = _called(label, one)
     return name if one["measure"] == "accuracy" else f"{name}, {one['measure']}"
+
+
+def _called(label: str, one: Mapping[str, Any]) -> str:
+    benchmark = benchmark_of(one["env"])
+    return label if benchmark is None or label != one["env"] else benchmark.name
 
 
 def _size(one: Mapping[str, Any]) -> str:
@@ -56,7 +60,7 @@ def _size(one: Mapping[str, Any]) -> str:
     if one["unit"] == "group":
         told += f" ({counted(one['tasks'], 'problem')})"
     elif one["clusters"] != one["units"]:
-        told += f" of {counted(one['clusters'], one['cluster'])}"
+        told += f" ({counted(one['clusters'], one['cluster'])})"
     return told
 
 
@@ -82,7 +86,7 @@ def remarks(results: Mapping[str, Mapping[str, Any]], asked: Mapping[str, Asked]
                 size += "; for it, --fold all --limit 0"
             else:
                 size += f", these are all that the data have; the split has {of:,}"
-            told.append(f"{_name(label, one)}: {size}")
+            told.append(f"{_called(label, one)}: {size}")
         if warning := failures(f"the sampled responses{to}", one["metrics"], one["metrics"].get("accuracy")):
             told.append(warning)
         if label in asked:
@@ -90,7 +94,7 @@ def remarks(results: Mapping[str, Mapping[str, Any]], asked: Mapping[str, Asked]
             rules = "strict rules" if part.after == "strict" else "its verifier"
             answers = f"{counted(part.count, 'answer')} that {rules} could not read"
             told.append(
-                f"{label}: judged is {rules}, and {judge} on {answers}: {part.right:,} right"
+                f"{_called(label, one)}: judged is {rules}, and {judge} on {answers}: {part.right:,} right"
                 + (f", no verdict on {part.failed:,}, which are left out" if part.failed else "")
             )
     return told

@@ -110,6 +110,11 @@ def test_a_suite_whose_data_are_not_there_says_how_to_go_without(tmp_path):
     assert "its own arguments are --env-kwargs rlsd/MMMU-v0.KEY=VALUE; the suite without it is --env" in done.stderr
 
 
+def test_all_tasks_of_what_makes_them_are_refused():
+    done = call("agents.evaluate", "--env", "rlsd/Chain-v0", "--limit", "0", check=False)
+    assert re.search(r"limit is 0, all tasks, and rlsd/Chain-v0 makes [\d,]{9,}; give --limit a number", done.stderr)
+
+
 # what is found
 
 
@@ -149,7 +154,7 @@ def test_subquestions_count_by_their_question_and_the_data_are_held_to_the_denom
     (found,) = results_of(tmp_path / "out")["environments"].values()
     assert (found["units"], found["clusters"], found["benchmark_units"], found["whole"]) == (6, 3, 334, False)
     assert list(found["scores"]["official"]) == ["greedy", "avg@1"]
-    assert "6 of 334 subquestions of 3 questions" in done.stdout
+    assert "6 of 334 subquestions (3 questions)" in done.stdout
     assert "6 of 334: not the benchmark's number, these are all that the data have" in done.stdout
     assert "The paper's numbers" not in done.stdout
 

@@ -46,6 +46,15 @@ def test_an_interval_of_equal_values_counts_clusters_and_not_what_is_in_them():
     assert (found.mean, found.low, found.high) == (0.0, 0.0, pytest.approx(3.18245**2 / (4 + 3.18245**2), rel=1e-5))
 
 
+def test_clusters_that_are_more_alike_than_chance_make_no_interval_narrower():
+    """One of each two right in both clusters: between them v is 0, of 4 independent units (1/3) / 4 = 1/12.
+
+    So the effective size is (1/4) / (1/12) = 3, and at q = 12.7062 half of it is q / 2 / sqrt(3 + q^2) = .49542.
+    """
+    found = clustered_interval(np.array([1.0, 0.0, 1.0, 0.0]), ["a", "a", "b", "b"])
+    assert (found.low, found.high) == (pytest.approx(0.00458, abs=1e-5), pytest.approx(0.99542, abs=1e-5))
+
+
 def test_clusters_of_one_are_no_clusters_and_one_cluster_tells_nothing():
     values_U = np.array([1.0, 0.0, 1.0, NAN])
     assert clustered_interval(values_U, "abcd") == accuracy_interval(values_U)
