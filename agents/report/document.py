@@ -10,6 +10,7 @@ from typing import Any
 
 import tomli_w
 
+from agents.evaluation.published import SOURCE
 from agents.report import answers, sections
 from agents.report.cost import costs
 from agents.report.curves import WINDOW, Chart, charts
@@ -17,7 +18,6 @@ from agents.report.examples import Example, Quote, examples, kept_samples, leaki
 from agents.report.folders import Found
 from agents.report.heatmaps import Heatmap, heatmaps
 from agents.report.laboratory import Laboratory, laboratory
-from agents.report.published import SOURCE
 from agents.report.tables import Table, colours
 from agents.terminal import counted
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from agents.options.commands import CompareOptions, EvaluateOptions, resolved
+from agents.options.commands import CompareOptions, resolved
 from agents.report.comparison import Difference, compared
 from agents.report.equal import budgets
 from agents.report.statistics import (
@@ -26,10 +26,8 @@ from agents.runs.versions import versions
 
 if TYPE_CHECKING:
     from agents.entrants import Entrant
-    from agents.rollouts.evaluation import Evaluation
 
 SCHEMA = "rlsd-results-2"
-EVALUATION_SCHEMA = "rlsd-evaluation-1"
 KINDS = ("sampled", "greedy")
 CURVE = ("final", "peak", "area")
 """Numbers of a tuning curve that are averaged over seeds."""
@@ -111,31 +109,6 @@ def results_of(found: Records) -> dict[str, Any]:
                 for name, runs in agents.items()
             }
         },
-    }
-
-
-def evaluation_results(
-    evaluation: Evaluation, options: EvaluateOptions, verifier: str, benchmark: Mapping[str, float]
-) -> dict[str, Any]:
-    """Turn one evaluation into results with confidence intervals over tasks.
-
-    Args:
-        evaluation: what was found.
-        options: what was asked.
-        verifier: name and version of what graded.
-        benchmark: the benchmark's own numbers; empty: there are none.
-
-    """
-    return {
-        "schema": EVALUATION_SCHEMA,
-        "sampled_accuracy": _interval(accuracy_interval(evaluation.sampled_K), 0.0),
-        "greedy_accuracy": _interval(accuracy_interval(evaluation.greedy_K), 0.0),
-        "metrics": {name: _number(value) for name, value in sorted(evaluation.metrics.items())},
-        "benchmark": {name: _number(value) for name, value in benchmark.items()},
-        "tasks": len(evaluation.greedy_K),
-        "verifier": verifier,
-        "options": resolved(options),
-        "versions": versions(),
     }
 
 

@@ -6,10 +6,11 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from agents.evaluation.benchmarks import BENCHMARKS, PAPER
+from agents.evaluation.published import PERCENT
 from agents.report.answers import Leak, decimal, duration, written
 from agents.report.cost import Cost
 from agents.report.folders import Found
-from agents.report.published import ACCURACIES, BENCHMARKS, benchmark_of, sigma
 from agents.report.tables import Cell, Table, interval_bar, row, stacked_bar, without_empty
 
 SHADES = {"rollout": "#4c78d0", "update": "#e07b39", "evaluation": "#7c8796"}
@@ -104,23 +105,31 @@ def _differences(pairs: Sequence[Mapping[str, Any]], most: float, caption: str) 
 
 def published(results: Results, found: Found) -> Table | None:
     """The paper's table, and the same agents' numbers here, where the tasks are those of one of its benchmarks."""
-    name = benchmark_of(str(results["options"].get("env", "")))
-    if name is None:
+    env = str(results["options"].get("env", "")).rpartition(":")[2]
+    if env not in PAPER:
         return None
-    env = results["options"]["env"].rpartition(":")[2]
-    count = BENCHMARKS[env][1]
+    benchmark = BENCHMARKS[env]
     rows = [
         row(
-            agent,
-            f"{paper[name]:.2f} (one sigma {sigma(paper[name], count):.1f})",
-            written(_of(results, agent, "greedy")),
-            written(_of(results, agent, "sampled")),
+            method,
+            f"{percent[env]:.2f} (one sigma {sigma(percent[env], benchmark.denominator):.1f})",
+            written(_of(results, method.lower(), "greedy")),
+            written(_of(results, method.lower(), "sampled")),
         )
-        for agent, paper in ACCURACIES.items()
+        for method, percent in PERCENT.items()
     ]
-    return Table(
-        ("method", f"the paper: {name}, per cent", "here, greedy accuracy", "here, sampled accuracy"), tuple(rows)
-    )
+    columns = ("method", f"the paper: {benchmark.name}, per cent", "here, greedy accuracy", "here, sampled accuracy")
+    return Table(columns, tuple(rows))
+
+
+def sigma(percent: float, count: int) -> float:
+    """Return one standard deviation of a share of independent questions, in per cent.
+
+    >>> round(sigma(65.11, 900), 2)
+    1.59
+    """
+    share = percent / 100
+    return 100 * (share * (1 - share) / count) ** 0.5
 
 
 def _of(results: Results, agent: str, kind: str) -> Mapping[str, float | None] | None:

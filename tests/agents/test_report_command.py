@@ -79,7 +79,7 @@ def test_runs_that_were_asked_otherwise_are_named(tmp_path):
 def test_the_paper_s_table_stands_beside_its_benchmarks_and_is_marked(tmp_path):
     page, told = report(write_comparison(tmp_path / "two", env="rlsd/MMMU-v0"), out=tmp_path / "out")
     assert "## Published numbers" in told
-    assert "| rlsd | 67.22 (one sigma 1.6) |" in told
+    assert "| RLSD | 67.22 (one sigma 1.6) |" in told
     assert "not a result of these runs" in page
     assert "## Published" not in report(write_comparison(tmp_path / "clock"), out=tmp_path / "none")[1]
 
