@@ -1,6 +1,6 @@
 """The blocks of code in Markdown, and what a comment above one says of it.
 
-A comment of the form `<!-- MARK -->` or `<!-- MARK: DETAIL -->` right above a block says what it is; readers do not see it:
+A comment `<!-- MARK -->` or `<!-- MARK: DETAIL -->` right above a block says what it is; readers do not see it:
 
     file: NAME            Python that is saved as NAME beside being run; of another language it is saved only
     output                what the last command above prints
