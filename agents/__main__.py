@@ -7,7 +7,7 @@ from pathlib import Path
 
 COMMANDS = (
     "compare", "train", "evaluate", "report", "samples", "algorithms", "presets", "lab.precision", "lab.card",
-    "lab.make", "tiny.card", "tiny.make", "diagnostics.theory",
+    "lab.make", "lab.pages", "tiny.card", "tiny.make", "diagnostics.theory",
 )  # fmt: skip
 """The modules of this package that are commands."""
 

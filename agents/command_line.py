@@ -80,7 +80,10 @@ def parse(
         with contextlib.redirect_stderr(captured):
             return tyro.cli(
                 cls,
-                args=_merged(argv, {flag for flag, kind in _kinds(cls).items() if kind == dict[str, Any]}),
+                args=_merged(
+                    [word for word in argv if not _holds(word, defaults)],
+                    {flag for flag, kind in _kinds(cls).items() if kind == dict[str, Any]},
+                ),
                 prog=prog,
                 description=description,
                 default=cls(**defaults),
@@ -96,6 +99,11 @@ def _kinds(cls: type[Any]) -> dict[str, Any]:
     """Return the type of each flag's value."""
     hints = get_type_hints(cls)
     return {"--" + f.name.replace("_", "-"): hints[f.name] for f in dataclasses.fields(cls)}
+
+
+def _holds(word: str, defaults: Mapping[str, Any]) -> bool:
+    """Tell whether a word is a switch that a file has set already, for which tyro has no flag then."""
+    return word.startswith("--") and defaults.get(word[2:].replace("-", "_")) is True
 
 
 def _merged(argv: Sequence[str], flags: Collection[str]) -> list[str]:

@@ -37,9 +37,10 @@ class Difference:
         a: the agent.
         b: the one it is compared with.
         interval: of the mean difference, 95 % by itself.
-        corrected: 95 % for all differences together (Bonferroni).
+        corrected: at `level`.
         improvement: the probability that a run of a is above one of b on a task.
-        p: of the two-sided test, times the number of differences; NaN: cannot be tested.
+        p: of the two-sided test, by itself; NaN: it cannot be tested.
+        level: that Holm's procedure tests it at.
         seeds: that both have.
         tasks: that both have.
         verdict: who is higher, or that no difference is shown.
@@ -55,6 +56,7 @@ class Difference:
     corrected: Interval
     improvement: Interval
     p: float
+    level: float
     seeds: int
     tasks: int
     verdict: str
@@ -74,40 +76,67 @@ def ordered_pairs(names: Sequence[str]) -> list[tuple[str, str]]:
 
 
 def compared(values: Mapping[str, Mapping[int, Values]]) -> list[Difference]:
-    """Compare all pairs of agents.
+    """Compare all pairs of agents on the seeds and tasks that both have.
+
+    Pairs are tested by Holm's procedure: the smallest of m p-values at .05 / m, the next at .05 / (m - 1), and so on;
+    all behind the first that fails are tested at that one's level. So a difference is claimed that is none in at most
+    5 % of comparisons, however the pairs hang together. The corrected interval of a pair is the one at the level that
+    it is tested at.
+
+    Source: Holm 1979, Scandinavian Journal of Statistics 6.
 
     Args:
         values: by agent and seed a value per task, T; NaN where the verifier failed.
 
     """
-    pairs = ordered_pairs(list(values))
-    return [found for a, b in pairs if (found := _difference(a, b, values, len(pairs))) is not None]
+    shared = [(a, b, *both) for a, b in ordered_pairs(list(values)) if (both := _shared(values[a], values[b]))]
+    p_values = [_p_value(ones_ST - others_ST) for _, _, ones_ST, others_ST in shared]
+    levels = holm_levels(p_values)
+    return [_difference(*one, p, level) for one, p, level in zip(shared, p_values, levels)]
 
 
-def _difference(a: str, b: str, values: Mapping[str, Mapping[int, Values]], pairs: int) -> Difference | None:
-    """Compare two agents on what they have in common; None: that is nothing."""
-    seeds = sorted(values[a].keys() & values[b].keys())
-    if not seeds or len({len(values[name][seed]) for name in (a, b) for seed in seeds}) != 1:
+def holm_levels(p_values: Sequence[float], error: float = 1 - CONFIDENCE) -> list[float]:
+    """Return the level that Holm's procedure tests each hypothesis at; NaN is one that cannot be rejected.
+
+    >>> holm_levels([0.2, 0.001, 0.04], 0.06)  # .001 at .06 / 3; .04 at .06 / 2 fails, and so does what comes behind
+    [0.03, 0.02, 0.03]
+    """
+    known = [1.0 if math.isnan(p) else p for p in p_values]
+    levels = [error] * len(known)
+    failed = 0.0
+    for place, index in enumerate(sorted(range(len(known)), key=known.__getitem__)):
+        levels[index] = failed or error / (len(known) - place)
+        if known[index] > levels[index]:
+            failed = levels[index]
+    return levels
+
+
+def _shared(ones: Mapping[int, Values], others: Mapping[int, Values]) -> tuple[Values, Values] | None:
+    """Return two agents' values by seed and task, of the seeds that both have and the tasks that were judged in all."""
+    seeds = sorted(ones.keys() & others.keys())
+    if not seeds or len({len(of[seed]) for of in (ones, others) for seed in seeds}) != 1:
         return None
-    ones_ST, others_ST = (np.array([values[name][seed] for seed in seeds], dtype=np.float64) for name in (a, b))
-    known = ~np.isnan(ones_ST - others_ST).any(axis=0)
-    if not known.any():
-        return None
-    ones_ST, others_ST = ones_ST[:, known], others_ST[:, known]
+    ones_ST, others_ST = (np.array([of[seed] for seed in seeds], dtype=np.float64) for of in (ones, others))
+    known_T = ~np.isnan(ones_ST - others_ST).any(axis=0)
+    return (ones_ST[:, known_T], others_ST[:, known_T]) if known_T.any() else None
+
+
+def _difference(a: str, b: str, ones_ST: Values, others_ST: Values, p: float, level: float) -> Difference:
+    """Compare two agents at a level."""
     differences_ST = ones_ST - others_ST
-    corrected = difference_interval(differences_ST, 1 - (1 - CONFIDENCE) / pairs)
+    corrected = difference_interval(differences_ST, 1 - level)
     verdict = verdict_of(a, b, corrected)
-    decided = verdict != NO_DIFFERENCE
-    needed, power = (None, "") if decided else what_would_decide(differences_ST, (1 - CONFIDENCE) / pairs)
+    needed, power = (None, "") if verdict != NO_DIFFERENCE else what_would_decide(differences_ST, level)
     return Difference(
         a=a,
         b=b,
         interval=difference_interval(differences_ST),
         corrected=corrected,
         improvement=CrossedBootstrap(*ones_ST.shape).improvement(ones_ST, others_ST),
-        p=min(1.0, pairs * _p_value(differences_ST)),
-        seeds=len(seeds),
-        tasks=int(known.sum()),
+        p=p,
+        level=level,
+        seeds=ones_ST.shape[0],
+        tasks=ones_ST.shape[1],
         verdict=verdict,
         seeds_to_decide=needed,
         power=power,

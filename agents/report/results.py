@@ -137,6 +137,7 @@ def _comparison(one: Difference, kind: str) -> dict[str, Any]:
         "probability_of_improvement": _interval(one.improvement, 0.0),
         "verdict": one.verdict,
         "p": _number(one.p),
+        "level": one.level,
         "seeds": one.seeds,
         "tasks": one.tasks,
         "seeds_to_decide": one.seeds_to_decide,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 import subprocess
 import sys
@@ -10,14 +11,28 @@ from pathlib import Path
 import pytest
 
 from agents.algorithms import find, names
-from agents.algorithms.__main__ import describe, markdown, sources
+from agents.algorithms.catalogue import defaults_of, describe, index, meanings, sources
 from tests.conftest import ROOT
 
 
 def test_the_page_shows_what_there_is():
     page = ROOT / "docs" / "algorithms.md"
-    wanted = markdown()
+    wanted = index()
     assert page.read_text("utf-8") == wanted, "run python -m agents.algorithms --markdown > docs/algorithms.md"
+
+
+@pytest.mark.parametrize("name", names())
+def test_every_option_says_what_it_is(name):
+    """On its page; the teacher's rule is explained once for all."""
+    cls = find(name)
+    unsaid = {field.name for field in dataclasses.fields(cls)} - meanings(cls).keys()
+    assert unsaid <= {"teacher"}
+
+
+def test_the_settings_that_defaults_are():
+    assert defaults_of("rlsd") == ["`rlsd/paper` (Self-Distilled RLVR (arXiv 2604.03128), Algorithm 1 and Section 5)"]
+    assert [one.partition(" ")[0] for one in defaults_of("sdpo")] == ["`sdpo/official`"]
+    assert meanings(find("cepo"))["epsilon"] == meanings(find("rlsd"))["epsilon"]
 
 
 @pytest.mark.parametrize("name", names())

@@ -39,6 +39,13 @@ def test_toml_with_overrides(tmp_path):
     assert options.train_options("grpo", "grpo", 0, tmp_path).agent_kwargs == {}
 
 
+def test_a_switch_that_the_file_has_set_may_be_given_too(tmp_path):
+    (tmp_path / "config.toml").write_text("shard = true\n")
+    config = ["--config", str(tmp_path / "config.toml")]
+    assert parse(TrainOptions, [*config, "--shard", "--steps", "7"], "train", "").shard
+    assert parse(TrainOptions, [*config, "--dry-run"], "train", "").shard
+
+
 def test_an_agent_has_options_for_itself(tmp_path):
     path = tmp_path / "run.toml"
     path.write_text('agents = ["grpo", "opsd"]\nlr = 1e-6\n[agent_options.opsd]\nlr = 1e-5\nclip_low = 0\n')

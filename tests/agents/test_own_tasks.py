@@ -1,4 +1,4 @@
-"""The documented file with a source, a verifier and a tool of the user's own: checked and trained as documented."""
+"""The documented file with a source, a verifier and a tool of the user's own; tests/test_docs.py trains on it."""
 
 from __future__ import annotations
 
@@ -8,12 +8,10 @@ import sys
 import gymnasium
 import pytest
 
-from tests.agents.commands import call, run
+from tests.agents.commands import run
 from tests.conftest import ROOT
 from verifiers import AnswerKind, Reference
 from verifiers.testing import check_verifier
-
-SMALL = "--prompts-per-step 2 --group-size 2 --eval-tasks 2 --eval-samples 1".split()
 
 
 @pytest.fixture(scope="module")
@@ -38,10 +36,3 @@ def test_the_documented_verifier_keeps_the_contract(folder, monkeypatch):
     check_verifier(my_tasks.Exact(), reference, "<answer>31</answer>", "<answer>13</answer>")
     sys.modules.pop("my_tasks")
     gymnasium.registry.pop("mine/Larger-v0")
-
-
-def test_the_documented_command_trains_with_the_tool(folder):
-    kwargs = ["--env-kwargs", "max_turns=2", 'tools=["my_tasks:Reverse"]']
-    call("agents.train", "--env", "my_tasks:mine/Larger-v0", *kwargs, "--agent", "rlsd", "--steps", "2", *SMALL,
-        "--out", "tool", cwd=folder)  # fmt: skip
-    assert (folder / "tool" / "result.json").exists()
