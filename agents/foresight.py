@@ -11,7 +11,7 @@ from typing import Any
 
 from agents.bundled import found_place
 from agents.evaluation.benchmarks import rest_of_suite
-from agents.evaluation.grading import check_judge, make_judge
+from agents.evaluation.grading import check_judge, make_judge, references
 from agents.names import check_agent, check_hyperparameters
 from agents.rollouts.environments import in_fold, make_group_env, require_trainable
 from agents.runs.storage import check_place, check_stored
@@ -92,6 +92,8 @@ def foresee_evaluation(options: Any) -> dict[str, GroupEnv]:
         if not options.limit and (count := len(found[label].task_indices)) > MOST_TASKS:
             raise ConfigurationError(f"limit is 0, all tasks, and {label} makes {count:,}; give --limit a number")
     if options.judge:
+        for made in found.values():
+            references(made, [])
         check_judge(make_judge(options.judge, options.judge_url, options.judge_kwargs, cache=None))
     return found
 
