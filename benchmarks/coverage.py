@@ -138,7 +138,7 @@ def run(options: CoverageOptions) -> dict[str, Any]:
     from agents.terminal import terminal
 
     rng = np.random.default_rng(options.seed)
-    cells = []
+    cells: list[dict[str, Any]] = []
     for name, noise in NOISE.items():
         title = f"{name}: accuracy_interval | difference_interval (Student's, bootstrap)"
         table = Table(title=title, title_justify="left")

@@ -69,6 +69,36 @@ def test_the_table_shows_every_agent_beside_the_untrained_model():
     text = out.getvalue()
     for word in ("untrained", "grpo", "rlsd", "+0.375", "0.688", "95 % intervals"):
         assert word in text
+    # on task 0, which alone was judged in all runs, rlsd has .25 and .5, grpo .5 and 1
+    assert "rlsd - grpo" in text
+    assert "-0.375 [-1.000, +1.000]" in text
+    assert "no difference shown" in text
+    assert "Equal: 5,120 rollouts in every run." in text
+
+
+def test_a_comparison_that_has_not_ended_is_of_what_there_is():
+    options, entrants = resolve(CompareOptions(agents=("grpo", "rlsd", "opsd"), seeds=(0, 1)))
+    records = [record("untrained", 0, [0.5, 0.25], [1.0, 0.0]), record("untrained", 1, [0.5, 0.25], [1.0, 0.0])]
+    records += [record("grpo", seed, [0.5, 0.75], [1.0, 0.0]) for seed in (0, 1)]
+    records += [record("rlsd", 1, [1.0, 0.75], [1.0, 0.0])]
+    found = summarise(records, options, entrants)
+    assert list(found["agents"]) == ["grpo", "rlsd"]
+    assert found["missing"] == [["rlsd", 0], ["opsd", 0], ["opsd", 1]]
+    (pair,) = (one for one in found["comparisons"] if one["kind"] == "sampled")
+    assert (pair["seeds"], pair["difference"]["mean"]) == (1, 0.25)  # of seed 1: (.5 + 0) / 2
+    assert found["agents"]["rlsd"]["sampled_gain"]["mean"] == 0.5  # of seed 1 too: (.5 + .5) / 2
+
+
+def test_pass_at_k_and_the_budgets_stand_in_the_results():
+    found = results(eval_samples=4)["agents"]["grpo"]
+    assert list(found["pass_at_k"]) == ["1", "2", "4"]
+    # 2 and 3 of 4, then 4 and 2 of 4: 1 - C(2,2)/6, 1 - 0, 1, 1 - 1/6
+    assert found["pass_at_k"]["2"]["mean"] == pytest.approx((5 / 6 + 1 + 1 + 5 / 6) / 4)
+    assert (found["avg_at_k"]["k"], found["avg_at_k"]["mean"]) == (4, 0.6875)
+    assert found["sampled_iqm"]["mean"] == pytest.approx(0.625)  # of .5 .5 .75 1 the middle two
+    spent = results(agent_options={"rlsd.updates_per_batch": 2})["budgets"]
+    assert spent["agents"]["rlsd"]["updates"] == 2 * spent["agents"]["grpo"]["updates"]
+    assert "Not equal, updates of a run: grpo 40, rlsd 80." in spent["statements"]
 
 
 def test_the_best_weights_stand_beside_the_last():
