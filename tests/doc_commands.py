@@ -27,13 +27,16 @@ from tests.agents import commands
 from tests.conftest import ROOT
 from verifiers.cli import main as verifying
 
-TRAINING = "--prompts-per-step 2 --group-size 2 --eval-tasks 2 --eval-samples 1 --steps".split()
+TRAINING = "--prompts-per-step 3 --group-size 4 --eval-tasks 2 --eval-samples 1 --steps".split()
 SMALLER: Mapping[str, Sequence[str]] = {
     "agents.train": (*TRAINING, "1"),
     "agents.compare": (*TRAINING, "1", "--seeds", "0", "--jobs", "1"),
     "agents.evaluate": ("--limit", "2", "--samples", "1"),
+    "agents.lab.precision": ("--tasks", "16"),
 }
 """Options that are appended where a page's commands are run whole."""
+HERE = ("--env-kwargs", "grading_workers=0")
+"""The same of tasks of one's own, whose verifiers have processes of their own."""
 BEGINS = {
     "agents.train": "agents.experiment:train",
     "agents.compare": "tests.agents.commands:Here.run_all",
@@ -102,12 +105,15 @@ def run(command: str, folder: Path, *, whole: bool, given: Mapping[str, str]) ->
     elif tool in ("python", "torchrun"):
         if tool == "torchrun":
             argv = argv[argv.index("-m") :]
-        if any("configs/" in word for word in argv) and "--dry-run" not in argv:  # of GPUs and data that are not here
-            argv.append("--dry-run")
+        needs_gpus = any("configs/" in word for word in argv)  # and data that are not here
         assert argv[0] == "-m", f"{command}: python -m MODULE is what pages have"
         with pytest.MonkeyPatch.context() as patch:
             for name, value in environment.items():
                 patch.setenv(name, value)
+            if needs_gpus and argv[1] == "agents.evaluate":
+                return _parsed(argv[1], argv[2:], folder, patch)
+            if needs_gpus and "--dry-run" not in argv:
+                argv.append("--dry-run")
             return _module(argv[1], argv[2:], folder, whole, patch)
     else:
         assert tool in TOOLS, f"{command}: an unknown command"
@@ -152,10 +158,20 @@ def _module(module: str, argv: list[str], folder: Path, whole: bool, patch: pyte
     if module.startswith("benchmarks") and module not in BEGINS:
         assert importlib.util.find_spec(module), module
         return ""
+    if "ray" in argv or "--dry-run" in argv:
+        whole = False
     if whole or module not in BEGINS:
-        return _entered(module, [*argv, *SMALLER.get(module, ())], folder, patch)
-    _stop(BEGINS[module], patch)
+        here = HERE if any(word.startswith("my_") for word in argv) and module in SMALLER and "--env" in argv else ()
+        return _entered(module, [*argv, *SMALLER.get(module, ()), *here], folder, patch)
     _stop("agents.trials.ray:connected", patch)
+    return _parsed(module, argv, folder, patch, BEGINS[module])
+
+
+def _parsed(
+    module: str, argv: list[str], folder: Path, patch: pytest.MonkeyPatch, begins: str = "agents.evaluate:run"
+) -> str:
+    """Run a command up to where something begins."""
+    _stop(begins, patch)
     try:
         printed = _entered(module, argv, folder, patch)
         assert "--dry-run" in argv or printed.startswith("error: "), f"{module} {shlex.join(argv)} never began"

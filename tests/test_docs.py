@@ -28,7 +28,7 @@ from tests.doc_blocks import Block, blocks, joined
 PAGES = ["README.md", *sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "docs").rglob("*.md"))]
 MADE = ("docs/environments/", "docs/algorithms/")
 """Pages that are made by commands, whose own tests compare them: they show prompts and formulas."""
-WHOLE = ("docs/quickstart.md", "docs/tutorials/", "docs/own_tasks.md", "docs/verifiers.md")
+WHOLE = ("docs/quickstart.md", "docs/tutorials/", "docs/own_tasks.md", "docs/own_model.md", "docs/verifiers.md")
 """Pages whose trainings and evaluations are run to their ends, with small budgets."""
 GIVEN = {
     "README.md": {
@@ -137,7 +137,8 @@ def follow(block: Block, page: str, folder: Path, namespace: dict, said: str) ->
 
 
 def plain(text: str) -> str:
-    """Leave out what rich pads and wraps lines with."""
+    """Leave out what lines are padded with, and how long something took."""
+    text = re.sub(r"(?m)^seconds .*$|\b\d+\.\d+ s\b", "seconds", text)
     return "\n".join(line.rstrip() for line in text.strip("\n").splitlines())
 
 
