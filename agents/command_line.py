@@ -37,7 +37,8 @@ def parse(
     argv: Sequence[str],
     prog: str,
     description: str,
-    of_agent: Callable[[str], Mapping[str, Any]] | None = None,
+    of_choice: Callable[[str], Mapping[str, Any]] | None = None,
+    chooser: str = "agent",
 ) -> Options:
     """Read the options of a command from a TOML file (--config) and its arguments, which override the file.
 
@@ -46,7 +47,8 @@ def parse(
         argv: the arguments.
         prog: the command.
         description: what it does.
-        of_agent: from the value of --agent to options that hold unless the file or an argument says otherwise.
+        of_choice: from the value of `chooser` to options that hold unless the file or an argument says otherwise.
+        chooser: the option that stands for others.
 
     Raises:
         ConfigurationError: an option is unknown or has an unusable value.
@@ -59,7 +61,7 @@ def parse(
 
     flags = set(_kinds(cls))
     defaults: dict[str, Any] = {}
-    agent = ""
+    chosen = ""
     for position, word in enumerate(argv):
         if word.startswith("--"):
             flag = word.partition("=")[0].replace("_", "-")
@@ -68,11 +70,11 @@ def parse(
             value = word.partition("=")[2] or (argv[position + 1] if position + 1 < len(argv) else "")
             if flag == "--config":
                 defaults = from_toml(cls, Path(value))
-            elif flag == "--agent":
-                agent = value
-    agent = agent or defaults.get("agent", "")
-    if of_agent is not None and agent:
-        defaults = {**of_agent(agent), **defaults}
+            elif flag == f"--{chooser}":
+                chosen = value
+    chosen = chosen or defaults.get(chooser, "")
+    if of_choice is not None and chosen:
+        defaults = {**of_choice(chosen), **defaults}
     captured = io.StringIO()
     try:
         with contextlib.redirect_stderr(captured):

@@ -47,7 +47,7 @@ def run(options: CompareOptions) -> dict[str, Any]:
         ConfigurationError: an option is unusable; nothing has been written then.
 
     """
-    require("a comparison's plots", "report", "matplotlib")
+    require("a comparison's report", "report", "matplotlib", "jinja2")
     from agents.foresight import foresee_training
     from agents.runs.finished import finished
 
@@ -60,8 +60,9 @@ def run(options: CompareOptions) -> dict[str, Any]:
     from agents.entrants import resolve
 
     options, entrants = resolve(options)
+    from agents.report.__main__ import ReportOptions
+    from agents.report.__main__ import run as report
     from agents.report.budget import budget_lines
-    from agents.report.plots import draw_curves
     from agents.report.results import summarise
     from agents.runs.display import display
     from agents.runs.links import link_equal
@@ -102,7 +103,7 @@ def run(options: CompareOptions) -> dict[str, Any]:
         results["timing"]["seconds_total"] = round(time.monotonic() - started, 1)
         results["timing"]["lost_workers"] = outcome.lost
         write_json(options.out / RESULTS, results)
-        draw_curves(options.out)
+        report(ReportOptions((options.out,)))
         models = (path for path in options.out.glob("runs/*/*/*/*") if path.parent.name in ("model", "best"))
         link_equal(path for path in models if path.suffix != ".safetensors")
         _show(results, options)
@@ -113,11 +114,11 @@ def _show(results: dict[str, Any], options: CompareOptions) -> None:
     """Print the results as tables."""
     from agents.report.sweep import print_sweep
     from agents.report.table import print_table
-    from agents.runs.finished import REWARD_CURVE
+    from agents.runs.kept import PAGE
 
     (print_sweep if options.sweep else print_table)(results)
-    print(f"\nresults, metrics, plots and models: {options.out}")
-    print(f"to look at next: {options.out / REWARD_CURVE}")
+    print(f"\nresults, metrics, figures and models: {options.out}")
+    print(f"to look at next: {options.out / PAGE}")
     if next(options.out.glob("runs/*/*/samples"), None) is not None:
         print(f"                 python -m agents.samples {options.out} --wrong")
     print("                 docs/results.md, what each number and file is")

@@ -1,122 +1,135 @@
-"""Evaluate a policy on an environment: sampled and greedy accuracy with intervals over tasks."""
+"""Evaluate a policy on environments: accuracies by official and strict rules, with intervals."""
 
 from __future__ import annotations
 
-import json
+import contextlib
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from agents import command_line
 
 if TYPE_CHECKING:
+    from agents.evaluation.asking import Subject
+    from agents.evaluation.responses import Store
     from agents.options.commands import EvaluateOptions
-    from agents.rollouts.evaluation import Evaluation
+    from rlsd_env import GroupEnv
 
-RESPONSES = "responses.jsonl"
+PROG = "python -m agents.evaluate"
+WIDTH = 150
+"""Columns of the tables where the output is no terminal."""
 
 
-def run(options: EvaluateOptions) -> dict[str, float]:
-    """Evaluate, print a table and return the accuracies and metrics.
+def run(options: EvaluateOptions) -> dict[str, Any]:
+    """Evaluate, print tables and return what results.json holds.
 
     Raises:
-        ConfigurationError: an option is unusable; nothing has been written then.
+        ConfigurationError: an option is unusable, or what is stored is of other options or data.
 
     """
     from agents.foresight import foresee_evaluation
 
-    env = foresee_evaluation(options)
-    from rich.table import Table
-
+    envs = foresee_evaluation(options)
     from agents.options.model import check_packages
-    from agents.policy.base import Sampling
-    from agents.report.failures import failures, partial_reward
-    from agents.report.results import evaluation_results
-    from agents.report.statistics import accuracy_interval
-    from agents.rollouts.evaluation import evaluate
+    from agents.report.evaluations import evaluation_results
     from agents.runs.storage import RESULTS, claimed, write_json
-    from agents.setup import prepare
-    from agents.terminal import counted, terminal
 
     check_packages(options)
-    env_kwargs = {**options.env_kwargs, "fold": options.fold}
-    tasks = [int(env.task_indices[k]) for k in range(min(options.limit, len(env.task_indices)))]
-    print(f"loading {options.policy} ..", file=sys.stderr)
-    sampling = Sampling(options.temperature, options.max_tokens)
-    with prepare(options) as actor:
-        evaluation = evaluate(actor, options.env, env_kwargs, tasks, options.samples, sampling, options.seed)
-    console = terminal()
-    on = f"{counted(len(tasks), 'task')} of {options.env}, fold {options.fold}"
-    table = Table(title=f"{options.policy} on {on}", title_justify="left")
-    table.add_column("measure")
-    table.add_column("value", justify="right")
-    results: dict[str, float] = {}
-    for kind, values in (("sampled", evaluation.sampled_K), ("greedy", evaluation.greedy_K)):
-        interval = accuracy_interval(values)
-        results[f"{kind}_accuracy"] = interval.mean
-        table.add_row(f"{kind} accuracy", f"{interval.mean:.3f} [{interval.low:.3f}, {interval.high:.3f}]")
-    for name, value in sorted(evaluation.metrics.items()):
-        if name == "accuracy" or (name == "reward" and partial_reward(evaluation.metrics) is None):
-            continue
-        results[name] = value
-        table.add_row(name.replace("_", " "), f"{value:.3f}")
-    console.print(table)
-    if told := failures("the sampled responses", evaluation.metrics, evaluation.metrics.get("accuracy")):
-        print(told)
-    verdicts = [episode.verdict for batch in evaluation.greedy for _, _, episode in batch]
-    numbers = env.benchmark_numbers(tasks, verdicts)
-    if numbers:
-        console.print(f"The benchmark's own numbers, greedy, scored by {env.verifier_id}:")
-        own = Table()
-        own.add_column("measure")
-        own.add_column("value", justify="right")
-        for name, value in numbers.items():
-            results[f"benchmark/{name}"] = value
-            counts = name in ("count", "failed", "groups") or name.endswith("_count")
-            own.add_row(name, f"{value:.0f}" if counts else f"{value:.3f}")
-        console.print(own)
-        if len(tasks) < env.task_count:
-            print(f"{len(tasks)} of {env.task_count} tasks: not the benchmark's number; for it, --fold all --limit N")
+    claim = contextlib.nullcontext() if options.out is None else claimed(options.out, options, options.resume)
+    with claim:
+        found, asked = _evaluated(options, envs)
+        results = evaluation_results(found, options)
+        if options.out is not None:
+            write_json(options.out / RESULTS, results)
+    _print(options, found, asked)
     if options.out is not None:
-        with claimed(options.out, options, resume=None):
-            _write_responses(options.out / RESPONSES, evaluation, options, env.verifier_id)
-            write_json(options.out / RESULTS, evaluation_results(evaluation, options, env.verifier_id, numbers))
         print(f"results and responses: {options.out}")
     return results
 
 
-def _write_responses(path: Path, evaluation: Evaluation, options: EvaluateOptions, verifier: str) -> None:
-    from agents.messages import transcript
+def _evaluated(
+    options: EvaluateOptions, envs: Mapping[str, GroupEnv]
+) -> tuple[dict[str, dict[str, Any]], dict[str, Any]]:
+    """Ask what is not kept yet, have it judged, and return results and what a judge was asked, by label."""
+    from agents.evaluation.asking import ask
+    from agents.evaluation.benchmarks import benchmark_of
+    from agents.evaluation.grading import make_judge, own_mode
+    from agents.evaluation.judging import CACHE, judge_rows
+    from agents.evaluation.units import counted_units
+    from agents.report.evaluations import environment_results
+    from agents.setup import prepare
 
-    with path.open("w", encoding="utf-8") as file:
-        played = [(False, batch) for batch in evaluation.sampled] + [(True, batch) for batch in evaluation.greedy]
-        for greedy, batch in played:
-            for group, number, episode in batch:
-                row = {
-                    "env": options.env,
-                    "task_id": group.item.task.id,
-                    "greedy": greedy,
-                    "sample": number,
-                    "seed": options.seed,
-                    "policy": options.policy,
-                    "verifier": verifier,
-                    "response": episode.response,
-                    "extracted": episode.verdict.extracted,
-                    "status": str(episode.verdict.status),
-                    "correct": episode.verdict.correct,
-                    "reward": float(episode.reward),
-                }
-                if len(episode.turns) > 1:
-                    row["transcript"] = transcript(episode)
-                file.write(json.dumps(row, ensure_ascii=False) + "\n")
+    subjects = [_subject(options, label, spec, envs[label]) for label, spec in options.specs()]
+    folders = {subject.label: options.folder(subject.label) for subject in subjects}
+    stores = {subject.label: _store(envs[subject.label], folders[subject.label]) for subject in subjects}
+    left = [subject for subject in subjects if stores[subject.label].done < len(subject.tasks)]
+    if left:
+        print(f"loading {options.policy} ..", file=sys.stderr)
+        with prepare(options) as actor:
+            for subject in left:
+                ask(actor, subject, options, stores[subject.label])
+    asked = {}
+    if options.judge:
+        cache = None if options.out is None else options.out / CACHE
+        judge = make_judge(options.judge, options.judge_url, options.judge_kwargs, cache)
+        for label, store in stores.items():
+            asked[label] = judge_rows(judge, envs[label], store.rows, folders[label])
+    found = {}
+    for subject in subjects:
+        env, store = envs[subject.label], stores[subject.label]
+        ids = [row["task_id"] for row in store.rows if row["greedy"]]
+        counted = counted_units(env, subject.tasks, ids, benchmark_of(subject.env))
+        own = own_mode(env)
+        found[subject.label] = environment_results(subject.env, env, own, store, options.samples, counted)
+        if subject.label in asked:
+            part = asked[subject.label]
+            figures = {"after": part.after, "asked": part.count, "right": part.right, "failed": part.failed}
+            found[subject.label]["judge"] = {"judge": judge.version, **figures}
+    return found, asked
+
+
+def _subject(options: EvaluateOptions, label: str, spec: str, env: GroupEnv) -> Subject:
+    from agents.evaluation.asking import Subject
+    from agents.evaluation.grading import in_modes
+    from agents.evaluation.units import chosen
+
+    kwargs = {**options.kwargs_of(label), "fold": options.fold}
+    return Subject(label, spec, kwargs, chosen(env, options.limit), env.verifier_id, in_modes(env))
+
+
+def _store(env: GroupEnv, folder: Path | None) -> Store:
+    from agents.evaluation.responses import Store
+
+    source = getattr(getattr(env, "desk", None), "source", None)
+    return Store(folder, env.verifier_id, getattr(source, "revision", None))
+
+
+def _print(options: EvaluateOptions, found: Mapping[str, dict[str, Any]], asked: Mapping[str, Any]) -> None:
+    from agents.evaluation.table import details, published_table, remarks, score_table
+    from agents.terminal import counted, terminal
+
+    console = terminal(WIDTH)
+    tasks = counted(sum(one["tasks"] for one in found.values()), "task")
+    on = options.env if len(found) == 1 else counted(len(found), "environment")
+    console.print(score_table(f"{options.policy} on {tasks} of {on}, fold {options.fold}", found))
+    for line in remarks(found, asked, options.judge):
+        print(line)
+    if len(found) == 1:
+        details(console, *found.values())
+    table = published_table(found, always=bool(options.suite))
+    if table is not None:
+        console.print(table)
 
 
 def main(argv: Sequence[str]) -> None:
     """Read the arguments and evaluate."""
+    from agents.evaluation.benchmarks import of_suite
     from agents.options.commands import EvaluateOptions
 
-    run(command_line.parse(EvaluateOptions, argv, "python -m agents.evaluate", __doc__ or ""))
+    options = command_line.parse(EvaluateOptions, argv, PROG, __doc__ or "", of_suite, "suite")
+    with command_line.resumable(options.out, PROG, argv) if options.out is not None else contextlib.nullcontext():
+        run(options)
 
 
 def entry() -> None:

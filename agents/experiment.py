@@ -42,6 +42,7 @@ from agents.runs.progress import Progress, shown_figures
 from agents.runs.records import evaluation_record, training_record
 from agents.runs.samples import samples_of, write_samples
 from agents.runs.storage import claimed, read_json, write_csv, write_json
+from agents.runs.versions import VERSIONS, versions
 from agents.setup import check_world, prepare
 from rlsd_env.errors import ConfigurationError
 
@@ -68,6 +69,8 @@ def train(options: TrainOptions, report: Report) -> dict[str, Any]:
     world = join(options.device)
     check_world(options, method, world)
     with claimed(options.out, options, options.resume) if world.first else contextlib.nullcontext():
+        if world.first:
+            write_json(options.out / VERSIONS, versions())
         world.barrier()
         if (options.out / "result.json").exists():
             return read_json(options.out / "result.json")

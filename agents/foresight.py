@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from agents.bundled import found_place
+from agents.evaluation.benchmarks import rest_of_suite
+from agents.evaluation.grading import check_judge, make_judge, references
 from agents.names import check_agent, check_hyperparameters
 from agents.rollouts.environments import in_fold, make_group_env, require_trainable
 from agents.runs.storage import check_place, check_stored
@@ -21,6 +23,8 @@ from verifiers.service import IsolatedVerifier
 
 _LOG = logging.getLogger(__name__)
 
+MOST_TASKS = 1_000_000
+"""Of an environment that is evaluated in whole."""
 TASKS_CHECKED = 3
 """Of a source that is not ours."""
 WEIGHTS = ("*.safetensors", "*.bin")
@@ -56,19 +60,42 @@ def foresee_training(options: Any, agents: Sequence[tuple[str, Mapping[str, Any]
     in_fold(options.env_kwargs, options.eval_fold)
 
 
-def foresee_evaluation(options: Any) -> GroupEnv:
-    """Check what an evaluation is told, and return its environment.
+def foresee_evaluation(options: Any) -> dict[str, GroupEnv]:
+    """Check what an evaluation is told, and return its environments by label.
+
+    Args:
+        options: `EvaluateOptions`.
 
     Raises:
-        ConfigurationError: the environment, the policy or the output folder is unusable.
+        ConfigurationError: an environment, the policy, the judge or the output folder is unusable.
 
     """
     if options.out is not None:
-        check_out(options.out, resume=None)
+        check_out(options.out, resume=options.resume)
+        if options.resume:
+            check_stored(options.out, options)
     config = policy_config(options.policy)
-    env = opened(options.env, {**options.env_kwargs, "fold": options.fold})
-    check_sight(options.policy, config, options.env, env)
-    return env
+    found = {}
+    for label, env in options.specs():
+        try:
+            found[label] = opened(env, {**options.kwargs_of(label), "fold": options.fold})
+        except ConfigurationError as error:
+            if len(options.specs()) == 1:
+                raise
+            others = ",".join(env for _, env in options.specs() if env != label)
+            without = (
+                f"; the suite without it is --env {others} {rest_of_suite(options.suite)}" if options.suite else ""
+            )
+            told = f"{label}: {error}; its own arguments are --env-kwargs {label}.KEY=VALUE{without}"
+            raise ConfigurationError(told) from error
+        check_sight(options.policy, config, env, found[label])
+        if not options.limit and (count := len(found[label].task_indices)) > MOST_TASKS:
+            raise ConfigurationError(f"limit is 0, all tasks, and {label} makes {count:,}; give --limit a number")
+    if options.judge:
+        for made in found.values():
+            references(made, [])
+        check_judge(make_judge(options.judge, options.judge_url, options.judge_kwargs, cache=None))
+    return found
 
 
 def opened(env: str, env_kwargs: Mapping[str, Any]) -> GroupEnv:

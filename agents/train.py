@@ -91,11 +91,12 @@ def _print(options: TrainOptions, result: Mapping[str, Any]) -> None:
             f"python -m rlsd_env validate {options.env} tells whether right answers score"
         )
     kept = ["metrics"]
-    if importlib.util.find_spec("matplotlib") is not None:  # of the extra "report"; a training does without
-        from agents.report.plots import draw_run
+    if all(map(importlib.util.find_spec, ("matplotlib", "jinja2"))):  # of the extra "report"; a training does without
+        from agents.report.__main__ import ReportOptions
+        from agents.report.__main__ import run as report
 
-        draw_run(options.out, result["agent"])
-        kept.append("plots")
+        report(ReportOptions((options.out,)))
+        kept.append("report.html")
     kept += [] if options.keep == "figures" else ["model"]
     print(f"{', '.join(kept)}: {options.out}")
 

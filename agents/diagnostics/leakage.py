@@ -27,15 +27,6 @@ def mentions(response: str, question: str) -> bool:
     return any(match[0].casefold() not in asked for match in PHRASES.finditer(response))
 
 
-def phrase_rate(episodes: Sequence[Sequence[str]], questions: Sequence[str]) -> float:
-    """Return the episodes per 1,000 that mention privileged information in any of their actions; 0 for none at all.
-
-    Args:
-        episodes: the texts of each one's actions.
-        questions: each one's question.
-
-    """
-    if not episodes:
-        return 0.0
-    told = (any(mentions(said, question) for said in actions) for actions, question in zip(episodes, questions))
-    return 1000 * sum(told) / len(episodes)
+def per_1000(told: Sequence[bool]) -> float:
+    """Return how many of 1,000 attempts mention privileged information, from whether each does; 0 for none at all."""
+    return 1000 * sum(told) / len(told) if told else 0.0

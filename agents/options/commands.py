@@ -12,6 +12,7 @@ from typing import Any, get_type_hints
 
 import tomli_w
 
+from agents.evaluation.benchmarks import of_suite
 from agents.options.assumptions import read_assumptions
 from agents.options.cluster import ClusterOptions
 from agents.options.learner import LearnerOptions
@@ -305,26 +306,97 @@ class CompareOptions(ClusterOptions, TrainingOptions):
 class EvaluateOptions(SamplerOptions, ModelOptions, EnvironmentOptions):
     """Options of `python -m agents.evaluate`."""
 
+    env: str = "rlsd/ShapeCount-v0"
+    """Environment ids, separated by commas, each as of agents.train; LABEL=ID names one that is there twice."""
+    env_kwargs: Pairs = field(default_factory=dict)
+    """Arguments of the environments: KEY=VALUE of all, e.g. difficulty=3 or path=FOLDER; LABEL.KEY=VALUE of one, e.g.
+    rlsd/MathVista-v0.path=FOLDER. A TOML file may have a table for each."""
+    suite: str = ""
+    """paper: the five benchmarks of the paper, all of each (--fold all --limit 0 --max-tokens 4096)."""
     fold: str = "heldout"
     """heldout and tuning (never trained on by agents.train), train, or all (a whole benchmark)."""
     limit: int = 128
-    """Tasks to evaluate on, from the first of the fold on."""
+    """Tasks of each environment, from the first of the fold on, of We-Math whole groups; 0: all."""
     samples: int = 4
     """Sampled completions per task."""
     seed: int = 0
     """Seed of sampling."""
+    judge: str = ""
+    """Name of a model that judges, in a column of its own, answers which rules cannot read; its key is read from the
+    variable RLSD_JUDGE_API_KEY."""
+    judge_url: str = ""
+    """Where it answers: an OpenAI-compatible address such as http://localhost:8000/v1."""
+    judge_kwargs: Pairs = field(default_factory=dict)
+    """Further arguments of verifiers.judge.JudgeVerifier, e.g. max_tokens=2048 seconds=60."""
     out: Path | None = None
-    """Folder for config.toml, results.json and responses.jsonl (every completion with its verdict); must be new."""
+    """Folder for config.toml, results.json and responses.jsonl (every completion with its verdict); must be new unless
+    --resume."""
+    resume: bool = False
+    """Continue what --out holds; the other options must be the stored ones."""
 
     def __post_init__(self) -> None:
         self.check_model()
         self.check_sampler()
-        for name in ("limit", "samples", "threads", "max_tokens"):
+        for name in ("samples", "threads", "max_tokens"):
             at_least(name, getattr(self, name), 1)
-        at_least("temperature", self.temperature, 0)
-        at_least("seed", self.seed, 0)
-        if "fold" in self.env_kwargs:
+        for name in ("limit", "temperature", "seed"):
+            at_least(name, getattr(self, name), 0)
+        if self.suite and self.env != of_suite(self.suite)["env"]:
+            raise ConfigurationError(f"env is {self.env!r} and suite {self.suite} has its own; leave one of them out")
+        if self.resume and self.out is None:
+            raise ConfigurationError("resume continues what --out holds; give --out as well")
+        if bool(self.judge) != bool(self.judge_url):
+            lacking = "judge_url, such as http://localhost:8000/v1" if self.judge else "judge, the model's name there"
+            raise ConfigurationError(f"a judge is a model at an address; give {lacking}")
+        if self.judge_kwargs and not self.judge:
+            raise ConfigurationError("judge_kwargs are for a judge; give --judge, or leave them out")
+        for name in ("api_key", "cache", "first", "model", "base_url"):
+            if name in self.judge_kwargs:
+                raise ConfigurationError(f"judge_kwargs has {name}, which this command sets itself; leave it out")
+        self._check_environments()
+
+    def _check_environments(self) -> None:
+        labels = [label for label, _ in self.specs()]
+        if not labels or not all(label.strip(".") for label in labels) or any(not env for _, env in self.specs()):
+            raise ConfigurationError(f"env is {self.env!r}; it must be ids separated by commas, such as rlsd/Chain-v0")
+        if twice := sorted({label for label in labels if labels.count(label) > 1}):
+            raise ConfigurationError(f"env has {twice[0]!r} twice; name each, such as easy={twice[0]},hard={twice[0]}")
+        folders = {folder_of(label): label for label in labels}
+        if len(folders) < len(labels):
+            alike = next(label for label in labels if folders[folder_of(label)] != label)
+            raise ConfigurationError(f"env: {alike!r} would share its folder with another; name it otherwise, LABEL=ID")
+        for key in self.env_kwargs:
+            label = key.rpartition(".")[0]
+            if label and label not in labels:
+                raise ConfigurationError(one_of(f"environment of env_kwargs {key}", label, labels))
+        if any("fold" in self.kwargs_of(label) for label in labels):
             raise ConfigurationError("env_kwargs has fold; give it as --fold")
+
+    def folder(self, label: str) -> Path | None:
+        """Return where an environment's responses are kept: in `out` itself where there is one environment alone."""
+        return self.out if self.out is None or len(self.specs()) == 1 else self.out / folder_of(label)
+
+    def specs(self) -> list[tuple[str, str]]:
+        """Return (label, id) of each environment; one without a label is called by its id."""
+        return labelled([name for name in self.env.split(",") if name])
+
+    def kwargs_of(self, label: str) -> dict[str, Any]:
+        """Return the arguments of an environment: those of all, then its own."""
+        labels = {name for name, _ in self.specs()}
+        shared = {key: value for key, value in self.env_kwargs.items() if "." not in key and key not in labels}
+        table = self.env_kwargs.get(label, {})
+        if not isinstance(table, Mapping):
+            raise ConfigurationError(f"env_kwargs {label} is {table!r}; write {label}.KEY=VALUE")
+        return {**shared, **table, **of_label(self.env_kwargs, label)}
+
+
+def folder_of(label: str) -> str:
+    """Write a label as the name of a folder.
+
+    >>> folder_of("my_tasks:mine/Sums-v0")
+    'my_tasks-mine-Sums-v0'
+    """
+    return label.replace("/", "-").replace(":", "-")
 
 
 def from_toml(cls: type[Any], path: Path) -> dict[str, Any]:

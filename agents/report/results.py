@@ -2,139 +2,216 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import math
-import platform
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
-import transformers
-from numpy.typing import NDArray
 
-from agents.entrants import Entrant, own_options
-from agents.options.commands import CompareOptions, EvaluateOptions, resolved
-from agents.report.statistics import Interval, accuracy_interval, crossed_interval
-from agents.rollouts.evaluation import Evaluation
+from agents.options.commands import CompareOptions, resolved
+from agents.report.comparison import Difference, compared
+from agents.report.equal import budgets
+from agents.report.statistics import (
+    CrossedBootstrap,
+    Interval,
+    Values,
+    accuracy_interval,
+    crossed_interval,
+    difference_interval,
+    pass_at_k,
+)
 from agents.runs.records import accuracies
+from agents.runs.versions import versions
 
-SCHEMA = "rlsd-results-1"
-EVALUATION_SCHEMA = "rlsd-evaluation-1"
+if TYPE_CHECKING:
+    from agents.entrants import Entrant
+
+SCHEMA = "rlsd-results-2"
 KINDS = ("sampled", "greedy")
 CURVE = ("final", "peak", "area")
 """Numbers of a tuning curve that are averaged over seeds."""
+Record = Mapping[str, Any]
 
 
-def summarise(
-    records: Iterable[Mapping[str, Any]], options: CompareOptions, entrants: Sequence[Entrant]
-) -> dict[str, Any]:
-    """Turn the records of all runs into results with confidence intervals over seeds and tasks."""
-    own = own_options(options, entrants)
-    swept = {entrant.name: dict(entrant.swept) for entrant in entrants}
-    by_agent: dict[str, list[Mapping[str, Any]]] = {}
+@dataclass(frozen=True)
+class Records:
+    """What results are made from.
+
+    Attributes:
+        agents: records of the runs that have ended, by agent and seed.
+        untrained: records of the untrained model by seed.
+        options: as config.toml has them; `eval_samples`, `eval_fold` and the sizes of a batch are read.
+        own: by agent the options that it has for itself.
+        swept: by agent the values that a sweep gave it.
+        missing: agents and seeds whose runs have not ended.
+
+    """
+
+    agents: Mapping[str, Mapping[int, Record]]
+    untrained: Mapping[int, Record]
+    options: Mapping[str, Any]
+    own: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    swept: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    missing: Sequence[tuple[str, int]] = ()
+
+
+def summarise(records: Iterable[Record], options: CompareOptions, entrants: Sequence[Entrant]) -> dict[str, Any]:
+    """Turn the records of a comparison's runs into results with confidence intervals over seeds and tasks.
+
+    Runs that are not there are named under `missing`; agents are then compared on the seeds that they have in common.
+    """
+    from agents.entrants import own_options
+
+    agents: dict[str, dict[int, Record]] = {entrant.name: {} for entrant in entrants}
+    untrained: dict[int, Record] = {}
     for record in records:
-        by_agent.setdefault(record["agent"], []).append(record)
-    for runs in by_agent.values():
-        runs.sort(key=lambda record: list(options.seeds).index(record["seed"]))
-    untrained = [record["evaluation"] for record in by_agent.pop("untrained", [])]
+        (untrained if record["agent"] == "untrained" else agents[record["agent"]])[record["seed"]] = record
+    found = Records(
+        agents={name: {seed: runs[seed] for seed in options.seeds if seed in runs} for name, runs in agents.items()},
+        untrained={seed: untrained[seed] for seed in options.seeds if seed in untrained},
+        options=resolved(options),
+        own=own_options(options, entrants),
+        swept={entrant.name: dict(entrant.swept) for entrant in entrants},
+        missing=[(name, seed) for name, runs in agents.items() for seed in options.seeds if seed not in runs],
+    )
+    return results_of(found)
+
+
+def results_of(found: Records) -> dict[str, Any]:
+    """Return what results.json holds."""
+    agents = {name: runs for name, runs in found.agents.items() if runs}
+    samples = found.options.get("eval_samples", 1)
+    untrained = {seed: record["evaluation"] for seed, record in found.untrained.items()}
+    options = found.options
+    rollouts = options.get("steps", 0) * options.get("prompts_per_step", 0) * options.get("group_size", 0)
+    seeds = list(dict.fromkeys([*untrained, *(seed for runs in agents.values() for seed in runs)]))
     return {
         "schema": SCHEMA,
-        "untrained": _untrained(untrained) if untrained else None,
+        "untrained": _untrained(untrained, samples) if untrained else None,
         "agents": {
-            # a baseline has a network of its own, and gains over that one
-            name: {"options": own.get(name, {}), "swept": swept[name]}
-            | _agent(runs, [run["untrained"] for run in runs] if "untrained" in runs[0] else untrained)
-            for name, runs in by_agent.items()
+            name: {"options": dict(found.own.get(name, {})), "swept": dict(found.swept.get(name, {}))}
+            | _agent(runs, untrained, samples)
+            for name, runs in agents.items()
         },
-        "seeds": list(options.seeds),
-        "eval_fold": options.eval_fold,
-        "heldout_tasks": len(next(iter(by_agent.values()))[0]["evaluation"]["sampled"]),
-        "rollouts_per_agent_and_seed": options.steps * options.prompts_per_step * options.group_size,
-        "options": resolved(options),
-        "versions": _versions(),
+        "comparisons": [_comparison(one, kind) for kind in KINDS for one in compared(_by_agent(agents, kind))],
+        "budgets": budgets(agents, found.own, options),
+        "missing": [list(one) for one in found.missing],
+        "seeds": sorted(seeds),
+        "eval_fold": options.get("eval_fold", "heldout"),
+        "heldout_tasks": _tasks(agents, untrained),
+        "rollouts_per_agent_and_seed": rollouts,
+        "options": dict(options),
+        "versions": versions(),
         "timing": {
             "seconds_by_agent": {
-                name: {part: sum(run["seconds"][part] for run in runs) / len(runs) for part in ("rollout", "update")}
-                for name, runs in by_agent.items()
+                name: {part: _mean(run["seconds"][part] for run in runs.values()) for part in ("rollout", "update")}
+                for name, runs in agents.items()
             }
         },
     }
 
 
-def evaluation_results(
-    evaluation: Evaluation, options: EvaluateOptions, verifier: str, benchmark: Mapping[str, float]
-) -> dict[str, Any]:
-    """Turn one evaluation into results with confidence intervals over tasks.
+def _tasks(agents: Mapping[str, Mapping[int, Record]], untrained: Mapping[int, Record]) -> int:
+    evaluations = [*untrained.values(), *(run["evaluation"] for runs in agents.values() for run in runs.values())]
+    return len(evaluations[0]["sampled"]) if evaluations else 0
 
-    Args:
-        evaluation: what was found.
-        options: what was asked.
-        verifier: name and version of what graded.
-        benchmark: the benchmark's own numbers; empty: there are none.
 
-    """
+def _by_agent(agents: Mapping[str, Mapping[int, Record]], kind: str) -> dict[str, dict[int, Values]]:
+    """Return by agent and seed the accuracy of each task, of language models: a baseline is no fair match for them."""
     return {
-        "schema": EVALUATION_SCHEMA,
-        "sampled_accuracy": _interval(accuracy_interval(evaluation.sampled_K), 0.0),
-        "greedy_accuracy": _interval(accuracy_interval(evaluation.greedy_K), 0.0),
-        "metrics": {name: _number(value) for name, value in sorted(evaluation.metrics.items())},
-        "benchmark": {name: _number(value) for name, value in benchmark.items()},
-        "tasks": len(evaluation.greedy_K),
-        "verifier": verifier,
-        "options": resolved(options),
-        "versions": _versions(),
+        name: {seed: _values([run["evaluation"]], kind)[0] for seed, run in runs.items()}
+        for name, runs in agents.items()
+        if not any("environment_steps" in run for run in runs.values())
     }
 
 
-def _versions() -> dict[str, str]:
+def _comparison(one: Difference, kind: str) -> dict[str, Any]:
+    corrected = _interval(one.corrected, -1.0)
     return {
-        "rlsd": importlib.metadata.version("rlsd"),
-        "python": platform.python_version(),
-        "torch": torch.__version__,
-        "transformers": transformers.__version__,
+        "a": one.a,
+        "b": one.b,
+        "kind": kind,
+        "difference": _interval(one.interval, -1.0),
+        "corrected": {"low": corrected["low"], "high": corrected["high"]},
+        "probability_of_improvement": _interval(one.improvement, 0.0),
+        "verdict": one.verdict,
+        "p": _number(one.p),
+        "level": one.level,
+        "seeds": one.seeds,
+        "tasks": one.tasks,
+        "seeds_to_decide": one.seeds_to_decide,
+        "power": one.power,
     }
 
 
-def _untrained(evaluations: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    return {
-        **{f"{kind}_accuracy": _interval(crossed_interval(_values(evaluations, kind)), 0.0) for kind in KINDS},
-        "metrics": _means([evaluation["metrics"] for evaluation in evaluations]),
-    }
+def _untrained(evaluations: Mapping[int, Record], samples: int) -> dict[str, Any]:
+    listed = list(evaluations.values())
+    found = {f"{kind}_accuracy": _interval(accuracy_interval(_values(listed, kind)), 0.0) for kind in KINDS}
+    return {**found, **_more(listed, samples), "metrics": _means([one["metrics"] for one in listed])}
 
 
-def _agent(runs: Sequence[Mapping[str, Any]], untrained: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def _agent(runs: Mapping[int, Record], untrained: Mapping[int, Record], samples: int) -> dict[str, Any]:
+    """Summarise an agent; a baseline has a network of its own, and gains over that one."""
+    listed = list(runs.values())
+    before = {seed: run["untrained"] for seed, run in runs.items() if "untrained" in run} or untrained
     shared = ("algorithm", "hyperparameters", "environment", "environment_steps")
-    summary: dict[str, Any] = {key: runs[0][key] for key in shared if key in runs[0]}
-    evaluations = [run["evaluation"] for run in runs]
-    summary |= _accuracies(evaluations, untrained)
-    if "best" in runs[0]:
-        best = _accuracies([run["best"]["evaluation"] for run in runs], untrained)
+    summary: dict[str, Any] = {key: listed[0][key] for key in shared if key in listed[0]}
+    summary |= _accuracies({seed: run["evaluation"] for seed, run in runs.items()}, before)
+    summary |= _more([run["evaluation"] for run in listed], samples)
+    if all("best" in run for run in listed):
+        best = _accuracies({seed: run["best"]["evaluation"] for seed, run in runs.items()}, before)
         summary |= {f"best_{name}": interval for name, interval in best.items()}
-        curves = {part: _values([run["tuning"] for run in runs], part) for part in CURVE}
+        curves = {part: _values([run["tuning"] for run in listed], part) for part in CURVE}
         summary["tuning"] = {part: _interval(crossed_interval(values_S1), 0.0) for part, values_S1 in curves.items()}
-    summary["heldout_metrics"] = _means([evaluation["metrics"] for evaluation in evaluations])
-    summary["training_metrics"] = _means([run["training"] for run in runs])
-    summary["runs"] = [_run(run) for run in runs]
+    summary["heldout_metrics"] = _means([run["evaluation"]["metrics"] for run in listed])
+    summary["training_metrics"] = _means([run["training"] for run in listed])
+    summary["runs"] = [_run(run) for run in listed]
     return summary
 
 
 def _accuracies(
-    evaluations: Sequence[Mapping[str, Any]], untrained: Sequence[Mapping[str, Any]]
+    evaluations: Mapping[int, Record], untrained: Mapping[int, Record]
 ) -> dict[str, dict[str, float | None]]:
-    """Summarise accuracies and gains of one evaluation per seed."""
+    """Summarise accuracies, and gains over the untrained model on the seeds that it was evaluated with too."""
     found = {}
+    shared = [seed for seed in evaluations if seed in untrained]
     for kind in KINDS:
-        values_ST = _values(evaluations, kind)
-        found[f"{kind}_accuracy"] = _interval(crossed_interval(values_ST), 0.0)
-        found[f"{kind}_gain"] = _interval(crossed_interval(values_ST - _values(untrained, kind)), -1.0)
+        values_ST = _values(list(evaluations.values()), kind)
+        found[f"{kind}_accuracy"] = _interval(accuracy_interval(values_ST), 0.0)
+        if shared:
+            after, before = (_values([of[seed] for seed in shared], kind) for of in (evaluations, untrained))
+            found[f"{kind}_gain"] = _interval(difference_interval(after - before), -1.0)
+        else:
+            found[f"{kind}_gain"] = {"mean": None, "low": None, "high": None}
     return found
 
 
-def _run(run: Mapping[str, Any]) -> dict[str, Any]:
+def _more(evaluations: Sequence[Record], samples: int) -> dict[str, Any]:
+    """Return other summaries of sampled accuracies: interquartile mean, avg@k, pass@k, bootstrapped intervals."""
+    found: dict[str, Any] = {}
+    for kind in KINDS:
+        values_ST = _values(evaluations, kind)
+        values_ST = values_ST[:, ~np.isnan(values_ST).any(axis=0)]
+        if not values_ST.size:
+            continue
+        bootstrap = CrossedBootstrap(*values_ST.shape)
+        drawn = _interval(bootstrap.mean(values_ST), 0.0)
+        found.setdefault("bootstrap", {})[f"{kind}_accuracy"] = {"low": drawn["low"], "high": drawn["high"]}
+        if kind == "sampled":
+            found["sampled_iqm"] = _interval(bootstrap.interquartile_mean(values_ST), 0.0)
+            found["avg_at_k"] = {"k": samples, **_interval(accuracy_interval(values_ST), 0.0)}
+            ks = [2**power for power in range(samples.bit_length()) if 2**power <= samples]
+            found["pass_at_k"] = {
+                str(k): _interval(accuracy_interval(pass_at_k(values_ST, samples, k)), 0.0) for k in ks
+            }
+    return found
+
+
+def _run(run: Record) -> dict[str, Any]:
     """Summarise one run."""
 
-    def figures(evaluation: Mapping[str, Any]) -> dict[str, float | None]:
+    def figures(evaluation: Record) -> dict[str, float | None]:
         found = accuracies({"evaluation": evaluation})
         return {name: found.get(name) for name in (f"{kind}_accuracy" for kind in KINDS)}
 
@@ -145,7 +222,7 @@ def _run(run: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
-def _values(evaluations: Sequence[Mapping[str, Any]], kind: str) -> NDArray[np.float64]:
+def _values(evaluations: Sequence[Record], kind: str) -> Values:
     """Read one value per seed and task, or per seed where there is one; null becomes NaN."""
     found = [evaluation[kind] for evaluation in evaluations]
     rows = [values if isinstance(values, list) else [values] for values in found]
@@ -158,11 +235,15 @@ def _interval(interval: Interval, least: float) -> dict[str, float | None]:
     return {"mean": _number(interval.mean), "low": _number(low), "high": _number(high)}
 
 
-def _number(value: float | np.floating[Any]) -> float | None:
+def _number(value: float) -> float | None:
     return None if math.isnan(value) else float(value)
+
+
+def _mean(values: Iterable[float]) -> float:
+    return float(np.mean(list(values)))
 
 
 def _means(tables: Sequence[Mapping[str, float]]) -> dict[str, float]:
     """Average each metric over the runs that have it."""
     names = sorted({name for table in tables for name in table})
-    return {name: float(np.mean([table[name] for table in tables if name in table])) for name in names}
+    return {name: _mean(table[name] for table in tables if name in table) for name in names}

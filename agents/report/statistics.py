@@ -1,4 +1,7 @@
-"""Confidence intervals over seeds and tasks."""
+"""Confidence intervals over seeds and tasks.
+
+`python -m benchmarks.coverage` measures how often they hold the truth; benchmarks/LOG.md has what fell short.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
+
+Values = NDArray[np.float64]
+CONFIDENCE = 0.95
 
 
 @dataclass(frozen=True)
@@ -19,16 +25,90 @@ class Interval:
     high: float
 
 
-def crossed_interval(values_ST: NDArray[np.float64], confidence: float = 0.95) -> Interval:
-    """Give the interval of a mean over crossed random seeds and tasks.
+@dataclass(frozen=True)
+class Components:
+    """What the values of crossed seeds and tasks vary by, as two-way random effects without repetitions.
 
-    Two-way random effects: with mean squares MS of seeds, tasks and residual, the variance of the grand mean
-    is estimated by (MS_S + MS_T - MS_R) / (S T) and, where that is smaller, by its largest single part; the
-    degrees of freedom are Satterthwaite's. So neither the noise between seeds nor that between tasks is
-    counted as if it were averaged away. With one seed only the tasks' noise can be seen, with one task only
-    the seeds'.
+    Attributes:
+        mean: grand mean.
+        variance: of the mean, over seeds and tasks that might as well have been drawn.
+        freedom: Satterthwaite's degrees of freedom of that.
+        seed: variance between seeds; NaN of one seed.
+        task: between tasks, that of the rest included where there is one seed; NaN of one task.
+        rest: what is left of each value; NaN of one seed or one task.
+        seeds: how many there are.
+        tasks: how many there are.
+
+    """
+
+    mean: float
+    variance: float
+    freedom: float
+    seed: float
+    task: float
+    rest: float
+    seeds: int
+    tasks: int
+
+
+def components(values_ST: Values) -> Components:
+    """Split the variance of values over crossed random seeds and tasks.
+
+    With mean squares MS of seeds, tasks and residual, the variance of the grand mean is estimated by
+    (MS_S + MS_T - MS_R) / (S T) and, where that is smaller, by its largest single part. So neither the noise between
+    seeds nor that between tasks is counted as if it were averaged away. With one seed only the tasks' noise can be
+    seen, with one task only the seeds'.
 
     Source: Searle, Casella, McCulloch, Variance Components, ch. 4; Satterthwaite 1946.
+
+    Args:
+        values_ST: one value per seed and task; tasks (columns) with a NaN are left out.
+
+    Returns:
+        The parts; all are NaN where no task is left, the variance is NaN of a single value.
+
+    Raises:
+        ValueError: the values have another shape, or there are none.
+
+    """
+    values_ST = np.asarray(values_ST, dtype=np.float64)
+    if values_ST.ndim != 2 or not values_ST.size:
+        raise ValueError(f"values have shape {values_ST.shape}; they must be [seeds, tasks], not empty")
+    values_ST = values_ST[:, ~np.isnan(values_ST).any(axis=0)]
+    seeds, tasks = values_ST.shape
+    nan = math.nan
+    if not tasks:
+        return Components(nan, nan, nan, nan, nan, nan, seeds, 0)
+    mean = float(values_ST.mean())
+    if seeds == 1 and tasks == 1:
+        return Components(mean, nan, nan, nan, nan, nan, 1, 1)
+    if seeds == 1 or tasks == 1:
+        line = values_ST.ravel()
+        spread = float(line.var(ddof=1))
+        parts = (nan, spread) if seeds == 1 else (spread, nan)
+        return Components(mean, spread / line.size, line.size - 1.0, *parts, nan, seeds, tasks)
+    by_seed, by_task = values_ST.mean(axis=1), values_ST.mean(axis=0)
+    residual_ST = values_ST - by_seed[:, None] - by_task[None] + mean
+    squares = {
+        "seed": (tasks * by_seed.var(ddof=1), seeds - 1),
+        "task": (seeds * by_task.var(ddof=1), tasks - 1),
+        "rest": ((residual_ST**2).sum() / ((seeds - 1) * (tasks - 1)), (seeds - 1) * (tasks - 1)),
+    }
+    rest = float(squares["rest"][0])
+    seed, task = max(0.0, (squares["seed"][0] - rest) / tasks), max(0.0, (squares["task"][0] - rest) / seeds)
+    total = squares["seed"][0] + squares["task"][0] - rest
+    largest = max(squares, key=lambda name: squares[name][0])
+    if total > squares[largest][0]:
+        freedom = total**2 / sum(ms**2 / df for ms, df in squares.values())
+    else:
+        total, freedom = squares[largest][0], float(squares[largest][1])
+    return Components(
+        mean, float(total) / (seeds * tasks), float(freedom), float(seed), float(task), rest, seeds, tasks
+    )
+
+
+def crossed_interval(values_ST: Values, confidence: float = CONFIDENCE) -> Interval:
+    """Give the interval of a mean over crossed random seeds and tasks, Student's with the parts of `components`.
 
     Args:
         values_ST: one value per seed and task; tasks (columns) with a NaN are left out.
@@ -38,61 +118,165 @@ def crossed_interval(values_ST: NDArray[np.float64], confidence: float = 0.95) -
         The mean and the interval; not-a-number bounds for a single value.
 
     """
-    values_ST = np.asarray(values_ST, dtype=np.float64)
-    if values_ST.ndim != 2 or not values_ST.size:
-        raise ValueError(f"values have shape {values_ST.shape}; they must be [seeds, tasks], not empty")
-    values_ST = values_ST[:, ~np.isnan(values_ST).any(axis=0)]
-    seeds, tasks = values_ST.shape
-    if not tasks:
-        return Interval(math.nan, math.nan, math.nan)
-    mean = float(values_ST.mean())
-    if seeds == 1 and tasks == 1:
-        return Interval(mean, math.nan, math.nan)
-    if seeds == 1 or tasks == 1:
-        line = values_ST.ravel()
-        variance, freedom = line.var(ddof=1) / line.size, line.size - 1.0
-    else:
-        by_seed, by_task = values_ST.mean(axis=1), values_ST.mean(axis=0)
-        residual_ST = values_ST - by_seed[:, None] - by_task[None] + mean
-        squares = {
-            "seed": (tasks * by_seed.var(ddof=1), seeds - 1),
-            "task": (seeds * by_task.var(ddof=1), tasks - 1),
-            "residual": ((residual_ST**2).sum() / ((seeds - 1) * (tasks - 1)), (seeds - 1) * (tasks - 1)),
-        }
-        total = squares["seed"][0] + squares["task"][0] - squares["residual"][0]
-        largest = max(squares, key=lambda name: squares[name][0])
-        if total > squares[largest][0]:
-            freedom = total**2 / sum(ms**2 / df for ms, df in squares.values())
-        else:
-            total, freedom = squares[largest][0], float(squares[largest][1])
-        variance = total / (seeds * tasks)
-    if variance <= 0:
-        return Interval(mean, mean, mean)
-    half = float(stats.t.ppf(0.5 + confidence / 2, freedom) * math.sqrt(variance))
-    return Interval(mean, mean - half, mean + half)
+    found = components(values_ST)
+    if math.isnan(found.variance):
+        return Interval(found.mean, math.nan, math.nan)
+    if found.variance <= 0:
+        return Interval(found.mean, found.mean, found.mean)
+    half = _quantile(confidence, found.freedom) * math.sqrt(found.variance)
+    return Interval(found.mean, found.mean - half, found.mean + half)
 
 
-def accuracy_interval(values_K: NDArray[np.float64], confidence: float = 0.95) -> Interval:
-    """Give the interval of an accuracy over K tasks.
+def _quantile(confidence: float, freedom: float) -> float:
+    """Return Student's quantile of a two-sided interval."""
+    return float(stats.t.ppf(0.5 + confidence / 2, freedom))
 
-    Values that are all 0 or 1, or all equal, get Wilson's score interval, which neither leaves [0, 1] nor vanishes
-    where every task came out the same; others `crossed_interval`, cut at 0 and 1.
 
-    Source: Wilson 1927.
+def accuracy_interval(values_ST: Values, confidence: float = CONFIDENCE) -> Interval:
+    """Give the interval of an accuracy over seeds and tasks, or over tasks alone.
+
+    Wilson's score interval with as many observations as the mean is worth, p (1 - p) / variance with the variance of
+    `components`, and Student's quantile for its degrees of freedom. Where all values are equal nothing is known of how
+    tasks hang together, and it is worth as many as there are tasks. So it stays in [0, 1] and never vanishes. Tasks
+    that were tried once, right or wrong, get Wilson's interval itself. With one seed it covers the accuracy of that
+    seed over other tasks, and says nothing of other seeds.
+
+    Source: Wilson 1927; effective sample sizes: Korn and Graubard 1998.
 
     Args:
-        values_K: share of correct attempts at each task; NaN is left out.
+        values_ST: share of correct attempts by seed and task, or by task alone; tasks with a NaN are left out.
+        confidence: e.g. 0.95.
+
+    >>> found = accuracy_interval(np.ones((3, 60)))  # z = 1.96: 60 / (60 + z^2)
+    >>> round(found.low, 3), round(found.high, 3)
+    (0.94, 1.0)
+
+    """
+    values_ST = np.atleast_2d(values_ST)
+    if not values_ST.size:
+        return Interval(math.nan, math.nan, math.nan)
+    found = components(values_ST)
+    if math.isnan(found.mean):
+        return Interval(math.nan, math.nan, math.nan)
+    normal = float(stats.norm.ppf(0.5 + confidence / 2))
+    known = values_ST[:, ~np.isnan(values_ST).any(axis=0)]
+    if found.seeds == 1 and np.isin(known, (0.0, 1.0)).all():
+        return _score(found.mean, found.tasks, normal)
+    if not found.variance > 0:
+        return _score(found.mean, found.tasks, normal)
+    worth = found.mean * (1 - found.mean) / found.variance
+    return _score(found.mean, worth, _quantile(confidence, found.freedom))
+
+
+def _score(mean: float, count: float, z: float) -> Interval:
+    """Return Wilson's interval of a share of `count` observations."""
+    centre = (mean + z**2 / (2 * count)) / (1 + z**2 / count)
+    half = z / (1 + z**2 / count) * math.sqrt(max(0.0, mean * (1 - mean)) / count + z**2 / (4 * count**2))
+    return Interval(mean, max(0.0, centre - half), min(1.0, centre + half))
+
+
+def difference_interval(values_ST: Values, confidence: float = CONFIDENCE) -> Interval:
+    """Give the interval of a paired difference of accuracies over seeds and tasks.
+
+    Student's interval of `components`, with two tasks added on which the difference is +sqrt(1/2) and -sqrt(1/2): the
+    half of an observation that Agresti and Min add to each cell. So it does not vanish where no task shows a
+    difference, nor is it narrower than one disagreement would make it. The mean is that of the values as they are.
+
+    Source: Agresti and Min 2005, Statistics in Medicine 24.
+
+    Args:
+        values_ST: difference by seed and task, in [-1, 1]; tasks with a NaN are left out.
         confidence: e.g. 0.95.
 
     """
-    values_K = values_K[~np.isnan(values_K)]
-    if not len(values_K):
-        return Interval(math.nan, math.nan, math.nan)
-    mean, count = float(values_K.mean()), len(values_K)
-    if np.isin(values_K, (0.0, 1.0)).all() or np.ptp(values_K) == 0:
-        z = float(stats.norm.ppf(0.5 + confidence / 2))
-        centre = (mean + z**2 / (2 * count)) / (1 + z**2 / count)
-        half = z / (1 + z**2 / count) * math.sqrt(mean * (1 - mean) / count + z**2 / (4 * count**2))
-        return Interval(mean, max(0.0, centre - half), min(1.0, centre + half))
-    interval = crossed_interval(values_K[None], confidence)
-    return Interval(mean, max(0.0, interval.low), min(1.0, interval.high))
+    found = padded(values_ST)
+    mean = components(values_ST).mean
+    if math.isnan(found.variance) or math.isnan(mean):
+        return Interval(mean, math.nan, math.nan)
+    half = _quantile(confidence, found.freedom) * math.sqrt(found.variance)
+    return Interval(mean, max(-1.0, mean - half), min(1.0, mean + half))
+
+
+def padded(values_ST: Values) -> Components:
+    """Return the parts of paired differences with the two tasks of `difference_interval` added."""
+    values_ST = np.asarray(values_ST, dtype=np.float64)
+    step = math.sqrt(0.5)
+    more = np.repeat([[step, -step]], len(values_ST), axis=0)
+    return components(np.concatenate([values_ST, more], axis=1))
+
+
+class CrossedBootstrap:
+    """Bootstrap over crossed seeds and tasks: both are drawn again with replacement, percentile intervals.
+
+    Source: Owen and Eckles 2012, Bootstrapping data arrays of arbitrary order (product weights); Agarwal et al. 2021
+    draw seeds again within each task. With few seeds it covers less than it says, see `python -m benchmarks.coverage`.
+
+    Args:
+        seeds: how many seeds there are.
+        tasks: how many tasks.
+        draws: how often they are drawn.
+        seed: of the draws.
+
+    """
+
+    def __init__(self, seeds: int, tasks: int, draws: int = 1000, seed: int = 0) -> None:
+        rng = np.random.default_rng(seed)
+        self.seeds_RS = rng.multinomial(seeds, np.full(seeds, 1 / seeds), size=draws)
+        self.tasks_RT = rng.multinomial(tasks, np.full(tasks, 1 / tasks), size=draws)
+
+    def mean(self, values_ST: Values) -> Interval:
+        """Return the mean of the values."""
+        drawn_R = np.einsum("rs,st,rt->r", self.seeds_RS, values_ST, self.tasks_RT, optimize=True) / values_ST.size
+        return _percentiles(float(values_ST.mean()), drawn_R)
+
+    def interquartile_mean(self, values_ST: Values) -> Interval:
+        """Return the mean of the middle half of all values; source: Agarwal et al. 2021, rliable."""
+        order = np.argsort(values_ST, axis=None)
+        sorted_V = values_ST.ravel()[order]
+        weights_RV = (self.seeds_RS[:, :, None] * self.tasks_RT[:, None, :]).reshape(len(self.seeds_RS), -1)[:, order]
+        total = values_ST.size  # the weights of every draw sum to it
+        upto_RV = np.cumsum(weights_RV, axis=1)
+        low, high = total // 4, total - total // 4
+        inner_RV = np.clip(np.minimum(upto_RV, high) - np.maximum(upto_RV - weights_RV, low), 0, None)
+        drawn_R = inner_RV @ sorted_V / (high - low)
+        return _percentiles(float(stats.trim_mean(sorted_V, 0.25)), drawn_R)
+
+    def improvement(self, ones_ST: Values, others_ST: Values) -> Interval:
+        """Return the probability that a run of one agent is above one of another on a task, half of equal ones.
+
+        Seeds are not paired: those of either agent are drawn for themselves. Source: Agarwal et al. 2021, rliable.
+        """
+        above_STS = (ones_ST[:, :, None] > others_ST.T[None]) + 0.5 * (ones_ST[:, :, None] == others_ST.T[None])
+        other_RS = np.roll(self.seeds_RS, 1, axis=0)  # of another draw, so that the two do not go together
+        drawn_R = np.einsum("rs,stu,rt,ru->r", self.seeds_RS, above_STS, self.tasks_RT, other_RS, optimize=True)
+        return _percentiles(float(above_STS.mean()), drawn_R / above_STS.size)
+
+
+def _percentiles(value: float, drawn_R: Values, confidence: float = CONFIDENCE) -> Interval:
+    tail = 0.5 - confidence / 2
+    low, high = np.quantile(drawn_R, (tail, 1 - tail))
+    return Interval(value, float(low), float(high))
+
+
+def pass_at_k(shares: Values, samples: int, k: int) -> Values:
+    """Return the probability that one of k samples is right, from shares of n of them, unbiased.
+
+    1 - C(n - c, k) / C(n, k) with c = n share right ones. Source: Chen et al. 2021, Evaluating Large Language Models
+    Trained on Code, Eq. 1.
+
+    Args:
+        shares: share of right samples, of any shape; NaN stays NaN.
+        samples: n, how many they are of.
+        k: at most n.
+
+    >>> pass_at_k(np.array([0.0, 0.25, 1.0]), 4, 2)  # 1 - C(3, 2) / C(4, 2) = 1 - 3 / 6
+    array([0. , 0.5, 1. ])
+
+    """
+    if not 1 <= k <= samples:
+        raise ValueError(f"k is {k}; it must be from 1 to the {samples} samples")
+    whole = math.comb(samples, k)
+    known = [1 - math.comb(samples - right, k) / whole for right in range(samples + 1)]
+    table = np.array([*known, math.nan])
+    places = np.where(np.isnan(shares), samples + 1, np.rint(np.nan_to_num(shares) * samples)).astype(int)
+    return np.asarray(table[places], dtype=np.float64)

@@ -110,6 +110,29 @@ def _print_curves(results: Mapping[str, Any], console: Console) -> None:
     console.print(f"Best weights were chosen on fold tuning; their accuracies are on {where}.", highlight=False)
 
 
+MANY = 21
+"""Pairs of agents from which on those without a difference are left out, unless GRPO is in them."""
+
+
+def _print_comparisons(results: Mapping[str, Any], console: Console) -> None:
+    """Print the paired differences of sampled accuracies, and whether budgets were equal."""
+    pairs = [one for one in results.get("comparisons", ()) if one["kind"] == "sampled"]
+    shown = pairs if len(pairs) < MANY else [one for one in pairs if one["b"] == "grpo" or one["power"] == ""]
+    if shown:
+        title = f"Sampled accuracy, paired differences; 95 %, corrected for {counted(len(pairs), 'pair')} (Holm)"
+        table = Table(title=title, title_justify="left")
+        for column in ("pair", "difference", "verdict", "what would decide it"):
+            table.add_column(column, justify="right" if column == "difference" else "left")
+        for one in shown:
+            difference = interval({**one["difference"], **one["corrected"]}, signed=True)
+            table.add_row(f"{one['a']} - {one['b']}", difference, one["verdict"], one["power"])
+        console.print(table)
+        if left_out := len(pairs) - len(shown):
+            console.print(f"{counted(left_out, 'more pair')} without a difference shown.", highlight=False)
+    for line in results.get("budgets", {}).get("statements", ()):
+        console.print(line, highlight=False)
+
+
 def print_table(results: Mapping[str, Any], console: Console | None = None) -> None:
     """Print accuracies with intervals, then what training was like."""
     console = console or terminal(width=140)
@@ -141,6 +164,10 @@ def print_table(results: Mapping[str, Any], console: Console | None = None) -> N
         for part, attempts in (("heldout", "responses to these tasks"), ("training", "attempts in training")):
             if told := failures(f"{name}'s {attempts}", agent[f"{part}_metrics"]):
                 console.print(told, highlight=False)
+    if len(results["seeds"]) == 1:
+        told = "With one seed intervals are over tasks: they say nothing of how much another seed would change."
+        console.print(told, highlight=False)
+    _print_comparisons(results, console)
     _print_options(results["agents"], console)
     _print_curves(results, console)
     behaviour = Table(title="Behaviour: on the same tasks, and means over training", title_justify="left")

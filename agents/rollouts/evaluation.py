@@ -72,16 +72,15 @@ def evaluate(
     world = world or World()
     mine = np.array_split(np.arange(len(task_indices)), world.size)[world.rank]
     tasks, first = [task_indices[k] for k in mine], int(mine[0]) if len(mine) else 0
-    drawn = _play(actor, env, env_kwargs, tasks, samples, sampling, seed, first)
-    greedy = _play(actor, env, env_kwargs, tasks, 1, Sampling(0.0, sampling.max_tokens), seed, first)
-    metrics = episode_metrics(*of_all(drawn, world)) | _distribution_metrics(
-        actor.policy, drawn, sampling.temperature, sampling.max_tokens, world
-    )
+    drawn = play(actor, env, env_kwargs, tasks, samples, sampling, seed, first)
+    greedy = play(actor, env, env_kwargs, tasks, 1, Sampling(0.0, sampling.max_tokens), seed, first)
+    sums = distribution_sums(actor.policy, drawn, sampling.temperature, sampling.max_tokens, world)
+    metrics = episode_metrics(*of_all(drawn, world)) | distribution_means(sums)
     sampled_K, greedy_K = (np.concatenate(world.gather(_accuracy(batches))) for batches in (drawn, greedy))
     return Evaluation(sampled_K, greedy_K, metrics, tuple(drawn), tuple(greedy))
 
 
-def _play(
+def play(
     sampler: Sampler,
     env: str,
     env_kwargs: dict,
@@ -91,6 +90,19 @@ def _play(
     seed: int,
     first: int,
 ) -> list[EpisodeBatch]:
+    """Play tasks `samples` times; see `evaluate`.
+
+    Args:
+        sampler: what acts.
+        env: environment id.
+        env_kwargs: its arguments.
+        task_indices: which tasks.
+        samples: completions per task.
+        sampling: how they are sampled.
+        seed: seed of the sampling.
+        first: place of the first of these tasks in the list of all, on which its completions depend.
+
+    """
     at_once = max(1, ROWS_AT_ONCE // samples)
     batches = []
     for start in range(0, len(task_indices), at_once):
@@ -113,11 +125,16 @@ def _accuracy(batches: Sequence[EpisodeBatch]) -> NDArray[np.float64]:
 
 
 @torch.no_grad()
-def _distribution_metrics(
+def distribution_sums(
     policy: Policy, batches: Sequence[EpisodeBatch], temperature: float, max_tokens: int, world: World
-) -> dict[str, float]:
-    """Entropy, and KL to the same weights shown the answer, on all turns of the first sample of each task."""
-    sums = np.zeros(3)  # entropy, divergence, tokens
+) -> NDArray[np.float64]:
+    """Add up entropy and KL to the same weights shown the answer, on all turns of the first sample of each task.
+
+    Returns:
+        [3]: entropy, divergence and number of tokens, over all processes.
+
+    """
+    sums = np.zeros(3)
     groups = [group for batch in batches for group in batch.groups]
     turns = [(group, t) for group in groups for t in range(len(group.episodes[0].turns))]
     rows = max(1, NUMBERS_AT_ONCE // (max_tokens * policy.vocabulary_size))
@@ -133,5 +150,10 @@ def _distribution_metrics(
         if part:
             divergence = student.reduce(kl_divergence, teacher)
             sums += [float(x.double().sum()) for x in (student.entropy_M, divergence, student.mask_NT)]
-    entropies, divergences, tokens = np.sum(world.gather(sums), axis=0)
+    return np.sum(world.gather(sums), axis=0)
+
+
+def distribution_means(sums_3: NDArray[np.float64]) -> dict[str, float]:
+    """Return the metrics per token of what `distribution_sums` adds up, also over several calls."""
+    entropies, divergences, tokens = sums_3
     return {"entropy": float(entropies / tokens), "kl_to_informed_self": float(divergences / tokens)}

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
-from agents.diagnostics.leakage import phrase_rate
+from agents.diagnostics.leakage import mentions, per_1000
 from agents.distributed import World
 from agents.episodes import Episode, EpisodeBatch, Prompt, StopReason, Turn
 from verifiers import Status
@@ -17,22 +18,64 @@ def mean(values: Iterable[float]) -> float | None:
     return sum(numbers) / len(numbers) if numbers else None
 
 
+@dataclass(frozen=True)
+class Facts:
+    """What the means over responses are made from, of one attempt.
+
+    Attributes:
+        reward: of the attempt.
+        correct: the verifier's word.
+        status: how the verification ended.
+        tokens: of all actions.
+        turns: how many actions.
+        truncated: whether tokens or turns ran out.
+        leaks: whether an action speaks of what only a teacher is shown.
+
+    """
+
+    reward: float
+    correct: bool
+    status: Status
+    tokens: int
+    turns: int
+    truncated: bool
+    leaks: bool
+
+
+def facts(episode: Episode, question: str) -> Facts:
+    """Return the facts of an attempt at a question."""
+    return Facts(
+        reward=float(episode.reward),
+        correct=bool(episode.verdict.correct),
+        status=episode.verdict.status,
+        tokens=episode.length,
+        turns=len(episode.turns),
+        truncated=_is_truncated(episode),
+        leaks=any(mentions(turn.action.text, question) for turn in episode.turns),
+    )
+
+
 def episode_metrics(episodes: Sequence[Episode], questions: Sequence[str]) -> dict[str, float]:
     """Summarise episodes; a mean over none of them is left out."""
-    valid = [episode for episode in episodes if episode.valid]
+    return summary([facts(episode, question) for episode, question in zip(episodes, questions)])
+
+
+def summary(attempts: Sequence[Facts]) -> dict[str, float]:
+    """Summarise attempts; a mean over none of them is left out."""
+    valid = [one for one in attempts if not one.status.failed]
     found: dict[str, float | None] = {
-        "reward": mean(episode.reward for episode in valid),
-        "accuracy": mean(episode.verdict.correct for episode in valid),
-        "response_length": mean(episode.length for episode in episodes),
-        "response_length_correct": mean(e.length for e in valid if e.verdict.correct),
-        "response_length_wrong": mean(e.length for e in valid if not e.verdict.correct),
-        "turns": mean(len(episode.turns) for episode in episodes),
-        "truncated_share": mean(_is_truncated(episode) for episode in episodes),
-        "leakage_per_1000": phrase_rate([[turn.action.text for turn in e.turns] for e in episodes], questions),
+        "reward": mean(one.reward for one in valid),
+        "accuracy": mean(one.correct for one in valid),
+        "response_length": mean(one.tokens for one in attempts),
+        "response_length_correct": mean(one.tokens for one in valid if one.correct),
+        "response_length_wrong": mean(one.tokens for one in valid if not one.correct),
+        "turns": mean(one.turns for one in attempts),
+        "truncated_share": mean(one.truncated for one in attempts),
+        "leakage_per_1000": per_1000([one.leaks for one in attempts]),
     }
     for status in Status:
         if status is not Status.OK:
-            found[f"status_{status}_share"] = mean(e.verdict.status is status for e in episodes)
+            found[f"status_{status}_share"] = mean(one.status is status for one in attempts)
     return {name: value for name, value in found.items() if value is not None}
 
 

@@ -6,12 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from agents.runs.kept import PAGE
 from agents.runs.storage import CONFIG, RESULTS, read_json, read_toml
 
 if TYPE_CHECKING:
     from agents.options.commands import CompareOptions
-
-REWARD_CURVE = "learning_curve_reward.png"
 
 
 def finished(options: CompareOptions) -> dict[str, Any] | None:
@@ -25,7 +24,7 @@ def finished(options: CompareOptions) -> dict[str, Any] | None:
 
     """
     out = options.out
-    if not all((out / name).exists() for name in (CONFIG, RESULTS, REWARD_CURVE)):
+    if not all((out / name).exists() for name in (CONFIG, RESULTS, PAGE)):
         return None
     results = read_json(out / RESULTS)
     kwargs = read_toml(out / CONFIG).get("agent_kwargs", {})

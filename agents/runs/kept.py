@@ -1,16 +1,17 @@
-"""What a folder of a training or a comparison holds of work that is done, told from its files alone."""
+"""What a folder of a training, a comparison or an evaluation holds of work that is done, told from its files alone."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
-METRICS, RESULT = "metrics.csv", "result.json"
-WORK = (METRICS, RESULT, "results.json", "checkpoint*", "untrained/*.json")
+METRICS, RESULT, CHUNKS, PAGE = "metrics.csv", "result.json", "chunks.jsonl", "report.html"
+WORK = (METRICS, RESULT, "results.json", "checkpoint*", "untrained/*.json", CHUNKS, f"*/{CHUNKS}")
 """Files that are worth something; others (the options, the lock, logs and samples of the first steps) are not."""
 
 
 def holds_work(folder: Path) -> bool:
-    """Tell whether a run got as far as its first checkpoint, or a comparison one of its runs."""
+    """Tell whether a run got as far as its first checkpoint, a comparison one of its runs, an evaluation a chunk."""
     return any(next(folder.glob(f"{at}{name}"), None) is not None for at in ("", "runs/*/*/") for name in WORK)
 
 
@@ -23,10 +24,18 @@ def steps_done(folder: Path) -> int:
     return max(0, len(path.read_text("utf-8").splitlines()) - 1) if path.exists() else 0
 
 
+def tasks_done(folder: Path) -> int:
+    """Count the tasks of an evaluation that need not be asked again."""
+    lines = [line for path in (folder / CHUNKS, *folder.glob(f"*/{CHUNKS}")) if path.exists() for line in path.open()]
+    return sum(json.loads(line)["tasks"] for line in lines if line.endswith("\n"))
+
+
 def kept(folder: Path) -> str:
-    """Say how much of a training or a comparison is done; "": nothing."""
+    """Say how much of a training, a comparison or an evaluation is done; "": nothing."""
     from agents.terminal import counted
 
+    if tasks := tasks_done(folder):
+        return f"the responses to {counted(tasks, 'task')}"
     if steps := steps_done(folder):
         return f"its first {counted(steps, 'step')}"
     ended = [*folder.glob(f"runs/*/*/{RESULT}"), *folder.glob("untrained/*.json")]

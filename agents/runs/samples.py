@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
+import io
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import PIL.Image
+
 from agents.diagnostics.leakage import mentions
-from agents.episodes import Episode, EpisodeBatch
+from agents.episodes import Episode, EpisodeBatch, EpisodeGroup
 from agents.messages import transcript
 from agents.runs.steps import read_steps, write_step
+from rlsd_env.task import Image
 
 FOLDER = "samples"
+PICTURE = 448
+"""Pixels on the longer side of a picture that is kept, at most."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +40,10 @@ class Sample:
         leaks: whether the response speaks of what only a teacher is shown.
         cut: characters that were left out of prompt and response.
         guided: whether the attempt was made with help.
+        reference: the answer that was asked for, cut like the response.
+        why: what the verifier says of the attempt beside its verdict, cut likewise; "": nothing.
+        pictures: those of the task, as PNG or JPEG files of `PICTURE` pixels at most on either side; of the first
+            attempt that is kept of a group, the others have none.
 
     """
 
@@ -50,6 +60,9 @@ class Sample:
     leaks: bool
     cut: int
     guided: bool
+    reference: str = ""
+    why: str = ""
+    pictures: tuple[bytes, ...] = ()
 
 
 def samples_of(batch: EpisodeBatch, tasks: int, characters: int) -> Iterator[Sample]:
@@ -65,17 +78,17 @@ def samples_of(batch: EpisodeBatch, tasks: int, characters: int) -> Iterator[Sam
         for member, episode in enumerate(group.episodes):
             *before, last = transcript(episode)
             prompt = before[0]["text"] if len(before) == 1 else "\n".join(f"[{m['role']}] {m['text']}" for m in before)
-            yield _sample(batch.step, group.item.task.id, member, episode, prompt, last["text"], characters)
+            yield _sample(batch.step, group, member, episode, prompt, last["text"], characters)
 
 
 def _sample(
-    step: int, task_id: str, member: int, episode: Episode, prompt: str, response: str, characters: int
+    step: int, group: EpisodeGroup, member: int, episode: Episode, prompt: str, response: str, characters: int
 ) -> Sample:
     verdict = episode.verdict
     kept = [_middle_out(text, characters) for text in (prompt, response)]
     return Sample(
         step=step,
-        task_id=task_id,
+        task_id=group.item.task.id,
         member=member,
         prompt=kept[0],
         response=kept[1],
@@ -87,7 +100,27 @@ def _sample(
         leaks=mentions(response, prompt),
         cut=sum(max(0, len(text) - characters) for text in (prompt, response)),
         guided=episode.guided,
+        reference=_middle_out(group.item.privileged.reference.answer, characters),
+        why=_middle_out(verdict.feedback, characters),
+        pictures=() if member else tuple(thumbnail(image) for image in episode.turns[0].prompt.images),
     )
+
+
+def thumbnail(image: Image) -> bytes:
+    """Write a picture, made smaller where it has more than `PICTURE` pixels on a side, as a small file.
+
+    One that is shown as it is comes as PNG, without loss; a smaller copy of a larger one as JPEG.
+    """
+    picture = PIL.Image.fromarray(image)
+    whole = max(picture.size) <= PICTURE
+    if not whole:
+        picture.thumbnail((PICTURE, PICTURE))
+    file = io.BytesIO()
+    if whole:
+        picture.save(file, format="PNG", optimize=True)
+    else:
+        picture.save(file, format="JPEG", quality=80)
+    return file.getvalue()
 
 
 def _middle_out(text: str, characters: int) -> str:
@@ -106,7 +139,8 @@ def write_samples(folder: Path, step: int, kept: list[Sample], rank: int = 0, pr
     import pyarrow as pa
 
     columns = {f.name: [getattr(one, f.name) for one in kept] for f in dataclasses.fields(Sample)}
-    return write_step(folder / FOLDER, step, columns, {"extracted": pa.string()}, rank, processes)
+    types = {"extracted": pa.string(), "pictures": pa.list_(pa.binary())}
+    return write_step(folder / FOLDER, step, columns, types, rank, processes)
 
 
 def read_samples(folder: Path | str, step: int | None = None) -> list[Sample]:
@@ -117,4 +151,6 @@ def read_samples(folder: Path | str, step: int | None = None) -> list[Sample]:
 
     """
     rows = read_steps(Path(folder) / FOLDER, step, "train with --samples-every STEPS to keep some")
+    for row in rows:
+        row["pictures"] = tuple(row.get("pictures", ()))
     return sorted((Sample(**row) for row in rows), key=lambda one: (one.step, one.task_id, one.member))

@@ -49,10 +49,14 @@ def replaced(folder: Path, write: Callable[[Path], object]) -> None:
     temporary.rename(folder)
 
 
+def write_text(path: Path, text: str) -> None:
+    """Write a text in UTF-8."""
+    write_atomically(path, lambda file: file.write(text.encode()))
+
+
 def write_json(path: Path, value: Any) -> None:
     """Write JSON, indented, keys in order; NaN is refused."""
-    text = json.dumps(value, indent=2, allow_nan=False) + "\n"
-    write_atomically(path, lambda file: file.write(text.encode()))
+    write_text(path, json.dumps(value, indent=2, allow_nan=False) + "\n")
 
 
 def write_csv(path: Path, rows: Sequence[Mapping[str, float]]) -> None:
@@ -62,7 +66,7 @@ def write_csv(path: Path, rows: Sequence[Mapping[str, float]]) -> None:
     writer = csv.DictWriter(text, columns, lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
-    write_atomically(path, lambda file: file.write(text.getvalue().encode()))
+    write_text(path, text.getvalue())
 
 
 def save_checkpoint(path: Path, state: Mapping[str, Any]) -> None:
@@ -134,8 +138,7 @@ def claimed(folder: Path, options: Any, resume: bool | None) -> Iterator[None]:
         for leftover in folder.glob(f".*{TEMPORARY}"):
             shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
         if not (folder / CONFIG).exists():
-            text = to_toml(options)
-            write_atomically(folder / CONFIG, lambda file: file.write(text.encode()))
+            write_text(folder / CONFIG, to_toml(options))
         yield
 
 

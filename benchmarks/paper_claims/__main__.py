@@ -10,12 +10,14 @@ with a chance of 80 % if the effect is as measured. A verdict is about this labo
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Sequence
 from pathlib import Path
 
 from agents import command_line
 from benchmarks.paper_claims.claims import CLAIMS, Claim
 from benchmarks.paper_claims.effects import Effect
+from benchmarks.paper_claims.figures import figures
 from benchmarks.paper_claims.measured import STORED, Measured, NotRunError
 from rlsd_env.errors import ConfigurationError
 
@@ -30,6 +32,8 @@ class ClaimOptions:
     """lab.json of `python -m benchmarks.lab`; by default the stored one."""
     markdown: bool = False
     """Print a table as Markdown has it, as in docs/claims.md."""
+    figures: Path | None = None
+    """File to write what reports on laboratory tasks show (agents/lab/figures.json)."""
     config: Path | None = None
     """TOML file with any of these options."""
 
@@ -66,6 +70,9 @@ def run(options: ClaimOptions) -> list[tuple[str, ...]]:
         )
     measured = Measured.read(options.lab)
     rows = [row(claim, measured) for claim in CLAIMS]
+    if options.figures is not None:
+        text = json.dumps(figures(options.lab, COLUMNS, rows), indent=1, ensure_ascii=False)
+        options.figures.write_text(text + "\n", encoding="utf-8")
     if options.markdown:
         print("\n".join(f"| {' | '.join(cells)} |" for cells in (COLUMNS, ("---",) * len(COLUMNS), *rows)))
         return rows

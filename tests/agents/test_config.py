@@ -120,7 +120,7 @@ def test_the_stored_options_can_be_given_back(tmp_path):
         (CompareOptions, ["--agent-options", "sdpo.aggregation=sum"], "unknown aggregation 'sum'"),
         (TrainOptions, ["--eval-every", "-1"], "eval_every is -1; it must be at least 0"),
         (TrainOptions, ["--eval-fold", "train"], "unknown eval_fold 'train'.*heldout, tuning"),
-        (EvaluateOptions, ["--limit", "0"], "limit is 0; it must be at least 1"),
+        (EvaluateOptions, ["--limit", "-1"], "limit is -1; it must be at least 0"),
         (EvaluateOptions, ["--config", "/nowhere.toml"], "'/nowhere.toml' does not exist"),
     ],
 )

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from agents.diagnostics.leakage import mentions, phrase_rate
+from agents.diagnostics.leakage import mentions, per_1000
 
 
 @pytest.mark.parametrize(
@@ -42,6 +42,6 @@ def test_words_of_the_question_do_not_count():
 
 
 def test_rate():
-    told = [["the reference answer is 7"], ["7"], ["7", "the hint says 4", "4"], ["7"]]
-    assert phrase_rate(told, ["?"] * 4) == 500.0
-    assert phrase_rate([], []) == 0.0
+    told = ["the reference answer is 7", "7", "the hint says 4", "4"]
+    assert per_1000([mentions(said, "?") for said in told]) == 500.0
+    assert per_1000([]) == 0.0

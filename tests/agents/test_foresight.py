@@ -108,7 +108,7 @@ def test_mistakes_are_found_before_torch(tmp_path):
         ("train", *chain, "--policy", str(adapted), "--lora-rank", "2", *out): "holds LoRA adapters, and a run with",
         ("evaluate", "--env", "rlsd/Clock-v0", "--policy", str(text_only)): "(qwen3) reads text only",
         ("evaluate", *chain, "--out", str(file)): "is a file; give a folder",
-        ("evaluate", *chain, "--out", str(taken)): "holds a run already; give another --out",
+        ("evaluate", *chain, "--out", str(taken)): "holds a run already; pass --resume to continue it",
         ("evaluate", *chain, "--out", str(tmp_path)): "is not empty and holds no run",
     }
     for (command, expected), (code, told, heavy) in zip(mistakes.items(), run(*mistakes, path=tmp_path)):

@@ -17,7 +17,7 @@ from agents.episodes import EpisodeBatch, StopReason
 from agents.evidence import EvidenceSink
 from agents.learner.learner import Learner
 from agents.options.learner import LearnerOptions
-from agents.rollouts.evaluation import _distribution_metrics
+from agents.rollouts.evaluation import distribution_means, distribution_sums
 from agents.rollouts.metrics import episode_metrics
 from tests.agents.test_contexts import learner, mixed, two_turns
 
@@ -342,6 +342,6 @@ def test_the_distance_to_the_informed_self_is_of_all_turns(policy, batch):
                 sums[0] -= (mine.exp() * mine).sum()
                 sums[1] += (mine.exp() * (mine - its)).sum()
                 count += len(turn.action.token_ids)
-    found = _distribution_metrics(policy, [two], 1.0, 40, World())
+    found = distribution_means(distribution_sums(policy, [two], 1.0, 40, World()))
     assert found["entropy"] == pytest.approx(float(sums[0] / count), rel=1e-4)
     assert found["kl_to_informed_self"] == pytest.approx(float(sums[1] / count), rel=1e-3)

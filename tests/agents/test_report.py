@@ -2,18 +2,14 @@ from __future__ import annotations
 
 import csv
 import io
-import math
 import re
 
-import numpy as np
 import pytest
-from PIL import Image
 from rich.console import Console
 
 from agents.entrants import resolve
 from agents.options.commands import CompareOptions
 from agents.report.failures import failures
-from agents.report.plots import draw_curves, draw_run, read_curves, read_evaluations, smooth
 from agents.report.results import summarise
 from agents.report.table import print_table
 from agents.runs.progress import failed_share
@@ -73,21 +69,36 @@ def test_the_table_shows_every_agent_beside_the_untrained_model():
     text = out.getvalue()
     for word in ("untrained", "grpo", "rlsd", "+0.375", "0.688", "95 % intervals"):
         assert word in text
+    # on task 0, which alone was judged in all runs, rlsd has .25 and .5, grpo .5 and 1
+    assert "rlsd - grpo" in text
+    assert "-0.375 [-1.000, +1.000]" in text
+    assert "no difference shown" in text
+    assert "Equal: 5,120 rollouts in every run." in text
 
 
-def test_curves_are_drawn_from_the_metrics(tmp_path):
-    for agent in ("grpo", "rlsd"):
-        for seed in (0, 1):
-            folder = tmp_path / "runs" / agent / f"seed{seed}"
-            folder.mkdir(parents=True)
-            rows = [{"step": s, "reward": 0.1 * s + seed, "entropy": 0.5} for s in range(6)]
-            write_csv(folder / "metrics.csv", rows)
-    drawn = draw_curves(tmp_path)
-    assert [path.name for path in drawn] == ["learning_curve_reward.png", "learning_curve_entropy.png"]
-    for path in drawn:
-        pixels = np.asarray(Image.open(path).convert("RGB"))
-        assert len(np.unique(pixels.reshape(-1, 3), axis=0)) > 10
-    assert read_curves(tmp_path, "reward")["rlsd"][1] == pytest.approx([1.0, 1.1, 1.2, 1.3, 1.4, 1.5])
+def test_a_comparison_that_has_not_ended_is_of_what_there_is():
+    options, entrants = resolve(CompareOptions(agents=("grpo", "rlsd", "opsd"), seeds=(0, 1)))
+    records = [record("untrained", 0, [0.5, 0.25], [1.0, 0.0]), record("untrained", 1, [0.5, 0.25], [1.0, 0.0])]
+    records += [record("grpo", seed, [0.5, 0.75], [1.0, 0.0]) for seed in (0, 1)]
+    records += [record("rlsd", 1, [1.0, 0.75], [1.0, 0.0])]
+    found = summarise(records, options, entrants)
+    assert list(found["agents"]) == ["grpo", "rlsd"]
+    assert found["missing"] == [["rlsd", 0], ["opsd", 0], ["opsd", 1]]
+    (pair,) = (one for one in found["comparisons"] if one["kind"] == "sampled")
+    assert (pair["seeds"], pair["difference"]["mean"]) == (1, 0.25)  # of seed 1: (.5 + 0) / 2
+    assert found["agents"]["rlsd"]["sampled_gain"]["mean"] == 0.5  # of seed 1 too: (.5 + .5) / 2
+
+
+def test_pass_at_k_and_the_budgets_stand_in_the_results():
+    found = results(eval_samples=4)["agents"]["grpo"]
+    assert list(found["pass_at_k"]) == ["1", "2", "4"]
+    # 2 and 3 of 4, then 4 and 2 of 4: 1 - C(2,2)/6, 1 - 0, 1, 1 - 1/6
+    assert found["pass_at_k"]["2"]["mean"] == pytest.approx((5 / 6 + 1 + 1 + 5 / 6) / 4)
+    assert (found["avg_at_k"]["k"], found["avg_at_k"]["mean"]) == (4, 0.6875)
+    assert found["sampled_iqm"]["mean"] == pytest.approx(0.625)  # of .5 .5 .75 1 the middle two
+    spent = results(agent_options={"rlsd.updates_per_batch": 2})["budgets"]
+    assert spent["agents"]["rlsd"]["updates"] == 2 * spent["agents"]["grpo"]["updates"]
+    assert "Not equal, updates of a run: grpo 40, rlsd 80." in spent["statements"]
 
 
 def test_the_best_weights_stand_beside_the_last():
@@ -111,38 +122,6 @@ def test_the_best_weights_stand_beside_the_last():
     print_table(found, Console(file=text, width=160, markup=False))
     for word in ("on tasks of fold tuning", "2, 4", "0.875", "on 2 held-out tasks, 2 seeds"):
         assert word in text.getvalue()
-
-
-def test_curves_of_evaluations_are_drawn_at_their_steps(tmp_path):
-    for seed in (0, 1):
-        folder = tmp_path / "runs" / "grpo" / f"seed{seed}"
-        folder.mkdir(parents=True)
-        rows = [{"step": step, "sampled_accuracy": 0.1 * step + seed} for step in (0, 4, 6)]
-        write_csv(folder / "evaluations.csv", rows)
-    assert [path.name for path in draw_curves(tmp_path)] == ["learning_curve_tuning.png"]
-    steps, values = read_evaluations(tmp_path)["grpo"]
-    assert steps == [0, 4, 6]
-    assert values[1] == pytest.approx([1.0, 1.4, 1.6])
-
-
-def test_smoothing_by_hand():
-    assert smooth([1, 2, 3, 4], window=2).tolist() == [1.0, 1.5, 2.5, 3.5]
-
-
-@pytest.mark.filterwarnings("error")
-def test_a_window_without_a_value_has_no_mean():
-    nan = math.nan
-    assert smooth([nan, 1, 3, nan, nan, 5], window=2) == pytest.approx([nan, 1, 2, 3, nan, 5], nan_ok=True)
-
-
-def test_a_training_has_its_curves_in_its_own_folder(tmp_path):
-    rows = [{"step": step, "reward": 0.1 * step, "response_length": 9.0} for step in range(6)]
-    write_csv(tmp_path / "metrics.csv", rows)
-    write_csv(tmp_path / "evaluations.csv", [{"step": step, "sampled_accuracy": 0.5} for step in (0, 6)])
-    drawn = draw_run(tmp_path, "rlsd")
-    names = ["learning_curve_reward.png", "learning_curve_length.png", "learning_curve_tuning.png"]
-    assert [path.name for path in drawn] == names
-    assert all(Image.open(path).size == (1040, 585) for path in drawn)
 
 
 def test_csv_has_the_union_of_columns(tmp_path):

@@ -20,12 +20,13 @@ def test_real_problems_train_and_evaluate(mathvision_dir, tmp_path, capsys):
     rows = [json.loads(line) for line in (out / "responses.jsonl").read_text().splitlines()]
     assert len(rows) == 6 * (2 + 1)
     results = json.loads((out / "results.json").read_text())
-    assert (results["schema"], results["tasks"], results["options"]["samples"]) == ("rlsd-evaluation-1", 6, 2)
-    for kind, greedy in (("sampled", False), ("greedy", True)):
+    found = results["environments"]["rlsd/MathVision-testmini-v0"]
+    assert (results["schema"], found["tasks"], results["options"]["samples"]) == ("rlsd-evaluation-2", 6, 2)
+    for kind, greedy in (("avg@2", False), ("greedy", True)):
         right = [row["correct"] for row in rows if row["greedy"] is greedy]
-        assert results[f"{kind}_accuracy"]["mean"] == pytest.approx(sum(right) / len(right))
+        assert found["scores"][found["own"]][kind]["mean"] == pytest.approx(sum(right) / len(right))
     call("agents.evaluate", "--config", out / "config.toml", "--out", tmp_path / "again")
-    for name in ("responses.jsonl", "results.json", "config.toml"):
+    for name in ("responses.jsonl", "chunks.jsonl", "results.json", "config.toml"):
         assert (tmp_path / "again" / name).read_bytes() == (out / name).read_bytes()
     assert environments.main(["reverify", str(out / "responses.jsonl"), *env]) == 0
     assert "agreement: 18 of 18 (100.0 %)" in capsys.readouterr().out

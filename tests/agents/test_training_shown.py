@@ -1,4 +1,4 @@
-"""What a training shows on a terminal, and the curves that it leaves, with and without matplotlib."""
+"""What a training shows on a terminal, and the report that it leaves, with and without matplotlib."""
 
 from __future__ import annotations
 
@@ -9,8 +9,6 @@ import sys
 
 from tests.agents.commands import SMALL, call
 from tests.conftest import ROOT
-
-CURVES = ["learning_curve_entropy.png", "learning_curve_length.png", "learning_curve_reward.png"]
 
 
 def on_a_terminal(module, *argv):
@@ -39,11 +37,11 @@ def test_on_a_terminal_a_table_stays_in_its_place(tmp_path):
     last = sent[sent.rindex("agent  seed") :].splitlines()
     assert last[1].split()[:3] == ["grpo", "0", "4/4"]
     assert last[1].split()[-1] == "done"
-    assert f"metrics, plots, model: {out}" in sent
-    assert sorted(path.name for path in out.glob("*.png")) == CURVES
+    assert f"metrics, report.html, model: {out}" in sent
+    assert "grpo on ShapeCount-v0" in (out / "report.html").read_text()
 
 
-def test_without_matplotlib_a_training_has_no_plots_and_no_error(tmp_path, monkeypatch):
+def test_without_matplotlib_a_training_has_no_report_and_no_error(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     done = call("agents.train", "--agent", "grpo", "--out", "out", *SMALL, "--keep", "figures", cwd=tmp_path)
     assert done.stdout.endswith("metrics: out\n")

@@ -1,0 +1,1 @@
+"""Accuracy on benchmarks: what `python -m agents.evaluate` asks, keeps and counts."""

@@ -1,0 +1,149 @@
+"""Agents are told apart where they differ, seldom where they do not, and it is said what would decide the rest."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+
+from agents.report.comparison import NO_DIFFERENCE, compared, holm_levels, ordered_pairs, what_would_decide
+from agents.report.statistics import CrossedBootstrap, accuracy_interval, difference_interval, pass_at_k
+
+
+def test_all_pairs_those_with_grpo_first():
+    assert ordered_pairs(["opsd", "grpo", "rlsd", "sdpo"]) == [
+        ("opsd", "grpo"),
+        ("rlsd", "grpo"),
+        ("sdpo", "grpo"),
+        ("rlsd", "opsd"),
+        ("sdpo", "opsd"),
+        ("sdpo", "rlsd"),
+    ]
+    assert ordered_pairs(["a", "b"]) == [("b", "a")]
+
+
+def test_a_difference_by_hand():
+    # one seed, differences .5 0 0 .5 and the two added tasks +-sqrt(1/2): variance of the mean over six values
+    ones, others = np.array([1.0, 0.5, 0.0, 1.0]), np.array([0.5, 0.5, 0.0, 0.5])
+    (found,) = compared({"grpo": {0: others}, "rlsd": {0: ones}})
+    line = [0.5, 0, 0, 0.5, math.sqrt(0.5), -math.sqrt(0.5)]
+    half = stats.t.ppf(0.975, 5) * np.std(line, ddof=1) / math.sqrt(6)
+    assert (found.a, found.b, found.seeds, found.tasks) == ("rlsd", "grpo", 1, 4)
+    assert (found.interval.mean, found.interval.low) == pytest.approx((0.25, 0.25 - half))
+    assert found.corrected == found.interval  # one pair: nothing to correct
+    assert found.improvement.mean == (1 + 0.5 + 0.5 + 1) / 4
+    assert (found.verdict, found.power) == (NO_DIFFERENCE, "with one seed it is not known how seeds differ")
+
+
+def test_no_difference_anywhere_is_still_not_known_to_be_none():
+    same = np.full((3, 20), 0.5)
+    interval = difference_interval(same - same)
+    assert (interval.mean, interval.low < -0.01, interval.high > 0.01) == (0.0, True, True)
+
+
+def test_agents_are_paired_by_the_seeds_and_tasks_that_both_have():
+    a = {0: np.array([1.0, 0.0, np.nan]), 1: np.array([1.0, 1.0, 1.0])}
+    b = {1: np.array([0.0, np.nan, 0.0]), 2: np.array([1.0, 1.0, 1.0])}
+    (found,) = compared({"a": a, "b": b})
+    assert (found.seeds, found.tasks, found.interval.mean) == (1, 2, -1.0)
+    assert compared({"a": {0: a[0]}, "b": {2: b[2]}}) == []
+
+
+def test_the_more_pairs_the_more_it_takes():
+    rng = np.random.default_rng(0)
+    base = {seed: rng.random(60) for seed in range(4)}
+    agents = {"grpo": base, "rlsd": {seed: values + 0.02 + 0.02 * rng.random(60) for seed, values in base.items()}}
+    alone = compared(agents)[0]
+    more = {f"x{i}": {s: v + rng.normal(0, 0.01, 60) for s, v in base.items()} for i in range(4)}
+    among = next(one for one in compared(agents | more) if {one.a, one.b} == {"grpo", "rlsd"})
+    assert among.level < alone.level == pytest.approx(0.05)
+    assert among.corrected.low < alone.corrected.low
+    assert among.interval == alone.interval
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=8))
+def test_holm_rejects_what_bonferroni_rejects_and_all_that_is_smaller_than_what_it_rejects(p_values):
+    levels = holm_levels(p_values)
+    rejected = [p <= level for p, level in zip(p_values, levels)]
+    assert all(no or p > 0.05 / len(p_values) for p, no in zip(p_values, rejected))
+    kept = [p for p, no in zip(p_values, rejected) if not no]
+    assert all(p <= min(kept, default=1.0) for p, no in zip(p_values, rejected) if no)
+    assert all(0.05 / len(p_values) - 1e-12 <= level <= 0.05 + 1e-12 for level in levels)
+
+
+def test_equal_agents_are_hardly_ever_told_apart_and_a_better_one_is_found():
+    """40 comparisons of three equal agents, 3 seeds x 60 tasks; at 95 % two claims would be expected."""
+    rng = np.random.default_rng(1)
+    claims = found = 0
+    for _ in range(40):
+        tasks = rng.normal(0, 2, 60)
+        odds = {name: tasks + shift for name, shift in (("grpo", 0.0), ("rlsd", 0.0), ("opsd", 0.0), ("best", 2.5))}
+        values = {
+            name: {seed: rng.binomial(4, 1 / (1 + np.exp(-of - rng.normal(0, 0.2)))) / 4 for seed in range(3)}
+            for name, of in odds.items()
+        }
+        equal = compared({name: values[name] for name in ("grpo", "rlsd", "opsd")})
+        claims += any(one.verdict != NO_DIFFERENCE for one in equal)
+        found += compared({name: values[name] for name in ("grpo", "best")})[0].verdict == "best higher"
+    assert claims <= 5
+    assert found >= 36
+
+
+def test_what_would_decide_by_the_parts_of_the_variance():
+    # seeds .2 and 0 apart from tasks: seed variance .02, no other; mean .1. S seeds: .1 >= (t_.975 + t_.8) sqrt(.02/S)
+    differences = np.array([[0.0] * 30, [0.2] * 30])
+    seeds, told = what_would_decide(differences, 0.05)
+
+    def reaches(n):
+        return (stats.t.ppf(0.975, n - 1) + stats.t.ppf(0.8, n - 1)) * math.sqrt(0.02 / n) <= 0.1
+
+    assert reaches(seeds)
+    assert not reaches(seeds - 1)
+    assert told == f"{seeds} seeds would decide it, if it is as large as measured"
+    tasks = np.tile(np.repeat([0.6, -0.5], 20), (2, 1))  # only tasks differ: no number of seeds helps
+    assert what_would_decide(tasks, 0.05)[0] is None
+    assert "more seeds would not decide it; about" in what_would_decide(tasks, 0.05)[1]
+
+
+@pytest.mark.parametrize(("values", "low"), [(np.ones((3, 64)), 0.943), (np.ones((1, 64)), 0.943)])
+def test_an_accuracy_at_the_ceiling_is_not_certain(values, low):
+    found = accuracy_interval(values)
+    assert (found.low, found.high) == pytest.approx((low, 1.0), abs=1e-3)
+
+
+@given(st.integers(1, 4), st.integers(2, 30), st.integers(0, 2**32 - 1))
+def test_an_accuracy_s_interval_holds_its_mean_and_stays_where_accuracies_are(seeds, tasks, number):
+    values = np.random.default_rng(number).integers(0, 5, (seeds, tasks)) / 4
+    found = accuracy_interval(values)
+    assert 0 <= found.low <= found.mean <= found.high <= 1
+    assert found.low < found.high
+
+
+def test_the_bootstrap_draws_seeds_and_tasks():
+    values = np.array([[0.0, 0.5, 1.0, 1.0], [0.5, 0.5, 1.0, 0.0]])
+    bootstrap = CrossedBootstrap(2, 4, 2000)
+    found = bootstrap.mean(values)
+    assert found.mean == pytest.approx(0.5625)
+    assert found.low < 0.5625 < found.high
+    assert bootstrap.interquartile_mean(values).mean == pytest.approx(
+        0.625
+    )  # of 0 0 .5 .5 .5 1 1 1 the middle four: .5 .5 .5 1
+    same = CrossedBootstrap(2, 4, 50).mean(np.full((2, 4), 0.25))
+    assert (same.low, same.high) == (0.25, 0.25)
+    above = bootstrap.improvement(values + 2, values)
+    assert (above.mean, above.low) == (1.0, 1.0)
+    # the same values: equal where a run meets itself; of two seeds on a task wins and losses balance
+    assert bootstrap.improvement(values, values).mean == pytest.approx(0.5)
+
+
+def test_pass_at_k_is_unbiased_and_wants_a_k_that_there_is():
+    rng = np.random.default_rng(0)
+    right = rng.binomial(8, 0.3, 20_000) / 8
+    assert pass_at_k(right, 8, 3).mean() == pytest.approx(1 - 0.7**3, abs=0.01)
+    assert math.isnan(pass_at_k(np.array([np.nan]), 4, 2)[0])
+    with pytest.raises(ValueError, match="k is 5"):
+        pass_at_k(right, 4, 5)
