@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from agents.runs.steps import read_steps, write_step
 
 FOLDER = "evidence"
-VALUE = "value_"
-"""What columns of per-token values begin with in the file."""
+VALUE, PROMPT = "value_", "prompt_"
+"""What columns of per-token values, and of what was read, begin with in the file."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,10 @@ class TokenEvidence:
         values: per-token numbers by name, T each: `student` (S), `logp_CONTEXT`, `entropy_CONTEXT`, `credit` (the
             token's advantage) and what the algorithm made it from, such as `weight`, and its `evidence`.
         guided: whether the attempt was made with help.
+        prompts: what was read before the response, as text: of the `student`, and of each context by its name.
+        status: how the verification ended.
+        extracted: the answer that was found; None: there was none.
+        why: what the verifier says of the attempt beside its verdict.
 
     """
 
@@ -50,6 +55,10 @@ class TokenEvidence:
     tokens: tuple[str, ...]
     values: Mapping[str, tuple[float, ...]]
     guided: bool = False
+    prompts: Mapping[str, str] = field(default_factory=dict)
+    status: str = "ok"
+    extracted: str | None = None
+    why: str = ""
 
     def gain(self, context: str) -> tuple[float, ...]:
         """Return D of a context, token by token: its log-probability less the student's."""
@@ -61,14 +70,16 @@ class EvidenceSink:
 
     Args:
         tasks: ids of the tasks that are kept; None: all.
+        characters: how many of a prompt are kept, half from either end.
 
     Attributes:
         kept: what has been taken, in the order of the parts that were run.
 
     """
 
-    def __init__(self, tasks: Collection[str] | None = None) -> None:
+    def __init__(self, tasks: Collection[str] | None = None, characters: int = 4000) -> None:
         self._tasks = tasks
+        self.characters = characters
         self.kept: list[TokenEvidence] = []
 
     def wants(self, task_id: str) -> bool:
@@ -96,11 +107,13 @@ def write_evidence(
     import pyarrow as pa
 
     kept = sorted(kept, key=_place)
-    names = sorted({name for one in kept for name in one.values})
-    fields = [field.name for field in dataclasses.fields(TokenEvidence) if field.name != "values"]
+    fields = [f.name for f in dataclasses.fields(TokenEvidence) if f.name not in ("values", "prompts")]
     columns = {name: [getattr(one, name) for one in kept] for name in fields}
-    columns |= {VALUE + name: [one.values.get(name) for one in kept] for name in names}
-    types = {VALUE + name: pa.list_(pa.float32()) for name in names}
+    types = {"extracted": pa.string()}
+    for prefix, of, kind in ((VALUE, "values", pa.list_(pa.float32())), (PROMPT, "prompts", pa.string())):
+        for name in sorted({name for one in kept for name in getattr(one, of)}):
+            columns[prefix + name] = [getattr(one, of).get(name) for one in kept]
+            types[prefix + name] = kind
     types |= {"token_ids": pa.list_(pa.int32()), "tokens": pa.list_(pa.string()), "task_id": pa.string()}
     return write_step(folder / FOLDER, step, columns, types, rank, processes)
 
@@ -118,15 +131,17 @@ def read_evidence(folder: Path | str, step: int | None = None) -> list[TokenEvid
     """
     kept = []
     for row in read_steps(Path(folder) / FOLDER, step, "train with --evidence-every STEPS to keep some"):
-        values = {
-            name.removeprefix(VALUE): tuple(row.pop(name))
-            for name in list(row)
-            if name.startswith(VALUE) and row[name] is not None
-        }
-        row = {name: value for name, value in row.items() if not name.startswith(VALUE)}
+        values = {name: tuple(numbers) for name, numbers in _taken(row, VALUE).items()}
+        prompts = _taken(row, PROMPT)
         row |= {"token_ids": tuple(row["token_ids"]), "tokens": tuple(row["tokens"])}
-        kept.append(TokenEvidence(**row, values=values))
+        kept.append(TokenEvidence(**row, values=values, prompts=prompts))
     return sorted(kept, key=_place)
+
+
+def _taken(row: dict[str, Any], prefix: str) -> dict[str, Any]:
+    """Take the columns with a prefix out of a row, and return those that have a value, without it."""
+    found = {name.removeprefix(prefix): row.pop(name) for name in list(row) if name.startswith(prefix)}
+    return {name: value for name, value in found.items() if value is not None}
 
 
 def _place(one: TokenEvidence) -> tuple[int, str, int, int, int]:

@@ -218,9 +218,13 @@ def _train_actor(
 
 def _sink(options: TrainOptions, batch: EpisodeBatch) -> EvidenceSink | None:
     """Return what takes the evidence of a step, where the options have it kept."""
-    if not options.evidence_every or batch.step % options.evidence_every:
+    every, last = options.evidence_every, options.steps - 1
+    if not options.evidence_tasks or not (batch.step in (0, last) or (every and batch.step % every == 0)):
         return None
-    return EvidenceSink({group.item.task.id for group in batch.groups[: options.evidence_tasks]})
+    # of a group whose attempts all earned the same, many methods run nothing
+    told_apart = sorted(batch.groups, key=lambda group: len({episode.reward for episode in group.episodes}) < 2)
+    tasks = {group.item.task.id for group in told_apart[: options.evidence_tasks]}
+    return EvidenceSink(tasks, options.samples_characters)
 
 
 def _pictures(policy: Policy) -> dict[str, int]:

@@ -59,6 +59,26 @@ def transcript(episode: Episode) -> list[dict[str, str]]:
     return [{"role": said["role"], "text": _text(said)} for said in (*episode.turns[-1].prompt.messages, last)]
 
 
+def written(prompt: Prompt) -> str:
+    """Write what is read before an action as text, with placeholders where pictures and videos are.
+
+    One message alone is its text; of several each stands behind its role.
+    """
+    said = [(str(message["role"]), _text(message)) for message in prompt.messages]
+    return said[0][1] if len(said) == 1 else "\n".join(f"[{role}] {text}" for role, text in said)
+
+
+def middle_out(text: str, characters: int) -> str:
+    """Leave the middle of a long text out.
+
+    >>> middle_out("abcdefgh", 4)
+    'ab [..] gh'
+    """
+    if len(text) <= characters:
+        return text
+    return f"{text[: characters - characters // 2]} [..] {text[len(text) - characters // 2 :]}"
+
+
 def _text(message: Message) -> str:
     content: Any = message["content"]
     if message["role"] == "assistant":

@@ -21,6 +21,7 @@ from agents.learner.plan import Plan
 from agents.learner.scorers import Scorer, Scorers, Scores
 from agents.learner.whole_batch import WholeBatch
 from agents.losses import clipped_surrogate, importance_ratio, sampler_weight
+from agents.messages import middle_out, written
 from agents.options.learner import LearnerOptions
 from agents.policy.base import Policy
 from agents.policy.scores import GivenScores, TokenScores, TopK
@@ -359,6 +360,8 @@ class Step:
             row = part.rows[n]
             (number, group, member), action = places[row.episode], row.turn.action
             length = len(action.token_ids)
+            read = {"student": row.turn.prompt, **row.contexts}
+            verdict = group.episodes[member].verdict
             self.keep.add(
                 TokenEvidence(
                     step=self.plan.batch.step,
@@ -373,6 +376,10 @@ class Step:
                     token_ids=action.token_ids,
                     tokens=tuple(self.policy.tokenizer.batch_decode([[id] for id in action.token_ids])),
                     values={name: tuple(values_NT[n, :length].tolist()) for name, values_NT in host.items()},
+                    prompts={name: middle_out(written(of), self.keep.characters) for name, of in read.items()},
+                    status=str(verdict.status),
+                    extracted=verdict.extracted,
+                    why=middle_out(verdict.feedback, self.keep.characters),
                 )
             )
 

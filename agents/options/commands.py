@@ -92,16 +92,18 @@ class TrainingOptions(
     canary: str = ""
     """A rare text that is appended to every hint of the training tasks, to measure leakage: does it become likelier?"""
     evidence_every: int = 0
-    """Steps between those of which the run keeps what each token earned, in evidence/; 0: of none."""
+    """Steps between those of which the run keeps what each token earned, in evidence/ (python -m agents.inspect); the
+    first and the last are kept as well; 0: these two alone."""
     evidence_tasks: int = 4
-    """Tasks of such a step that are kept, with all attempts."""
+    """Tasks of such a step that are kept, with all attempts, first those whose attempts differ in reward; 0: none."""
     samples_every: int = 10
     """Steps between those of which the run keeps what was sampled, in samples/ (python -m agents.samples), from the
     first on; the last step is kept as well. 0: of none."""
     samples_tasks: int = 4
     """Tasks of such a step that are kept, with all attempts."""
     samples_characters: int = 4000
-    """Characters that are kept of a prompt and of a response; the middle of longer ones is left out."""
+    """Characters that are kept of a prompt and of a response; the middle of longer ones is left out. Of tokens in
+    evidence/ all are kept."""
     diagnose: Names = ()
     """What is measured beside what every run measures, at a cost: bayes, gradient, classes, information; see
     docs/metrics.md, On request. It changes no result."""
@@ -130,7 +132,7 @@ class TrainingOptions(
         at_least("eval_every", self.eval_every, 0)
         if self.eval_fold not in EVAL_FOLDS:
             raise ConfigurationError(one_of("eval_fold", self.eval_fold, EVAL_FOLDS))
-        at_least("evidence_tasks", self.evidence_tasks, 1)
+        at_least("evidence_tasks", self.evidence_tasks, 0)
         at_least("samples_every", self.samples_every, 0)
         at_least("samples_tasks", self.samples_tasks, 1)
         at_least("samples_characters", self.samples_characters, 2)

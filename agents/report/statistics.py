@@ -178,31 +178,32 @@ def _score(mean: float, count: float, z: float) -> Interval:
 def difference_interval(values_ST: Values, confidence: float = CONFIDENCE) -> Interval:
     """Give the interval of a paired difference of accuracies over seeds and tasks.
 
-    Student's interval of `components`, with two tasks added on which the difference is +sqrt(1/2) and -sqrt(1/2): the
-    half of an observation that Agresti and Min add to each cell. So it does not vanish where no task shows a
-    difference, nor is it narrower than one disagreement would make it. The mean is that of the values as they are.
-
-    Source: Agresti and Min 2005, Statistics in Medicine 24.
+    `crossed_interval`, cut at -1 and 1; `unvaried` where all values are equal.
 
     Args:
         values_ST: difference by seed and task, in [-1, 1]; tasks with a NaN are left out.
         confidence: e.g. 0.95.
 
     """
-    found = padded(values_ST)
-    mean = components(values_ST).mean
-    if math.isnan(found.variance) or math.isnan(mean):
-        return Interval(mean, math.nan, math.nan)
-    half = _quantile(confidence, found.freedom) * math.sqrt(found.variance)
-    return Interval(mean, max(-1.0, mean - half), min(1.0, mean + half))
+    found = components(values_ST)
+    if not math.isnan(found.mean) and found.variance == 0:
+        return unvaried(found.mean, found.tasks, confidence)
+    interval = crossed_interval(values_ST, confidence)
+    return Interval(interval.mean, max(-1.0, interval.low), min(1.0, interval.high))
 
 
-def padded(values_ST: Values) -> Components:
-    """Return the parts of paired differences with the two tasks of `difference_interval` added."""
-    values_ST = np.asarray(values_ST, dtype=np.float64)
-    step = math.sqrt(0.5)
-    more = np.repeat([[step, -step]], len(values_ST), axis=0)
-    return components(np.concatenate([values_ST, more], axis=1))
+def unvaried(mean: float, tasks: int, confidence: float = CONFIDENCE) -> Interval:
+    """Give the interval of a difference that is the same on every task seen.
+
+    The share of tasks on which it is another is 1 - tail^(1 / tasks) at most (Clopper and Pearson 1934, of none among
+    so many), and it may be another by 1.
+
+    >>> found = unvaried(0.0, 64)  # 1 - .025^(1/64)
+    >>> round(found.low, 3), round(found.high, 3)
+    (-0.056, 0.056)
+    """
+    most = 1 - (0.5 - confidence / 2) ** (1 / tasks)
+    return Interval(mean, max(-1.0, mean - most), min(1.0, mean + most))
 
 
 class CrossedBootstrap:

@@ -12,7 +12,7 @@ import PIL.Image
 
 from agents.diagnostics.leakage import mentions
 from agents.episodes import Episode, EpisodeBatch, EpisodeGroup
-from agents.messages import transcript
+from agents.messages import middle_out, transcript
 from agents.runs.steps import read_steps, write_step
 from rlsd_env.task import Image
 
@@ -85,7 +85,7 @@ def _sample(
     step: int, group: EpisodeGroup, member: int, episode: Episode, prompt: str, response: str, characters: int
 ) -> Sample:
     verdict = episode.verdict
-    kept = [_middle_out(text, characters) for text in (prompt, response)]
+    kept = [middle_out(text, characters) for text in (prompt, response)]
     return Sample(
         step=step,
         task_id=group.item.task.id,
@@ -100,8 +100,8 @@ def _sample(
         leaks=mentions(response, prompt),
         cut=sum(max(0, len(text) - characters) for text in (prompt, response)),
         guided=episode.guided,
-        reference=_middle_out(group.item.privileged.reference.answer, characters),
-        why=_middle_out(verdict.feedback, characters),
+        reference=middle_out(group.item.privileged.reference.answer, characters),
+        why=middle_out(verdict.feedback, characters),
         pictures=() if member else tuple(thumbnail(image) for image in episode.turns[0].prompt.images),
     )
 
@@ -121,17 +121,6 @@ def thumbnail(image: Image) -> bytes:
     else:
         picture.save(file, format="JPEG", quality=80)
     return file.getvalue()
-
-
-def _middle_out(text: str, characters: int) -> str:
-    """Leave the middle of a long text out.
-
-    >>> _middle_out("abcdefgh", 4)
-    'ab [..] gh'
-    """
-    if len(text) <= characters:
-        return text
-    return f"{text[: characters - characters // 2]} [..] {text[len(text) - characters // 2 :]}"
 
 
 def write_samples(folder: Path, step: int, kept: list[Sample], rank: int = 0, processes: int = 1) -> Path | None:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from agents.report.comparison import NO_DIFFERENCE, compared, holm_levels, ordered_pairs, what_would_decide
+from agents.report.comparison import NO_DIFFERENCE, compared, holm_levels, ordered_pairs
 from agents.report.statistics import CrossedBootstrap, accuracy_interval, difference_interval, pass_at_k
 
 
@@ -26,17 +26,32 @@ def test_all_pairs_those_with_grpo_first():
     assert ordered_pairs(["a", "b"]) == [("b", "a")]
 
 
-def test_a_difference_by_hand():
-    # one seed, differences .5 0 0 .5 and the two added tasks +-sqrt(1/2): variance of the mean over six values
+def test_a_difference_of_one_seed_by_hand():
     ones, others = np.array([1.0, 0.5, 0.0, 1.0]), np.array([0.5, 0.5, 0.0, 0.5])
     (found,) = compared({"grpo": {0: others}, "rlsd": {0: ones}})
-    line = [0.5, 0, 0, 0.5, math.sqrt(0.5), -math.sqrt(0.5)]
-    half = stats.t.ppf(0.975, 5) * np.std(line, ddof=1) / math.sqrt(6)
+    half = stats.t.ppf(0.975, 3) * np.std([0.5, 0, 0, 0.5], ddof=1) / 2
     assert (found.a, found.b, found.seeds, found.tasks) == ("rlsd", "grpo", 1, 4)
     assert (found.interval.mean, found.interval.low) == pytest.approx((0.25, 0.25 - half))
     assert found.corrected == found.interval  # one pair: nothing to correct
     assert found.improvement.mean == (1 + 0.5 + 0.5 + 1) / 4
     assert (found.verdict, found.power) == (NO_DIFFERENCE, "with one seed it is not known how seeds differ")
+    (sure,) = compared({"grpo": {0: np.zeros(9)}, "rlsd": {0: np.array([0.9, 1.0, 0.8] * 3)}})
+    assert sure.verdict == "rlsd higher with this one seed"
+
+
+def test_a_difference_of_two_seeds_by_hand():
+    # means of seeds: a .2 and .4, b .5 and .5, c .1 and .5; variances .02, 0, .08: pooled .1 / 3, 3 degrees of freedom
+    def flat(*means):
+        return {seed: np.full(5, mean) for seed, mean in enumerate(means)}
+
+    found = {(one.a, one.b): one for one in compared({"a": flat(0.2, 0.4), "b": flat(0.5, 0.5), "c": flat(0.1, 0.5)})}
+    # b - a: own (0 + .02) / 2 = .01, pooled 2 (.1 / 3) / 2 = .0333 is larger; tasks add nothing
+    half = stats.t.ppf(0.975, 3) * math.sqrt(0.1 / 3)
+    assert (found["b", "a"].interval.mean, found["b", "a"].interval.high) == pytest.approx((0.2, 0.2 + half))
+    assert found["b", "a"].p == pytest.approx(2 * stats.t.sf(0.2 / math.sqrt(0.1 / 3), 3))
+    # c - a: own (.08 + .02) / 2 = .05 is larger
+    assert found["c", "a"].p == pytest.approx(2 * stats.t.sf(0.0, 3))
+    assert found["c", "a"].interval.high == pytest.approx(stats.t.ppf(0.975, 3) * math.sqrt(0.05))
 
 
 def test_no_difference_anywhere_is_still_not_known_to_be_none():
@@ -62,7 +77,6 @@ def test_the_more_pairs_the_more_it_takes():
     among = next(one for one in compared(agents | more) if {one.a, one.b} == {"grpo", "rlsd"})
     assert among.level < alone.level == pytest.approx(0.05)
     assert among.corrected.low < alone.corrected.low
-    assert among.interval == alone.interval
 
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=8))
@@ -94,19 +108,19 @@ def test_equal_agents_are_hardly_ever_told_apart_and_a_better_one_is_found():
 
 
 def test_what_would_decide_by_the_parts_of_the_variance():
-    # seeds .2 and 0 apart from tasks: seed variance .02, no other; mean .1. S seeds: .1 >= (t_.975 + t_.8) sqrt(.02/S)
-    differences = np.array([[0.0] * 30, [0.2] * 30])
-    seeds, told = what_would_decide(differences, 0.05)
+    # two seeds, means 0 and .2 against 0 and 0: variance between seeds .02 + 0, pooled .01 with 2 degrees of freedom
+    (one,) = compared({"grpo": {0: np.zeros(30), 1: np.zeros(30)}, "rlsd": {0: np.zeros(30), 1: np.full(30, 0.2)}})
 
     def reaches(n):
-        return (stats.t.ppf(0.975, n - 1) + stats.t.ppf(0.8, n - 1)) * math.sqrt(0.02 / n) <= 0.1
+        return (stats.t.ppf(0.975, n) + stats.t.ppf(0.8, n)) * math.sqrt(0.02 / n) <= 0.1
 
-    assert reaches(seeds)
-    assert not reaches(seeds - 1)
-    assert told == f"{seeds} seeds would decide it, if it is as large as measured"
-    tasks = np.tile(np.repeat([0.6, -0.5], 20), (2, 1))  # only tasks differ: no number of seeds helps
-    assert what_would_decide(tasks, 0.05)[0] is None
-    assert "more seeds would not decide it; about" in what_would_decide(tasks, 0.05)[1]
+    assert reaches(one.seeds_to_decide)
+    assert not reaches(one.seeds_to_decide - 1)
+    assert one.power == f"{one.seeds_to_decide} seeds would decide it, if it is as large as measured"
+    wide = np.repeat([0.52, 0.0], 20)  # only tasks differ: no number of seeds helps
+    (other,) = compared({"grpo": {0: wide[::-1], 1: wide[::-1]}, "rlsd": {0: wide + 0.01, 1: wide + 0.01}})
+    assert other.seeds_to_decide is None
+    assert "seeds would not decide it; they would with about" in other.power
 
 
 @pytest.mark.parametrize(("values", "low"), [(np.ones((3, 64)), 0.943), (np.ones((1, 64)), 0.943)])
