@@ -15,7 +15,8 @@ from tests.agents.commands import call
 from tests.agents.runs_on_disk import EVIDENCE, but, keep_evidence, write_comparison
 
 LAB = "--env rlsd/Chain-v0 --env-kwargs difficulty=2 --policy lab-q0.3 --max-tokens 40"
-TRAIN = f"--agent cepo --steps 2 --eval-tasks 2 --eval-samples 1 --prompts-per-step 4 --group-size 4 {LAB} --keep figures".split()
+TRAIN = f"--agent cepo --steps 2 --prompts-per-step 4 --group-size 4 {LAB}".split()
+TRAIN += "--eval-tasks 2 --eval-samples 1 --keep figures".split()
 
 
 @pytest.fixture(scope="module")
