@@ -60,16 +60,13 @@ def stop(started: subprocess.Popen[str], how: signal.Signals) -> None:
 
 def outcome(folder: Path) -> dict[str, bytes]:
     """Return what must be the same bytes: metrics, models, and results without the seconds."""
-    found = {}
+    found: dict[str, bytes] = {}
     for pattern in ("metrics.csv", "evaluations.csv", "*.safetensors"):
         found |= {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob(pattern))}
     for path in sorted([*folder.rglob("result.json"), folder / "results.json"]):
         record = json.loads(path.read_text("utf-8"))
-        for name in ("seconds", "timing"):
+        for name in ("seconds", "timing", "versions"):
             record.pop(name, None)
-        for spent in record.get("budgets", {}).get("agents", {}).values():
-            spent.pop("seconds")
-        record.get("budgets", {}).pop("statements", None)
         found[str(path.relative_to(folder))] = json.dumps(record).encode()
     return found
 
@@ -109,7 +106,7 @@ def run(options: InterruptionOptions) -> dict[str, Any]:
     same = 0
     for number in range(options.times):
         folder = options.out / f"time{number}"
-        told = []
+        told: list[str] = []
         while True:
             started = comparison(folder, *(["--resume"] if told else []))
             try:
