@@ -47,6 +47,7 @@ GIVEN = {
 }
 """What stands in the place of placeholders."""
 MARKS = {
+    "[env_kwargs]": "<!-- file: folders.toml -->",
     "OUT/": "<!-- shown -->",
     "agent  seed   step  reward  length  entropy    kl  tokens/s  left": "<!-- shown -->",
     "interrupted: runs/two holds 3 finished runs and the first steps of 1 run, go on with: python -m agents.compare "
@@ -110,6 +111,9 @@ def test_the_blocks_of_a_page(page, place):
     if page.startswith("docs/environments/"):  # made from docstrings, whose examples import nothing
         namespace |= {"gymnasium": gymnasium}
     said = ""
+    for block in found:  # files first: some pages show one after the command that reads it
+        if block.mark == "file":
+            (folder / block.detail).write_text(block.text + "\n")
     with doc_commands.at_home(folder):
         if page in BEFORE:
             doc_commands.run(BEFORE[page], folder, whole=True, given={})
@@ -125,7 +129,6 @@ def test_the_blocks_of_a_page(page, place):
 def follow(block: Block, page: str, folder: Path, namespace: dict, said: str) -> str:
     """Do what a block says, and return what its last command printed."""
     if block.mark == "file":
-        (folder / block.detail).write_text(block.text + "\n")
         if block.kind == "python":
             namespace |= vars(importlib.import_module(Path(block.detail).stem))
         return said
