@@ -173,6 +173,7 @@ MAY_READ_PRIVILEGED_PARTS = {
     "agents/credit.py",  # speaks of privileged information, holds none
     "agents/diagnostics/poison.py",  # compares answers with the poisoned value as those to the task
     "agents/evaluation/asking.py",  # asks a model as judge, with the right answer
+    "agents/evaluation/grading.py",  # grades responses again by other rules
     "agents/foresight.py",  # has a verifier of the user's own judge the right answer, before anything is trained
     "agents/rollouts/environments.py",  # opts in for trainers
     "agents/runs/samples.py",  # keeps the right answer beside what was sampled, for people
