@@ -12,13 +12,14 @@ A comment `<!-- MARK -->` or `<!-- MARK: DETAIL -->` right above a block says wh
 from __future__ import annotations
 
 import re
+import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 NEEDS = ("Docker", "Slurm", "a browser", "hours", "several machines", "the hub", "vLLM")
 """What a block may need that no machine of the tests has."""
 MARKS = ("file", "output", "not run", "shown")
-LANGUAGES = {"python": "python", "bash": "console", "console": "console", "toml": "data", "dockerfile": "data"}
+LANGUAGES = {"python": "python", "bash": "console", "console": "console", "toml": "toml"}
 COMMAND = re.compile(r"(\w+=\S+ )*(python|make|pip|torchrun|docker|wandb|srun|tensorboard) ")
 _FENCE = re.compile(r"(```+)(\w*)")
 _MARK = re.compile(r"<!-- ([\w ]+?)(?:: (.*?))? -->")
@@ -30,7 +31,7 @@ class Block:
 
     Attributes:
         line: number of its first line, from 1.
-        kind: python, console, options, data, text, or "" where nothing tells.
+        kind: python, console, options (of agents.compare), toml, text, or "" where nothing tells.
         text: its lines without fence and indentation.
         mark, detail: what the comment above it says; "" each where there is none.
 
@@ -74,7 +75,14 @@ def _kind(language: str, text: str) -> str:
     starts = [line for line in joined(text) if line]
     if all(COMMAND.match(line) for line in starts):
         return "console"
-    return "options" if all(line.startswith("--") for line in starts) else ""
+    if all(line.startswith("--") for line in starts):
+        return "options"
+    if text.startswith(("gymnasium.", "import ", "from ")):
+        return "python"
+    try:
+        return "toml" if tomllib.loads(text) else ""
+    except tomllib.TOMLDecodeError:
+        return ""
 
 
 def joined(text: str) -> list[str]:

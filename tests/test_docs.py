@@ -13,10 +13,14 @@ import os
 import re
 import subprocess
 import sys
+import tomllib
 import types
 from pathlib import Path
 
+import gymnasium
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
@@ -26,8 +30,6 @@ from tests.conftest import ROOT
 from tests.doc_blocks import Block, blocks, joined
 
 PAGES = ["README.md", *sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "docs").rglob("*.md"))]
-MADE = ("docs/environments/", "docs/algorithms/")
-"""Pages that are made by commands, whose own tests compare them: they show prompts and formulas."""
 WHOLE = ("docs/quickstart.md", "docs/tutorials/", "docs/own_tasks.md", "docs/own_model.md", "docs/verifiers.md")
 """Pages whose trainings and evaluations are run to their ends, with small budgets."""
 GIVEN = {
@@ -45,6 +47,7 @@ GIVEN = {
 }
 """What stands in the place of placeholders."""
 MARKS = {
+    "[env_kwargs]": "<!-- file: folders.toml -->",
     "OUT/": "<!-- shown -->",
     "agent  seed   step  reward  length  entropy    kl  tokens/s  left": "<!-- shown -->",
     "interrupted: runs/two holds 3 finished runs and the first steps of 1 run, go on with: python -m agents.compare "
@@ -75,6 +78,9 @@ def place(tmp_path_factory):
         (data / "testmini.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
         Image.fromarray(np.full((32, 32, 3), 90, np.uint8)).save(data / "figure.png")
         (folder / "problems.csv").write_text("uid,prompt,gold,picture,options\na,<image>How many dots?,3,dots.png,\n")
+        row = {"prompt": "How many dots?", "gold": "3", "picture": "dots.png", "detail": None, "options": None}
+        row |= {"rationale": "", "uid": "a", "type": "integer", "unit": "", "decimals": None, "subject": "counting"}
+        pq.write_table(pa.table({name: [value] for name, value in row.items()}), folder / "my.parquet")
         for split in ("train", "test"):
             row = json.dumps(PROBLEM | {"id": split}) + "\n"
             for target in (folder / f"{split}.jsonl", folder / "data" / f"{split}.jsonl"):
@@ -95,14 +101,19 @@ def read(page):
     return blocks((ROOT / page).read_text("utf-8"), MARKS)
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES if not page.startswith(MADE)])
+@pytest.mark.parametrize("page", PAGES)
 def test_the_blocks_of_a_page(page, place):
     found = read(page)
     if not found:
         return
     folder = place(page)
     namespace = {"__name__": "page"}
+    if page.startswith("docs/environments/"):  # made from docstrings, whose examples import nothing
+        namespace |= {"gymnasium": gymnasium}
     said = ""
+    for block in found:  # files first: some pages show one after the command that reads it
+        if block.mark == "file":
+            (folder / block.detail).write_text(block.text + "\n")
     with doc_commands.at_home(folder):
         if page in BEFORE:
             doc_commands.run(BEFORE[page], folder, whole=True, given={})
@@ -118,7 +129,6 @@ def test_the_blocks_of_a_page(page, place):
 def follow(block: Block, page: str, folder: Path, namespace: dict, said: str) -> str:
     """Do what a block says, and return what its last command printed."""
     if block.mark == "file":
-        (folder / block.detail).write_text(block.text + "\n")
         if block.kind == "python":
             namespace |= vars(importlib.import_module(Path(block.detail).stem))
         return said
@@ -131,6 +141,8 @@ def follow(block: Block, page: str, folder: Path, namespace: dict, said: str) ->
             compile(block.text, page, "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
         else:
             run_python(block.text, page, namespace)
+    elif block.kind == "toml":
+        tomllib.loads(block.text)
     elif block.kind in ("console", "options") and block.mark != "shown":
         said = run_console(block, page, folder)
     return said
@@ -208,17 +220,41 @@ def site(tmp_path_factory):
     """The site as `make docs` builds it."""
     pytest.importorskip("mkdocs", reason="mkdocs is not installed; the extra docs has it")
     folder = tmp_path_factory.mktemp("site")
+    assert "WARNING" not in build(folder, ROOT)
+    return folder
+
+
+def build(folder, project, code=0):
+    """Build the site of a project into a folder, and return what MkDocs says."""
     command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(folder)]
     environment = os.environ | {"NO_MKDOCS_2_WARNING": "1"}
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300)
-    assert done.returncode == 0, done.stderr
-    assert "WARNING" not in done.stderr
-    return folder
+    done = subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True, timeout=300)
+    assert done.returncode == code, done.stderr
+    return done.stderr
 
 
 def test_every_page_is_in_the_site(site):
     for page in PAGES[1:]:
         assert (site / Path(page).relative_to("docs").with_suffix(".html")).exists(), page
+
+
+def test_the_navigation_has_the_pages_of_folders(site):
+    home = (site / "index.html").read_text("utf-8")
+    for page in ("algorithms/grpo-opsd", "tutorials/5_judge", "environments/Clock", "benchmarks/LOG", "CHANGELOG"):
+        assert f'href="{page}.html"' in home
+    assert ">More<" not in home
+
+
+@pytest.mark.parametrize("link", ["nowhere.md", "index.md#nowhere", "../benchmarks/nowhere.md", "/index.md"])
+def test_a_link_that_leads_nowhere_fails_the_build(link, tmp_path):
+    pytest.importorskip("mkdocs", reason="mkdocs is not installed; the extra docs has it")
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs" / "index.md").write_text(f"# Home\n\n[a link]({link})\n")
+    (tmp_path / "docs" / "hooks.py").write_bytes((ROOT / "docs" / "hooks.py").read_bytes())
+    settings = (ROOT / "mkdocs.yml").read_text("utf-8")
+    (tmp_path / "mkdocs.yml").write_text(settings[: settings.index("\nnav:")] + "\nnav:\n  - index.md\n")
+    (warning,) = (line for line in build(tmp_path / "site", tmp_path, code=1).splitlines() if "WARNING" in line)
+    assert f"link '{link.removeprefix('../')}'" in warning
 
 
 def test_the_site_asks_nothing_of_a_network(site):

@@ -129,9 +129,10 @@ def run(options: PagesOptions) -> int:
     """
     from agents.terminal import counted
 
-    changed, made = 0, dict(pages())
+    changed = 0
     try:
         options.out.mkdir(parents=True, exist_ok=True)
+        made = dict(pages())
         for name, text in made.items():
             path = options.out / name
             if not path.exists() or path.read_text("utf-8") != text:

@@ -14,6 +14,7 @@ from agents.evaluation.published import SOURCE
 from agents.report import answers, sections
 from agents.report.cost import costs
 from agents.report.curves import WINDOW, Chart, charts
+from agents.report.equal import of_time
 from agents.report.examples import Example, Quote, examples, kept_samples, leaking_share, quotes
 from agents.report.folders import Found
 from agents.report.heatmaps import Heatmap, heatmaps
@@ -94,6 +95,7 @@ def document(found: Found, results: Mapping[str, Any]) -> Document:
     leaks = answers.leaks(results, results["options"].get("eval_samples", 1)) if ended else []
     total = results.get("timing", {}).get("seconds_total")
     options = results["options"]
+    told = of_time(results["timing"]["seconds_by_agent"])
     return Document(
         title=_title(found, options),
         subtitle=f"{options.get('env', '?')}, from {options.get('policy', '?')}",
@@ -103,7 +105,7 @@ def document(found: Found, results: Mapping[str, Any]) -> Document:
         pairs=tuple(sections.differences(results)) if ended else (),
         steps=sections.steps_to(results) if ended else None,
         notes=tuple(_notes(results)) if ended else (),
-        budgets=tuple(results.get("budgets", {}).get("statements", ())),
+        budgets=(*results["budgets"]["statements"], *([told] if told else [])),
         published=sections.published(results, found),
         charts=tuple(charts(found)),
         examples=tuple(examples(samples)),

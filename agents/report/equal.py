@@ -35,7 +35,6 @@ def budgets(
             "updates": steps * updates,
             SCORED: _mean(runs, SCORED),
             SAMPLED: _mean(runs, SAMPLED),
-            "seconds": sum(sum(run["seconds"].values()) for run in runs.values()) / len(runs),
         }
     return {"agents": spent, "statements": _statements(spent)}
 
@@ -61,12 +60,21 @@ def _statements(spent: Mapping[str, Mapping[str, float]]) -> list[str]:
     sampled = {name: round(costs[SAMPLED]) for name, costs in spent.items() if costs[SAMPLED]}
     if sampled:
         told.append(f"Tokens of attempts made with help, beside the rollouts, per run: {_each(sampled)}.")
-    seconds = {name: costs["seconds"] for name, costs in spent.items()}
-    least = min(seconds, key=seconds.__getitem__)
-    if seconds[least] > 0:
-        ratios = ", ".join(f"{name} {took / seconds[least]:.2f}" for name, took in seconds.items() if name != least)
-        told.append(f"Time of rollouts and updates, in multiples of {least}'s: {ratios}.")
     return told
+
+
+def of_time(seconds: Mapping[str, Mapping[str, float]]) -> str:
+    """Say how long runs took beside each other; "": there is one agent, or no time.
+
+    >>> of_time({"grpo": {"rollout": 1.0, "update": 1.0}, "rlsd": {"rollout": 1.0, "update": 2.0}})
+    "Time of rollouts and updates, in multiples of grpo's: rlsd 1.50."
+    """
+    took = {name: sum(parts.values()) for name, parts in seconds.items()}
+    if len(took) < 2 or not min(took.values()) > 0:
+        return ""
+    least = min(took, key=took.__getitem__)
+    ratios = ", ".join(f"{name} {one / took[least]:.2f}" for name, one in took.items() if name != least)
+    return f"Time of rollouts and updates, in multiples of {least}'s: {ratios}."
 
 
 def _each(amounts: Mapping[str, int]) -> str:

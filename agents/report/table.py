@@ -8,6 +8,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from agents.report.equal import of_time
 from agents.report.failures import failures, partial_reward
 from agents.runs.progress import failed_share
 from agents.terminal import counted, terminal
@@ -129,8 +130,9 @@ def _print_comparisons(results: Mapping[str, Any], console: Console) -> None:
         console.print(table)
         if left_out := len(pairs) - len(shown):
             console.print(f"{counted(left_out, 'more pair')} without a difference shown.", highlight=False)
-    for line in results.get("budgets", {}).get("statements", ()):
-        console.print(line, highlight=False)
+    for line in (*results.get("budgets", {}).get("statements", ()), of_time(results["timing"]["seconds_by_agent"])):
+        if line:
+            console.print(line, highlight=False)
 
 
 def print_table(results: Mapping[str, Any], console: Console | None = None) -> None:

@@ -169,10 +169,12 @@ def test_verdict_feedback_needs_the_opt_in():
 
 
 MAY_READ_PRIVILEGED_PARTS = {
+    "agents/chat.py",  # tells a person the right answer, once the model has answered
     "agents/credit.py",  # speaks of privileged information, holds none
     "agents/diagnostics/poison.py",  # compares answers with the poisoned value as those to the task
     "agents/foresight.py",  # has a verifier of the user's own judge the right answer, before anything is trained
     "agents/rollouts/environments.py",  # opts in for trainers
+    "agents/runs/samples.py",  # keeps the right answer beside what was sampled, for people
     "agents/tiny/make.py",  # makes the bundled model from worked solutions
     "agents/tiny/data.py",
     "agents/lab/data.py",  # the same of the laboratory
