@@ -3,284 +3,350 @@
     python -m agents.chat "How many dots are there?" --image dots.png --policy FOLDER
     python -m agents.chat --env rlsd/PictureChain-v0 --policy lab-q0.3 --seed 1
 
-A policy is a bundled model, a checkpoint folder, a run's folder (its trained model), or a hub id. Without a question,
-questions are read until the input ends; /image FILE adds a picture to the next one, /new forgets what was said, /task
-draws another task, /quit ends.
+QUESTION is asked alone; without one, questions are read from the terminal or a pipe, a line each, and the conversation
+goes on until its end (Ctrl-D), Ctrl-C or /quit. A line may also be a command:
+
+    /image FILE     the next question is about this picture too
+    /task [TASK]    with --env: the next task, or that with this number or id
+    /new            forget what has been said
+    /quit           end
 """
 
 from __future__ import annotations
 
+import argparse
+import contextlib
 import dataclasses
+import itertools
 import sys
-from argparse import Namespace
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import PIL.Image
 from tyro.conf import Positional
 
 from agents import command_line
-from agents.options.model import ModelOptions
-from agents.options.types import Pairs
-from rlsd_env.errors import ConfigurationError, one_of
+from agents.foresight import check_source, check_verifier, policy_config
+from agents.options.model import DEVICES, PRECISIONS, ModelOptions
+from agents.options.types import Pairs, at_least
+from rlsd_env.cli.common import chosen_tasks, facts_text, make_env
+from rlsd_env.env import ReasoningEnv
+from rlsd_env.errors import ConfigurationError, DataError, one_of
+from rlsd_env.sources.pictures import FORMATS, MAX_PIXELS, Picture
+from rlsd_env.spaces import MOST_ASPECT
+from rlsd_env.task import Image, Task
 
 if TYPE_CHECKING:
-    from agents.episodes import Completion, Prompt
-    from agents.policy.transformers import TransformersPolicy
-    from rlsd_env.env import ReasoningEnv
-    from rlsd_env.task import Image
+    from agents.conversation import Conversation
 
-COMMANDS = ("/image", "/new", "/task", "/quit")
-Ask = Callable[[str], str]
-"""Reads a line after a mark; raises EOFError where the input has ended."""
+COMMANDS = ("/image", "/new", "/quit", "/task")
 
 
 @dataclasses.dataclass(frozen=True)
-class ChatOptions(ModelOptions):
+class ChatOptions:
     """Options of `python -m agents.chat`."""
 
     question: Positional[str] = ""
-    """What to ask; "": questions are read from the terminal or a pipe. Of a task of an environment it is the answer's
-    place: leave it out."""
+    """What is asked; left out: what is read."""
     policy: str = "tiny"
-    """A bundled model, a checkpoint folder, the folder of a training, or a hub id."""
-    device: str = "auto"
-    """auto, cpu or cuda."""
-    image: tuple[Path, ...] = ()
-    """Pictures that the first question is about."""
+    """A bundled model (tiny, lab-q0.3, ..), a checkpoint folder, a run's folder, or a hub id such as
+    Qwen/Qwen3-VL-2B-Instruct."""
+    image: Path | None = None
+    """A picture that the first question is about."""
     env: str = ""
-    """Environment whose tasks are asked instead, by id or module:namespace/Name-v0."""
+    """Begin with a task of this environment, such as rlsd/ShapeCount-v0 or module:namespace/Name-v0."""
     env_kwargs: Pairs = dataclasses.field(default_factory=dict)
     """Arguments of the environment, e.g. difficulty=3 or path=FOLDER."""
     index: int | None = None
-    """Number of the task; without any of these three it is drawn."""
-    task_id: str | None = None
-    """Id of the task."""
-    seed: int = 0
-    """Of drawing tasks, and of sampling."""
-    temperature: float = 0.0
-    """0: always the likeliest token."""
+    """Number of the task, of any fold; without it, task_id and seed it is the fold's first."""
+    task_id: str = ""
+    """Id of the task, of any fold."""
+    seed: int | None = None
+    """Seed of the sampling (0) and, where neither index nor task_id is given, of the tasks that are drawn."""
+    temperature: float = 1.0
+    """Sampling temperature; 0: the likeliest token each time."""
     max_tokens: int = 512
     """Longest answer in tokens."""
-    threads: int = 1
-    """CPU threads of torch."""
-    config: Path | None = None
-    """TOML file with any of these options; the command line overrides it."""
+    device: str = "auto"
+    """auto, cpu or cuda."""
+    precision: str = "float32"
+    """float32, or bfloat16: weights and matrix products in bfloat16."""
+    threads: int = 0
+    """CPU threads of torch; 0: as many as it takes by itself."""
 
     def __post_init__(self) -> None:
-        self.check_model()
-        for name, least in (("temperature", 0), ("max_tokens", 1), ("threads", 1), ("seed", 0)):
-            if getattr(self, name) < least:
-                raise ConfigurationError(f"{name} is {getattr(self, name)}; it must be {least} or more")
+        for name, allowed in (("device", DEVICES), ("precision", PRECISIONS)):
+            if getattr(self, name) not in allowed:
+                raise ConfigurationError(one_of(name, getattr(self, name), allowed))
+        at_least("temperature", self.temperature, 0)
+        at_least("max_tokens", self.max_tokens, 1)
+        at_least("threads", self.threads, 0)
+        for name in ("index", "seed"):
+            if (value := getattr(self, name)) is not None:
+                at_least(name, value, 0)
+        of_tasks = {"env_kwargs": self.env_kwargs, "index": self.index is not None, "task_id": self.task_id}
+        if not self.env and (given := [name for name, value in of_tasks.items() if value]):
+            raise ConfigurationError(f"{given[0]} is of an environment; give --env as well")
         if self.env and (self.question or self.image):
-            raise ConfigurationError("env asks its own tasks; leave the question and --image out, or --env")
-        if not self.env and (self.index is not None or self.task_id is not None or self.env_kwargs):
-            raise ConfigurationError("index, task_id and env_kwargs are of an environment's task; give --env as well")
+            name = "a question" if self.question else "an image"
+            raise ConfigurationError(f"env and {name} are both given; give one, and ask on when the task is done")
+        if self.index is not None and self.task_id:
+            raise ConfigurationError("index and task_id are both given; give one")
 
 
-def weights(policy: str) -> str:
-    """Return where a policy's weights are: of a training's folder its model.
+def checkpoint_of(policy: str) -> str:
+    """Return the policy that is meant: of a run's folder its trained model.
 
     Raises:
-        ConfigurationError: the folder is a comparison's, or a training's that has not ended.
+        ConfigurationError: the run has no model (yet), or it is a comparison, which has several.
 
     """
     folder = Path(policy)
-    if (folder / "config.toml").exists():
-        if (folder / "model").is_dir():
-            return str(folder / "model")
-        inside = sorted(str(path.parent) for path in folder.glob("runs/*/*/model"))
-        advice = f"it is a comparison; give one of its runs, such as {inside[0]}" if inside else "the run has not ended"
-        raise ConfigurationError(f"policy {policy!r} has no model: {advice}")
-    return policy
+    if (folder / "runs").is_dir():
+        runs = sorted(str(path.parent.parent) for path in folder.glob("runs/*/seed*/model/*config.json"))
+        which = (
+            f"give one of its runs: {', '.join(dict.fromkeys(runs))}" if runs else "none of its runs has a model yet"
+        )
+        raise ConfigurationError(f"policy {policy!r} is a comparison; {which}")
+    if not (folder / "config.toml").exists():
+        return policy
+    if any((folder / "model").glob("*config.json")):
+        return str(folder / "model")
+    raise ConfigurationError(
+        f"policy {policy!r} is a run without a language model in model/, which is written at its end unless --keep "
+        "figures is given; give a checkpoint folder"
+    )
 
 
-def read_image(path: Path) -> Image:
-    """Read a picture as RGB.
+def read_picture(path: Path) -> Image:
+    """Read a picture, [H, W, 3] uint8.
 
     Raises:
-        ConfigurationError: there is none.
+        ConfigurationError: there is none, or it cannot be read.
 
     """
+    allowed = f"give a picture in one of {', '.join(FORMATS)}"
+    if not path.is_file():
+        raise ConfigurationError(f"image {str(path)!r} is no file; {allowed}")
     try:
-        with PIL.Image.open(path) as file:
-            return np.asarray(file.convert("RGB"))
-    except (OSError, SyntaxError) as error:
-        raise ConfigurationError(f"image {str(path)!r} cannot be read as a picture: {error}") from error
+        image = Picture(path=path, name=str(path)).decode()
+    except DataError as error:
+        raise ConfigurationError(
+            f"{str(error).partition('; ')[0]}; {allowed}, of at most {MAX_PIXELS:,} pixels"
+        ) from error
+    height, width, _ = image.shape
+    if max(height, width) > MOST_ASPECT * min(height, width):
+        raise ConfigurationError(
+            f"image {str(path)!r} is {width} x {height}; one side may be {MOST_ASPECT} times the other at most: pad it"
+        )
+    return image
 
 
-class Chat:
-    """A conversation with a policy.
-
-    Args:
-        policy: which.
-        options: how it samples.
-
-    """
-
-    def __init__(self, policy: TransformersPolicy, options: ChatOptions) -> None:
-        from agents.policy.base import Sampling
-
-        self.policy = policy
-        self.sampling = Sampling(options.temperature, options.max_tokens)
-        self.sees = getattr(policy.model.config, "vision_config", None) is not None
-        self._seeds = iter(np.random.SeedSequence([options.seed]).generate_state(10_000, np.uint64).tolist())
-        self.prompt: Prompt | None = None
-
-    def forget(self) -> None:
-        """Forget what was said."""
-        self.prompt = None
-
-    def say(self, prompt: Prompt) -> Completion:
-        """Have the policy answer."""
-        from agents.policy.base import Request
-
-        self.prompt = prompt
-        ((completion,),) = self.policy.generate(Request([prompt], 1, self.sampling, [next(self._seeds)]))
-        return completion
-
-    def ask(self, question: str, images: Sequence[Image] = ()) -> str:
-        """Ask in the conversation so far and return the answer.
-
-        Raises:
-            ConfigurationError: the model reads text only and there are pictures.
-
-        """
-        from agents.episodes import Prompt, StopReason
-        from agents.messages import IMAGE_PLACEHOLDER, escaped, user_message
-
-        if images and not self.sees:
-            raise ConfigurationError("this model reads text only; leave the picture out, or take another policy")
-        before = self.prompt
-        message = user_message(IMAGE_PLACEHOLDER * len(images) + escaped(question))
-        messages = (message,) if before is None else (*before.messages, message)
-        pictures = (*(() if before is None else before.images), *images)
-        completion = self.say(Prompt(messages, pictures))
-        ids = completion.token_ids
-        ids = ids[:-1] if completion.stop_reason is StopReason.STOP else ids
-        said = {"role": "assistant", "content": completion.text, "token_ids": ids}
-        self.prompt = Prompt((*messages, said), pictures)
-        return completion.text + ("" if completion.stop_reason is StopReason.STOP else " [..]")
-
-
-def play(chat: Chat, env: ReasoningEnv, index: int) -> None:
-    """Ask a task of an environment, all its turns, and print what is said and the verdict."""
-    from agents.messages import first_prompt, next_prompt
-    from rlsd_env import Action
-
-    observation, _ = env.reset(options={"task_index": index})
-    item = env.desk.item(index)
-    sizes = "".join(f", picture {image.shape[1]} x {image.shape[0]}" for image in item.task.images)
-    print(f"task {item.task.id}{sizes}\n{env.desk.prompt(item.task)}")
-    prompt = first_prompt(observation)
-    ended = False
-    while not ended:
-        completion = chat.say(prompt)
-        print(f"\n{completion.text}")
-        action = Action(completion.text, tokens=len(completion.token_ids))
-        observation, reward, terminated, truncated, info = env.step(action)
-        ended = terminated or truncated
-        if not ended:
-            print(f"\n{observation['feedback']}")
-            prompt = next_prompt(prompt, completion, observation)
-    verdict = info["verdict"]
-    found = "no answer was found" if verdict.extracted is None else f"answer read: {verdict.extracted}"
-    told = [verdict.outcome, f"reward {float(reward):g}", found]
-    told += [f"status {verdict.status}"] if verdict.status != "ok" else []
-    told += [verdict.feedback] if verdict.feedback else []
-    told.append(f"right is: {item.privileged.reference.answer}")
-    print(f"\n{'; '.join(told)}")
-
-
-def converse(chat: Chat, options: ChatOptions, ask: Ask, play_next: Callable[[], None] | None) -> None:
-    """Answer lines until the input ends, or /quit.
-
-    Args:
-        chat: the conversation.
-        options: what was asked for.
-        ask: reads a line.
-        play_next: plays another task; None: there is no environment.
-
-    """
-    waiting = [read_image(path) for path in options.image]
-    while True:
-        try:
-            line = ask("> ").strip()
-        except EOFError:
-            return
-        word, _, rest = line.partition(" ")
-        if word == "/quit":
-            return
-        try:
-            if word == "/new":
-                chat.forget()
-                waiting = []
-            elif word == "/image":
-                waiting.append(read_image(Path(rest.strip())))
-            elif word == "/task":
-                if play_next is None:
-                    raise ConfigurationError("there are no tasks without --env")
-                play_next()
-            elif word.startswith("/"):
-                raise ConfigurationError(one_of("command", word, COMMANDS))
-            elif line:
-                print(chat.ask(line, waiting))
-                waiting = []
-        except ConfigurationError as error:
-            print(f"error: {error}", file=sys.stderr)
-
-
-def run(options: ChatOptions, ask: Ask = input) -> None:
-    """Load the policy and talk.
+def check_sees(policy: str, config: Mapping[str, Any] | None, what: str) -> None:
+    """Refuse pictures where a policy is known to read text only.
 
     Raises:
-        ConfigurationError: the policy, the picture or the task is unusable; nothing has been loaded then.
+        ConfigurationError: it does.
 
     """
-    from agents.foresight import policy_config
-
-    place = weights(options.policy)
-    config = policy_config(place)
-    pictures = [read_image(path) for path in options.image]
-    env, tasks = _tasks(options)
-    first = next(tasks) if tasks is not None else 0
-    task = env.desk.item(first).task if env is not None else None
-    seen = pictures or (task is not None and (task.images or task.videos))
-    if config is not None and "vision_config" not in config and seen:
+    if config is not None and "vision_config" not in config:
         kind = config.get("model_type", "model")
         raise ConfigurationError(
-            f"policy {options.policy!r} ({kind}) reads text only; leave pictures out, or take another"
+            f"policy {policy!r} ({kind}) reads text only, and {what}; take a model with a vision_config"
         )
-    print(f"loading {options.policy} ..", file=sys.stderr)
+
+
+class Tasks:
+    """The tasks of an environment in the order in which they are asked.
+
+    Args:
+        env: the environment.
+        options: which comes first.
+
+    Raises:
+        ConfigurationError: there is no such task, or a source or verifier of the user's own is broken.
+
+    """
+
+    def __init__(self, env: ReasoningEnv, options: ChatOptions) -> None:
+        self.env = env
+        if (options.index, options.task_id, options.seed) == (None, "", None):
+            self._numbers: Iterator[int] = map(int, env.desk.indices)
+        else:
+            self._numbers = self._chosen(options.index, options.task_id or None, options.seed)
+        first = next(self._numbers)
+        self.first = env.desk.item(first).task
+        self._numbers = itertools.chain([first], self._numbers)
+        check_source(env.desk, options.env)
+        check_verifier(env.desk, env.desk.item(first), options.env)
+
+    def _chosen(self, index: int | None, task_id: str | None, seed: int | None) -> Iterator[int]:
+        drawn = None if index is not None or task_id is not None else seed
+        return chosen_tasks(self.env, argparse.Namespace(index=index, task_id=task_id, seed=drawn))
+
+    def next(self, which: str = "") -> int:
+        """Return the number of the next task, or of the one with a number or an id.
+
+        Raises:
+            ConfigurationError: there is no such task, or none is left.
+
+        """
+        if which:
+            index = int(which) if which.isdecimal() else None
+            return next(self._chosen(index, which if index is None else None, None))
+        number = next(self._numbers, None)
+        if number is None:
+            raise ConfigurationError("no task is left; /task NUMBER asks one again")
+        return number
+
+
+class Session:
+    """What a person types, and what it does.
+
+    Args:
+        conversation: with the policy.
+        tasks: of the environment, where there is one.
+        image: a picture that the first question is about.
+
+    """
+
+    def __init__(self, conversation: Conversation, tasks: Tasks | None, image: Image | None) -> None:
+        self.conversation, self.tasks = conversation, tasks
+        self._images = [] if image is None else [image]
+
+    def take(self, line: str) -> bool:
+        """Do what a line says; False: it ends the conversation.
+
+        Raises:
+            ConfigurationError: that cannot be done.
+
+        """
+        command, _, rest = line.partition(" ")
+        if not line.startswith("/"):
+            self.conversation.ask(line, self._images)
+            self._images = []
+        elif command == "/quit":
+            return False
+        elif command == "/new":
+            self.conversation.new()
+            self._images = []
+            print("[a new conversation]")
+        elif command == "/image":
+            image = read_picture(Path(rest.strip()).expanduser())
+            self.conversation.check_sees(1)
+            self._images.append(image)
+            print(f"[{_size(image)}, for the next question]")
+        elif command == "/task":
+            self.play(rest.strip())
+        else:
+            raise ConfigurationError(one_of("command", command, COMMANDS))
+        return True
+
+    def play(self, which: str = "") -> None:
+        """Have the next task done, or the one with a number or an id, and say what became of it.
+
+        Raises:
+            ConfigurationError: there is no environment, or no such task.
+
+        """
+        from agents.conversation import verdict_facts
+
+        if self.tasks is None:
+            raise ConfigurationError("/task is of an environment; start with --env ID")
+        env, number = self.tasks.env, self.tasks.next(which)
+        item = env.desk.item(number)
+        print(f"--- {item.task.id}, number {number}\n{env.desk.prompt(item.task)}")
+        print("".join(f"[{seen}]\n" for seen in _media(item.task)), end="")
+        print("---", flush=True)
+        for said, _, info in self.conversation.play(env, number):
+            print(f"--- {said}" if said else "---")
+            if info["over"]:
+                facts = verdict_facts(env.desk, item, info["verdict"], info["reward"], truncated=info["truncated"])
+                print(facts_text(facts))
+
+
+def _media(task: Task) -> Iterator[str]:
+    yield from map(_size, task.images)
+    for video in task.videos:
+        count, height, width, _ = video.frames.shape
+        yield f"video, {count} frames of {width} x {height}"
+
+
+def _size(image: Image) -> str:
+    height, width, _ = image.shape
+    return f"picture, {width} x {height}"
+
+
+def typed() -> Iterator[str]:
+    """Yield the lines that a person types, or that come through a pipe, which are shown as if they had been typed."""
+    asked = sys.stdin.isatty()
+    if asked:
+        with contextlib.suppress(ImportError):
+            import readline  # noqa: F401 - lines may be edited and called back
+    while True:
+        line = input("> " if asked else "").strip()
+        if line and not asked:
+            print(f"> {line}", flush=True)
+        if line:
+            yield line
+
+
+def run(options: ChatOptions) -> None:
+    """Talk until the end.
+
+    Raises:
+        ConfigurationError: an option is unusable; or, of a question that is asked alone, it cannot be answered.
+
+    """
+    policy = checkpoint_of(options.policy)
+    config = policy_config(policy)
+    image = None if options.image is None else read_picture(options.image)
+    if image is not None:
+        check_sees(policy, config, f"{str(options.image)!r} is a picture")
+    with contextlib.ExitStack() as stack:
+        tasks = None
+        if options.env:
+            env = make_env(options.env, options.env_kwargs, expose_privileged=True)
+            tasks = Tasks(stack.enter_context(contextlib.closing(env)), options)
+            if tasks.first.images or tasks.first.videos:
+                check_sees(policy, config, f"tasks of {options.env} have pictures")
+        print(f"loading {policy} ..", file=sys.stderr)
+        session = Session(_conversation(options, policy), tasks, image)
+        if image is not None:
+            session.conversation.check_sees(1)
+        with contextlib.suppress(EOFError, KeyboardInterrupt):
+            if options.question:
+                session.take(options.question)
+                return
+            if tasks is not None:
+                session.play()
+            _talk(session)
+            return
+        print("\nthe end")
+
+
+def _talk(session: Session) -> None:
+    """Take lines until one ends it; what cannot be done is told of, and the conversation goes on."""
+    for line in typed():
+        try:
+            if not session.take(line):
+                return
+        except ConfigurationError as error:
+            print(f"error: {error}", flush=True)
+
+
+def _conversation(options: ChatOptions, policy: str) -> Conversation:
     import torch
 
+    from agents.conversation import Conversation
+    from agents.policy.base import Sampling
     from agents.policy.loading import load_policy
 
-    torch.set_num_threads(options.threads)
-    chat = Chat(load_policy(place, options.device, options), options)
-    if options.question:
-        print(chat.ask(options.question, pictures))
-        return
-    if env is None or tasks is None:
-        converse(chat, options, ask, None)
-        return
-    made, numbers = env, tasks
-    play(chat, made, first)
-    if options.index is None and options.task_id is None and sys.stdin.isatty():
-        converse(chat, options, ask, lambda: play(chat, made, next(numbers)))
-
-
-def _tasks(options: ChatOptions) -> tuple[ReasoningEnv | None, Iterator[int] | None]:
-    """Return the environment with the numbers of tasks to ask, where there is one."""
-    if not options.env:
-        return None, None
-    from rlsd_env.cli.common import chosen_tasks, make_env
-
-    kwargs: dict[str, Any] = dict(options.env_kwargs)
-    env = make_env(options.env, kwargs)
-    return env, chosen_tasks(env, Namespace(index=options.index, task_id=options.task_id, seed=options.seed))
+    if options.threads:
+        torch.set_num_threads(options.threads)
+    loaded = load_policy(policy, options.device, ModelOptions(precision=options.precision))
+    sampling = Sampling(options.temperature, options.max_tokens)
+    return Conversation(loaded, sampling, options.seed or 0, lambda text: print(text, end="", flush=True))
 
 
 def main(argv: Sequence[str]) -> None:

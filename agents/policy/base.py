@@ -104,6 +104,8 @@ def make_completion(
 
 OnCompletion = Callable[[int, Completion], None]
 """Is told of each completion as soon as it has ended, with its number in the request."""
+OnToken = Callable[[int, int], None]
+"""Is told of each token id as soon as it has been sampled, with the number of its completion in the request."""
 
 
 class Sampler(Protocol):

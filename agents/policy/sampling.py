@@ -11,7 +11,7 @@ from torch import Tensor
 from transformers import DynamicCache
 
 from agents.episodes import Completion
-from agents.policy.base import OnCompletion, Request, make_completion
+from agents.policy.base import OnCompletion, OnToken, Request, make_completion
 from agents.policy.decoding import decoder
 from agents.policy.inputs import PromptEncoder
 
@@ -27,6 +27,7 @@ def sample(
     stop_ids: frozenset[int],
     request: Request,
     on_completion: OnCompletion | None = None,
+    on_token: OnToken | None = None,
 ) -> list[list[Completion]]:
     """Sample completions; see `agents.policy.base.Sampler.generate`.
 
@@ -37,6 +38,7 @@ def sample(
         stop_ids: token ids that end a completion.
         request: what is sampled.
         on_completion: is told of each completion when it ends.
+        on_token: is told of each token when it is sampled.
 
     """
     if not request.count:
@@ -69,6 +71,8 @@ def sample(
             if number not in completions:
                 ids[number].append(int(token_id))
                 logprobs[number].append(value)
+                if on_token is not None:
+                    on_token(number, int(token_id))
                 if ids[number][-1] in stop_ids or len(ids[number]) == limits[number]:
                     done = make_completion(encoder.tokenizer, stop_ids, ids[number], logprobs[number])
                     completions[number] = done

@@ -23,7 +23,7 @@ from transformers import (
 from agents.distributed import World
 from agents.episodes import Completion, Prompt
 from agents.options.model import ModelOptions, TrainedModelOptions
-from agents.policy.base import OnCompletion, Request
+from agents.policy.base import OnCompletion, OnToken, Request
 from agents.policy.inputs import PromptEncoder
 from agents.policy.preparation import merged_weights, prepare_model, vision_is_frozen
 from agents.policy.sampling import sample
@@ -141,11 +141,13 @@ class TransformersPolicy:
 
     # -- sampling ------------------------------------------------------------------------------------------
 
-    def generate(self, request: Request, on_completion: OnCompletion | None = None) -> list[list[Completion]]:
-        """Sample with the weights of now; see `Sampler.generate`."""
+    def generate(
+        self, request: Request, on_completion: OnCompletion | None = None, on_token: OnToken | None = None
+    ) -> list[list[Completion]]:
+        """Sample with the weights of now; see `Sampler.generate`. `on_token` is told of each token."""
         head = self.head(request.sampling.temperature).logits
         with torch.no_grad(), self.autocast():
-            return sample(self.model, self.encoder, head, self.stop_ids, request, on_completion)
+            return sample(self.model, self.encoder, head, self.stop_ids, request, on_completion, on_token)
 
     # -- scoring -------------------------------------------------------------------------------------------
 

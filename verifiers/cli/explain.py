@@ -81,7 +81,7 @@ def _lines(reference: Reference, prediction: str) -> Iterator[tuple[str, str]]:
     if verdict.extracted is not None:
         yield "  extracted", shown(verdict.extracted, _LONGEST)
         yield "  normal form", _form(comparer.key(verdict.extracted))
-        yield from _steps(comparer, verdict.extracted)
+        yield from (("compared", text) for text in comparison_steps(comparer, verdict.extracted))
     yield (
         "verdict",
         f"{'right' if verdict.correct else 'not right'}, reward {verdict.reward:g}, status {verdict.status}",
@@ -89,27 +89,36 @@ def _lines(reference: Reference, prediction: str) -> Iterator[tuple[str, str]]:
     yield "feedback", shown(verdict.feedback, _LONGEST)
 
 
-def _steps(comparer: Comparer, answer: str) -> Iterator[tuple[str, str]]:
-    """What mathematics compares with what, and how."""
+def comparison_steps(comparer: Comparer, answer: str) -> Iterator[str]:
+    """Say what mathematics compares with what, and how.
+
+    >>> list(comparison_steps(comparer_for(Reference("1/2")), "0.5"))
+    ['1/2 (about 0.5)  with  0.5: the same']
+
+    Args:
+        comparer: of the gold answer.
+        answer: as it was extracted.
+
+    """
     if not isinstance(comparer, ExpressionComparer):
-        yield "compared", "as text" if isinstance(comparer, TextComparer) else "by its kind alone"
+        yield "as text" if isinstance(comparer, TextComparer) else "by its kind alone"
         return
     gold, tree = comparer.trees(answer)
     if tree is None:
-        yield "compared", "not: the answer is not mathematics that is read here"
+        yield "not: the answer is not mathematics that is read here"
         return
     told = _Told(comparer.equivalence.policy, comparer.equivalence.precision)
     try:
         verdict = told.same(gold, tree)
     except TooLargeError as error:
-        yield "compared", f"not: {error}"
+        yield f"not: {error}"
         return
     for depth, text in told.steps[:_MOST_STEPS]:
-        yield "compared", "  " * depth + text
+        yield "  " * depth + text
     if len(told.steps) > _MOST_STEPS:
-        yield "compared", f"and {len(told.steps) - _MOST_STEPS} more"
+        yield f"and {len(told.steps) - _MOST_STEPS} more"
     if verdict is None:
-        yield "compared", "by symbolic algebra in a worker process, as nothing else can tell"
+        yield "by symbolic algebra in a worker process, as nothing else can tell"
 
 
 class _Told(Equivalence):
