@@ -170,6 +170,7 @@ def test_verdict_feedback_needs_the_opt_in():
 
 MAY_READ_PRIVILEGED_PARTS = {
     "agents/chat.py",  # tells a person the right answer, once the model has answered
+    "agents/conversation.py",  # the same, for what is compared with what
     "agents/credit.py",  # speaks of privileged information, holds none
     "agents/diagnostics/poison.py",  # compares answers with the poisoned value as those to the task
     "agents/evaluation/asking.py",  # asks a model as judge, with the right answer
