@@ -40,6 +40,7 @@ class TokenEvidence:
         status: how the verification ended.
         extracted: the answer that was found; None: there was none.
         why: what the verifier says of the attempt beside its verdict.
+        other_pictures: contexts whose pictures or videos are not the student's own.
 
     """
 
@@ -59,6 +60,7 @@ class TokenEvidence:
     status: str = "ok"
     extracted: str | None = None
     why: str = ""
+    other_pictures: tuple[str, ...] = ()
 
     def gain(self, context: str) -> tuple[float, ...]:
         """Return D of a context, token by token: its log-probability less the student's."""
@@ -109,7 +111,7 @@ def write_evidence(
     kept = sorted(kept, key=_place)
     fields = [f.name for f in dataclasses.fields(TokenEvidence) if f.name not in ("values", "prompts")]
     columns = {name: [getattr(one, name) for one in kept] for name in fields}
-    types = {"extracted": pa.string()}
+    types = {"extracted": pa.string(), "other_pictures": pa.list_(pa.string())}
     for prefix, of, kind in ((VALUE, "values", pa.list_(pa.float32())), (PROMPT, "prompts", pa.string())):
         for name in sorted({name for one in kept for name in getattr(one, of)}):
             columns[prefix + name] = [getattr(one, of).get(name) for one in kept]
@@ -133,7 +135,7 @@ def read_evidence(folder: Path | str, step: int | None = None) -> list[TokenEvid
     for row in read_steps(Path(folder) / FOLDER, step, "train with --evidence-every STEPS to keep some"):
         values = {name: tuple(numbers) for name, numbers in _taken(row, VALUE).items()}
         prompts = _taken(row, PROMPT)
-        row |= {"token_ids": tuple(row["token_ids"]), "tokens": tuple(row["tokens"])}
+        row |= {name: tuple(value) for name, value in row.items() if isinstance(value, list)}
         kept.append(TokenEvidence(**row, values=values, prompts=prompts))
     return sorted(kept, key=_place)
 

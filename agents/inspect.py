@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 SORTS = ("position", "credit", "D", "weight")
+CLIPPED = {"weight_clip_low": "low", "weight_clip_high": "high"}
+"""`agents.credit.CLIPPED`, and what the table says."""
 UP, DOWN = (37, 99, 235), (217, 95, 14)
 """Colours of tokens that are made more likely, and less."""
 
@@ -39,7 +41,7 @@ class InspectOptions:
     run: Positional[Path] = Path("runs/compare")
     """Folder of a training or a comparison."""
     task: str = ""
-    """Of the first task whose id has this in it; "": list what there is."""
+    """Of the task with this id, or else the first whose id has this in it; "": list what there is."""
     agent: str = ""
     """Of this agent of a comparison; "": the first that has kept the response."""
     seed: int | None = None
@@ -54,7 +56,8 @@ class InspectOptions:
     """The credit of every agent that sampled this very response, as all with the same seed did at step 0; D where a
     method pays no single token."""
     sort: str = "position"
-    """Order of the tokens in the table: position, or the largest credit, D (of the first context) or weight first."""
+    """Order of the tokens in the table: position, or the largest credit, D (of the first context) or weight first; side
+    by side the largest of any agent."""
     top: int = 0
     """Rows of the table at most; 0: all."""
     no_prompts: bool = False
@@ -71,8 +74,8 @@ class InspectOptions:
             raise ConfigurationError(f"csv {str(self.csv)!r} exists already; give another file")
 
     def wants(self, run: Run) -> bool:
-        """Tell whether a run is looked at."""
-        return (self.seed is None or run.seed == self.seed) and self.agent in ("", run.agent)
+        """Tell whether a run is looked at; side by side another agent's may be too."""
+        return (self.seed is None or run.seed == self.seed) and (self.side_by_side or self.agent in ("", run.agent))
 
 
 Kept = tuple[Run, TokenEvidence]
@@ -113,7 +116,9 @@ def choose(kept: Sequence[Kept], options: InspectOptions) -> Kept:
         ConfigurationError: none fits; the message says what there is.
 
     """
-    of_task = [(run, one) for run, one in kept if options.task in one.task_id]
+    kept = [(run, one) for run, one in kept if options.agent in ("", run.agent)]
+    of_task = [(run, one) for run, one in kept if options.task == one.task_id]
+    of_task = of_task or [(run, one) for run, one in kept if options.task in one.task_id]
     if not of_task:
         raise ConfigurationError(one_of("task", options.task, sorted({one.task_id for _, one in kept})))
     run, first = of_task[0]
@@ -144,17 +149,21 @@ def alike(kept: Sequence[Kept], run: Run, chosen: TokenEvidence) -> list[Kept]:
 def rows(one: TokenEvidence) -> list[dict[str, float | int | str | None]]:
     """Return a row per token: its number and text, log p of the student, D of each context, w, A, credit, and more.
 
+    `clipped` is the bound that w was cut at, low or high; "" where it was not.
+
     What a method does not have is not there.
     """
     contexts = [name.removeprefix("logp_") for name in one.values if name.startswith("logp_")]
     gains = {name: one.gain(name) for name in contexts}
-    known = {"student", "weight", "credit", *(f"logp_{name}" for name in contexts)}
+    known = {"student", "weight", "credit", *CLIPPED, *(f"logp_{name}" for name in contexts)}
     more = [name for name in one.values if name not in known]
     table: list[dict[str, float | int | str | None]] = []
     for t, text in enumerate(one.tokens):
         row: dict[str, float | int | str | None] = {"token": t, "text": text, "log p": one.values["student"][t]}
         row |= {f"D {name}": gain[t] for name, gain in gains.items()}
         row |= {"w": one.values["weight"][t]} if "weight" in one.values else {}
+        sides = [side for name, side in CLIPPED.items() if any(one.values.get(name, ())[t : t + 1])]
+        row |= {"clipped": "".join(sides)} if one.values.keys() & CLIPPED.keys() else {}
         row["A"] = one.advantage
         row |= {"credit": one.values["credit"][t]} if "credit" in one.values else {}
         table.append(row | {name: one.values[name][t] for name in more})
@@ -167,15 +176,20 @@ def ordered(
     """Put a table's rows in order and leave out those behind the first `top`; 0: none.
 
     Raises:
-        ConfigurationError: the method has no such number.
+        ConfigurationError: the table has no such number.
 
     """
     chosen = list(table)
     if sort != "position":
-        column = {"credit": "credit", "weight": "w", "D": next((n for n in table[0] if n.startswith("D ")), "D")}[sort]
-        if column not in table[0]:
-            raise ConfigurationError(f"sort is {sort!r}, which this method does not have; it has {', '.join(table[0])}")
-        chosen.sort(key=lambda row: -abs(float(row[column] or 0.0)))
+        wanted = {"credit": "credit", "weight": "w", "D": "D"}[sort]
+        columns: dict[str, str] = {}  # by agent, of a table without agents by ""
+        for name in table[0]:
+            agent, _, number = name.rpartition(", ")
+            if number.split(" ")[0] == wanted:
+                columns.setdefault(agent, name)
+        if not columns:
+            raise ConfigurationError(f"sort is {sort!r}, which is not in the table; it has {'; '.join(table[0])}")
+        chosen.sort(key=lambda row: -max(abs(float(row[name] or 0.0)) for name in columns.values()))
     return chosen[: top or None]
 
 
@@ -228,7 +242,8 @@ def run(options: InspectOptions) -> TokenEvidence | None:
     if not options.no_prompts:
         for name, read in sorted(one.prompts.items(), key=lambda told: told[0] != "student"):
             who = "the student" if name == "student" else f"the scorer in context {name}"
-            console.print(f"\n{who} read:", style="bold")
+            others = ", with pictures other than the student's" if name in one.other_pictures else ""
+            console.print(f"\n{who} read{others}:", style="bold")
             console.print("\n".join(f"  > {line}" for line in read.splitlines()), highlight=False, soft_wrap=True)
     together = alike(kept, chosen_run, one) if options.side_by_side else [(chosen_run, one)]
     for other, same in together:
@@ -272,7 +287,7 @@ def _print_table(table: Sequence[dict[str, float | int | str | None]]) -> None:
 
 def _cell(name: str, value: float | int | str | None) -> str:
     if isinstance(value, str):
-        return repr(value)
+        return repr(value) if name == "text" else value or "-"
     if isinstance(value, int):
         return str(value)
     if value is None or math.isnan(value):

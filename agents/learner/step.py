@@ -380,6 +380,7 @@ class Step:
                     status=str(verdict.status),
                     extracted=verdict.extracted,
                     why=middle_out(verdict.feedback, self.keep.characters),
+                    other_pictures=tuple(name for name, of in read.items() if not _sees_same(of, row.turn.prompt)),
                 )
             )
 
@@ -426,6 +427,12 @@ def _check_credit(credit: Credit, signals: Signals) -> None:
                 f"the algorithm's credit has a quantity called {name!r}, a name of the learner's; use another"
             )
         _check_shape(f"credit's {name!r}", value_NT, (signals.S_NT.shape,))
+
+
+def _sees_same(one: Prompt, other: Prompt) -> bool:
+    """Tell whether two prompts have the very same pictures and videos; contexts pass the student's on as they are."""
+    seen = [([*map(id, prompt.images)], [*map(id, prompt.videos)]) for prompt in (one, other)]
+    return seen[0] == seen[1]
 
 
 def _sampled(rows: Sequence[Row]) -> Tensor:

@@ -130,6 +130,7 @@ def test_every_context_says_what_plain_separate_scoring_says(policy, batch, toke
     assert found.keys() == own.keys()
     for place, one in found.items():
         assert_close(torch.tensor(one.values["student"]), own[place], atol=1e-5, rtol=0)
+        assert one.other_pictures == ("blank",)
         for name, values in expected.items():
             assert_close(torch.tensor(one.values[f"logp_{name}"]), values[place], atol=1e-5, rtol=0)
     assert not torch.allclose(torch.tensor(found[0, 0, 0].values["logp_answer"]), expected["wrong"][0, 0, 0], atol=1e-2)

@@ -93,7 +93,9 @@ def test_what_is_shown(trained):
     assert f"cepo, seed 0, step 0 | {task}, attempt 0, turn 0\n" in told
     assert "\nthe student read:\n  > Work modulo 10" in told
     assert "\nthe scorer in context right read:\n" in told
-    assert len(told.rpartition("weight_clip_low")[2].strip().splitlines()) == 3
+    head, *lines = told.splitlines()[-4:]
+    assert {"clipped", "credit", "A"} <= set(head.split())
+    assert len(lines) == 3
     assert "\x1b[" not in told  # no colours where there is no terminal
 
 
@@ -106,6 +108,37 @@ def test_the_same_response_side_by_side(tmp_path):
     lines = [line.split() for line in told.splitlines()[-2:]]
     assert lines == [["0", "'It'", "+0.6000", "+0.7500"], ["1", "'", "is'", "+0.4000", "-0.5000"]]
     assert "grpo, credit  rlsd, D solution" in told
+    of_one = call("agents.inspect", folder, "--task", "clock", "--side-by-side", "--agent", "rlsd").stdout
+    assert "grpo, credit  rlsd, D solution" in of_one  # whose response is looked at, not whose credit
+    pulled = {"student": (-1.0, -2.0), "credit": (-0.1, -0.9)}
+    keep_evidence(folder / "runs" / "rlsd" / "seed0", but(EVIDENCE, values=pulled))
+    told = call("agents.inspect", folder, "--task", "clock", "--side-by-side", "--sort", "credit", "--top", "1").stdout
+    assert told.splitlines()[-1].split() == ["1", "'", "is'", "+0.4000", "-0.9000"]  # .9 is more than .6
+    sort = ("--side-by-side", "--sort", "weight")
+    done = call("agents.inspect", folder, "--task", "clock", *sort, check=False)
+    assert "sort is 'weight', which is not in the table; it has token; text; grpo, credit; rlsd, credit" in done.stderr
+
+
+def test_a_whole_id_is_that_task_s(tmp_path):
+    folder = write_comparison(tmp_path / "two")
+    keep_evidence(folder / "runs" / "grpo" / "seed0", but(EVIDENCE, task_id="clock-10"))
+    keep_evidence(folder / "runs" / "rlsd" / "seed0", but(EVIDENCE, task_id="clock-1"))
+    for asked, shown in (("clock-1", "rlsd, seed 0, step 0 | clock-1,"), ("clock", "grpo, seed 0, step 0 | clock-10,")):
+        assert call("agents.inspect", folder, "--task", asked).stdout.startswith(shown)
+
+
+def test_clipped_weights_and_other_pictures_are_told(tmp_path):
+    folder = write_comparison(tmp_path / "two")
+    values = {**EVIDENCE.values, "weight_clip_low": (0.0, 1.0), "weight_clip_high": (0.0, 0.0)}
+    read = {"student": "<image>What time?", "answer": "<image>What time?", "degraded": "<image>What time?"}
+    kept = but(EVIDENCE, values=values, prompts=read, other_pictures=("degraded",))
+    keep_evidence(folder / "runs" / "grpo" / "seed0", kept)
+    told, rows = table(folder, tmp_path, "--task", "clock")
+    assert "\nthe scorer in context answer read:\n" in told
+    assert "\nthe scorer in context degraded read, with pictures other than the student's:\n" in told
+    assert [row["clipped"] for row in rows] == ["", "low"]
+    head, *lines = (line.split() for line in told.splitlines()[-4:-1])
+    assert [line[head.index("clipped") - len(head)] for line in lines] == ["-", "low"]
 
 
 @pytest.mark.parametrize(
