@@ -30,11 +30,15 @@ from agents.foresight import check_source, check_verifier, policy_config
 from agents.options.model import DEVICES, PRECISIONS, ModelOptions
 from agents.options.types import Pairs, at_least
 from rlsd_env.cli.common import chosen_tasks, facts_text, make_env
+from rlsd_env.desk import Desk
 from rlsd_env.env import ReasoningEnv
 from rlsd_env.errors import ConfigurationError, DataError, one_of
 from rlsd_env.sources.pictures import FORMATS, MAX_PIXELS, Picture
 from rlsd_env.spaces import MOST_ASPECT
-from rlsd_env.task import Image, Task
+from rlsd_env.task import Image, Item, Task
+from verifiers import Status, Verdict
+from verifiers.answers import AnswerVerifier, comparer_for
+from verifiers.cli.explain import comparison_steps
 
 if TYPE_CHECKING:
     from agents.conversation import Conversation
@@ -249,8 +253,6 @@ class Session:
             ConfigurationError: there is no environment, or no such task.
 
         """
-        from agents.conversation import verdict_facts
-
         if self.tasks is None:
             raise ConfigurationError("/task is of an environment; start with --env ID")
         env, number = self.tasks.env, self.tasks.next(which)
@@ -263,6 +265,37 @@ class Session:
             if info["over"]:
                 facts = verdict_facts(env.desk, item, info["verdict"], info["reward"], truncated=info["truncated"])
                 print(facts_text(facts))
+
+
+def verdict_facts(
+    desk: Desk, item: Item, verdict: Verdict, reward: float, *, truncated: bool
+) -> Iterator[tuple[str, str]]:
+    """Say in two columns what became of an attempt at a task, and why.
+
+    Args:
+        desk: what graded it, of an environment that was made with `expose_privileged=True`.
+        item: the task.
+        verdict: on the last answer.
+        reward: of the attempt.
+        truncated: whether turns or tokens were used up.
+
+    """
+    parts = ", ".join(f"{name} {value:g}" for name, value in verdict.parts.items()) if len(verdict.parts) > 1 else ""
+    yield "verdict", verdict.outcome + ("; no turns or tokens were left" if truncated else "")
+    yield "reward", f"{reward:g}" + (f" ({parts})" if parts else "")
+    if verdict.extracted is None:
+        yield "read", f"no answer ({verdict.status})"
+    else:
+        how = f", by {verdict.method}" if verdict.method else ""
+        not_ok = "" if verdict.status is Status.OK else f" ({verdict.status})"
+        yield "read", f"{verdict.extracted!r}{how}{not_ok}"
+    reference = item.privileged.reference
+    yield "right is", reference.answer
+    if isinstance(desk.verifier, AnswerVerifier) and verdict.extracted is not None and not verdict.status.failed:
+        comparer = comparer_for(reference, desk.verifier.equality)
+        yield from (("compared", text.strip()) for text in comparison_steps(comparer, verdict.extracted))
+    if verdict.feedback:
+        yield "why", verdict.feedback
 
 
 def _media(task: Task) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""A conversation with a policy: questions of a person's own, and tasks of an environment with their verdicts."""
+"""A conversation with a policy: questions of a person's own, and tasks of an environment."""
 
 from __future__ import annotations
 
@@ -14,13 +14,9 @@ from agents.policy.base import Request, Sampling
 from agents.policy.transformers_policy import TransformersPolicy
 from agents.rollouts.collect import completion_seeds
 from rlsd_env import Action
-from rlsd_env.desk import Desk
 from rlsd_env.env import ReasoningEnv
 from rlsd_env.errors import ConfigurationError
-from rlsd_env.task import IMAGE_PLACEHOLDER, Image, Item, escaped
-from verifiers import Status, Verdict
-from verifiers.answers import AnswerVerifier, comparer_for
-from verifiers.cli.explain import comparison_steps
+from rlsd_env.task import IMAGE_PLACEHOLDER, Image, escaped
 
 Write = Callable[[str], None]
 """Takes pieces of text as they come."""
@@ -174,34 +170,3 @@ def with_placeholders(text: str, count: int) -> str:
     if count and text.count(IMAGE_PLACEHOLDER) == count and "<video>" not in text:
         return text
     return IMAGE_PLACEHOLDER * count + escaped(text)
-
-
-def verdict_facts(
-    desk: Desk, item: Item, verdict: Verdict, reward: float, *, truncated: bool
-) -> Iterator[tuple[str, str]]:
-    """Say in two columns what became of an attempt at a task, and why.
-
-    Args:
-        desk: what graded it, of an environment that was made with `expose_privileged=True`.
-        item: the task.
-        verdict: on the last answer.
-        reward: of the attempt.
-        truncated: whether turns or tokens were used up.
-
-    """
-    parts = ", ".join(f"{name} {value:g}" for name, value in verdict.parts.items()) if len(verdict.parts) > 1 else ""
-    yield "verdict", verdict.outcome + ("; no turns or tokens were left" if truncated else "")
-    yield "reward", f"{reward:g}" + (f" ({parts})" if parts else "")
-    if verdict.extracted is None:
-        yield "read", f"no answer ({verdict.status})"
-    else:
-        how = f", by {verdict.method}" if verdict.method else ""
-        not_ok = "" if verdict.status is Status.OK else f" ({verdict.status})"
-        yield "read", f"{verdict.extracted!r}{how}{not_ok}"
-    reference = item.privileged.reference
-    yield "right is", reference.answer
-    if isinstance(desk.verifier, AnswerVerifier) and verdict.extracted is not None and not verdict.status.failed:
-        comparer = comparer_for(reference, desk.verifier.equality)
-        yield from (("compared", text.strip()) for text in comparison_steps(comparer, verdict.extracted))
-    if verdict.feedback:
-        yield "why", verdict.feedback

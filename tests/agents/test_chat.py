@@ -11,7 +11,7 @@ import PIL.Image
 import pytest
 
 from agents import chat, conversation
-from agents.conversation import Conversation, Streamer, verdict_facts, with_placeholders
+from agents.conversation import Conversation, Streamer, with_placeholders
 from agents.episodes import StopReason
 from agents.policy.base import Request, Sampling
 from rlsd_env.cli.common import make_env
@@ -65,7 +65,7 @@ def test_the_verdict_says_why(talk):
     env.reset(options={"task_index": 0})  # 5 * 3 * 1 * 2 = 0 modulo 10
     item = env.desk.item(0)
     *_, info = env.step("<think> 5 * 3 = 5. </think> <answer> 7 </answer>")
-    facts = dict(verdict_facts(env.desk, item, info["verdict"], 0.0, truncated=False))
+    facts = dict(chat.verdict_facts(env.desk, item, info["verdict"], 0.0, truncated=False))
     assert facts["verdict"] == "wrong"
     assert facts["reward"] == "0"
     assert facts["read"] == "'7', by answer_tag"
@@ -74,7 +74,7 @@ def test_the_verdict_says_why(talk):
     assert facts["why"] == info["verdict"].feedback != ""
     env.reset(options={"task_index": 0})
     *_, info = env.step("I do not know")
-    facts = dict(verdict_facts(env.desk, item, info["verdict"], 0.0, truncated=True))
+    facts = dict(chat.verdict_facts(env.desk, item, info["verdict"], 0.0, truncated=True))
     assert facts["read"] == "no answer (no_answer)"
     assert facts["verdict"] == "wrong; no turns or tokens were left"
     assert "compared" not in facts
