@@ -12,10 +12,10 @@ from scipy import stats
 
 from agents.report.statistics import (
     CONFIDENCE,
-    CrossedBootstrap,
     Interval,
     Values,
     components,
+    improvement_interval,
     unvaried,
 )
 from agents.terminal import counted
@@ -221,7 +221,7 @@ def _difference(one: tuple[str, str, Values, Values], spread: Spread, level: flo
         b=b,
         interval=spread.interval(CONFIDENCE),
         corrected=corrected,
-        improvement=CrossedBootstrap(*ones_ST.shape).improvement(ones_ST, others_ST),
+        improvement=improvement_interval(ones_ST, others_ST),
         p=spread.p,
         level=level,
         seeds=ones_ST.shape[0],

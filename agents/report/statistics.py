@@ -14,6 +14,10 @@ from scipy import stats
 
 Values = NDArray[np.float64]
 CONFIDENCE = 0.95
+NUMBERS_AT_ONCE = 2**20
+"""Largest table of weights that the bootstrap of an interquartile mean makes."""
+EQUAL, ROUNDING = 1e-9, 1e-24
+"""Relative difference of mean squares that are equal, and the largest one of values that are, but for rounding."""
 
 
 @dataclass(frozen=True)
@@ -85,6 +89,7 @@ def components(values_ST: Values) -> Components:
     if seeds == 1 or tasks == 1:
         line = values_ST.ravel()
         spread = float(line.var(ddof=1))
+        spread = spread if spread > ROUNDING else 0.0
         parts = (nan, spread) if seeds == 1 else (spread, nan)
         return Components(mean, spread / line.size, line.size - 1.0, *parts, nan, seeds, tasks)
     by_seed, by_task = values_ST.mean(axis=1), values_ST.mean(axis=0)
@@ -94,14 +99,15 @@ def components(values_ST: Values) -> Components:
         "task": (seeds * by_task.var(ddof=1), tasks - 1),
         "rest": ((residual_ST**2).sum() / ((seeds - 1) * (tasks - 1)), (seeds - 1) * (tasks - 1)),
     }
-    rest = float(squares["rest"][0])
+    squares = {name: (float(ms) if ms > ROUNDING else 0.0, df) for name, (ms, df) in squares.items()}
+    rest = squares["rest"][0]
     seed, task = max(0.0, (squares["seed"][0] - rest) / tasks), max(0.0, (squares["task"][0] - rest) / seeds)
     total = squares["seed"][0] + squares["task"][0] - rest
-    largest = max(squares, key=lambda name: squares[name][0])
-    if total > squares[largest][0]:
+    largest = max(ms for ms, _ in squares.values())
+    if total > largest * (1 + EQUAL):
         freedom = total**2 / sum(ms**2 / df for ms, df in squares.values())
-    else:
-        total, freedom = squares[largest][0], float(squares[largest][1])
+    else:  # of parts that are equal, as where one value differs from all others, the one with the most
+        total, freedom = largest, float(max(df for ms, df in squares.values() if ms >= largest * (1 - EQUAL)))
     return Components(
         mean, float(total) / (seeds * tasks), float(freedom), float(seed), float(task), rest, seeds, tasks
     )
@@ -178,18 +184,34 @@ def _score(mean: float, count: float, z: float) -> Interval:
 def difference_interval(values_ST: Values, confidence: float = CONFIDENCE) -> Interval:
     """Give the interval of a paired difference of accuracies over seeds and tasks.
 
-    `crossed_interval`, cut at -1 and 1; `unvaried` where all values are equal.
+    Student's interval of `components`, with two tasks added, on which the difference is +d and -d for every seed: d is
+    the root mean square of the tasks' differences other than 0, or 1 where there is none. Of tasks tried once by one
+    seed these are the two pairs that Bonett and Price add. So it does not vanish where no task shows a difference, nor
+    is it wider than small differences make it. The mean is that of the values as they are.
+
+    Source: Bonett and Price 2012, Statistics in Medicine 31.
 
     Args:
         values_ST: difference by seed and task, in [-1, 1]; tasks with a NaN are left out.
         confidence: e.g. 0.95.
 
     """
-    found = components(values_ST)
-    if not math.isnan(found.mean) and found.variance == 0:
-        return unvaried(found.mean, found.tasks, confidence)
-    interval = crossed_interval(values_ST, confidence)
-    return Interval(interval.mean, max(-1.0, interval.low), min(1.0, interval.high))
+    found = padded(values_ST)
+    mean = components(values_ST).mean
+    if math.isnan(found.variance) or math.isnan(mean):
+        return Interval(mean, math.nan, math.nan)
+    half = _quantile(confidence, found.freedom) * math.sqrt(found.variance)
+    return Interval(mean, max(-1.0, mean - half), min(1.0, mean + half))
+
+
+def padded(values_ST: Values) -> Components:
+    """Return the parts of paired differences with the two tasks of `difference_interval` added."""
+    values_ST = np.asarray(values_ST, dtype=np.float64)
+    by_task = values_ST[:, ~np.isnan(values_ST).any(axis=0)].mean(axis=0)
+    seen = by_task[np.abs(by_task) > EQUAL]
+    size = math.sqrt(float((seen**2).mean())) if seen.size else 1.0
+    more = np.repeat([[size, -size]], len(values_ST), axis=0)
+    return components(np.concatenate([values_ST, more], axis=1))
 
 
 def unvaried(mean: float, tasks: int, confidence: float = CONFIDENCE) -> Interval:
@@ -234,23 +256,39 @@ class CrossedBootstrap:
         """Return the mean of the middle half of all values; source: Agarwal et al. 2021, rliable."""
         order = np.argsort(values_ST, axis=None)
         sorted_V = values_ST.ravel()[order]
-        weights_RV = (self.seeds_RS[:, :, None] * self.tasks_RT[:, None, :]).reshape(len(self.seeds_RS), -1)[:, order]
         total = values_ST.size  # the weights of every draw sum to it
-        upto_RV = np.cumsum(weights_RV, axis=1)
         low, high = total // 4, total - total // 4
-        inner_RV = np.clip(np.minimum(upto_RV, high) - np.maximum(upto_RV - weights_RV, low), 0, None)
-        drawn_R = inner_RV @ sorted_V / (high - low)
+        drawn_R = np.empty(len(self.seeds_RS))
+        at_once = max(1, NUMBERS_AT_ONCE // total)
+        for start in range(0, len(drawn_R), at_once):
+            part = slice(start, start + at_once)
+            weights_RST = self.seeds_RS[part, :, None] * self.tasks_RT[part, None, :]
+            weights_RV = weights_RST.reshape(len(weights_RST), -1)[:, order]
+            upto_RV = np.cumsum(weights_RV, axis=1)
+            inner_RV = np.clip(np.minimum(upto_RV, high) - np.maximum(upto_RV - weights_RV, low), 0, None)
+            drawn_R[part] = inner_RV @ sorted_V / (high - low)
         return _percentiles(float(stats.trim_mean(sorted_V, 0.25)), drawn_R)
 
-    def improvement(self, ones_ST: Values, others_ST: Values) -> Interval:
-        """Return the probability that a run of one agent is above one of another on a task, half of equal ones.
 
-        Seeds are not paired: those of either agent are drawn for themselves. Source: Agarwal et al. 2021, rliable.
-        """
-        above_STS = (ones_ST[:, :, None] > others_ST.T[None]) + 0.5 * (ones_ST[:, :, None] == others_ST.T[None])
-        other_RS = np.roll(self.seeds_RS, 1, axis=0)  # of another draw, so that the two do not go together
-        drawn_R = np.einsum("rs,stu,rt,ru->r", self.seeds_RS, above_STS, self.tasks_RT, other_RS, optimize=True)
-        return _percentiles(float(above_STS.mean()), drawn_R / above_STS.size)
+def improvement_interval(ones_ST: Values, others_ST: Values, confidence: float = CONFIDENCE) -> Interval:
+    """Give the probability that a run of one agent is above one of another on a task, half of equal ones.
+
+    It is the mean over tasks and over all pairs of a seed of one with a seed of the other. The interval is that of
+    `accuracy_interval` for what each seed adds to it (the projection of Hoeffding 1948), with one seed the value
+    itself; so it does not vanish where all are equal.
+
+    Source: Agarwal et al. 2021, rliable, which draws its interval by a bootstrap.
+
+    Args:
+        ones_ST: values by seed and task.
+        others_ST: those of the other agent on the same seeds and tasks.
+        confidence: e.g. 0.95.
+
+    """
+    above_STS = (ones_ST[:, :, None] > others_ST.T[None]) + 0.5 * (ones_ST[:, :, None] == others_ST.T[None])
+    by_task_T = above_STS.mean(axis=(0, 2))
+    added_ST = above_STS.mean(axis=2) + above_STS.mean(axis=0).T - by_task_T
+    return accuracy_interval(added_ST, confidence)
 
 
 def _percentiles(value: float, drawn_R: Values, confidence: float = CONFIDENCE) -> Interval:
@@ -266,18 +304,27 @@ def pass_at_k(shares: Values, samples: int, k: int) -> Values:
     Trained on Code, Eq. 1.
 
     Args:
-        shares: share of right samples, of any shape; NaN stays NaN.
-        samples: n, how many they are of.
-        k: at most n.
+        shares: share of right samples among those judged, of any shape; NaN stays NaN.
+        samples: how many were sampled; n is that, or where a verifier failed on some the most that the share can be of.
+        k: at most `samples`; NaN where it is more than n.
 
     >>> pass_at_k(np.array([0.0, 0.25, 1.0]), 4, 2)  # 1 - C(3, 2) / C(4, 2) = 1 - 3 / 6
     array([0. , 0.5, 1. ])
+    >>> pass_at_k(np.array([1 / 3]), 4, 3)  # three were judged, one is right
+    array([1.])
 
     """
     if not 1 <= k <= samples:
         raise ValueError(f"k is {k}; it must be from 1 to the {samples} samples")
-    whole = math.comb(samples, k)
-    known = [1 - math.comb(samples - right, k) / whole for right in range(samples + 1)]
-    table = np.array([*known, math.nan])
-    places = np.where(np.isnan(shares), samples + 1, np.rint(np.nan_to_num(shares) * samples)).astype(int)
-    return np.asarray(table[places], dtype=np.float64)
+    known = {float(share): _pass_at_k(float(share), samples, k) for share in np.unique(shares)}
+    found = [known.get(float(share), math.nan) for share in np.ravel(shares)]
+    return np.array(found, dtype=np.float64).reshape(np.shape(shares))
+
+
+def _pass_at_k(share: float, samples: int, k: int) -> float:
+    """Return it of one share; NaN where too few samples were judged, or the share is not of so few at all."""
+    for judged in range(samples, k - 1, -1):
+        right = round(share * judged) if not math.isnan(share) else 0
+        if abs(right / judged - share) < EQUAL:
+            return 1 - math.comb(judged - right, k) / math.comb(judged, k)
+    return math.nan

@@ -26,7 +26,7 @@ def test_compare_writes_and_prints_everything(compared):
     out, done = compared
     results = json.loads((out / "results.json").read_text())
     assert list(results["agents"]) == ["grpo", "opsd", "sdpo", "grpo+opsd", "rlsd"]
-    assert results["schema"] == "rlsd-results-1"
+    assert results["schema"] == "rlsd-results-2"
     assert results["rollouts_per_agent_and_seed"] == 4 * 3 * 4
     for name, agent in results["agents"].items():
         for key in ("sampled_accuracy", "sampled_gain", "greedy_accuracy", "greedy_gain"):

@@ -8,10 +8,17 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 from scipy import stats
 
 from agents.report.comparison import NO_DIFFERENCE, compared, holm_levels, ordered_pairs
-from agents.report.statistics import CrossedBootstrap, accuracy_interval, difference_interval, pass_at_k
+from agents.report.statistics import (
+    CrossedBootstrap,
+    accuracy_interval,
+    difference_interval,
+    improvement_interval,
+    pass_at_k,
+)
 
 
 def test_all_pairs_those_with_grpo_first():
@@ -148,10 +155,59 @@ def test_the_bootstrap_draws_seeds_and_tasks():
     )  # of 0 0 .5 .5 .5 1 1 1 the middle four: .5 .5 .5 1
     same = CrossedBootstrap(2, 4, 50).mean(np.full((2, 4), 0.25))
     assert (same.low, same.high) == (0.25, 0.25)
-    above = bootstrap.improvement(values + 2, values)
-    assert (above.mean, above.low) == (1.0, 1.0)
-    # the same values: equal where a run meets itself; of two seeds on a task wins and losses balance
-    assert bootstrap.improvement(values, values).mean == pytest.approx(0.5)
+
+
+def test_equal_answers_are_known_as_well_as_there_are_tasks():
+    # eight tasks without a difference, and +1 and -1: ten values of variance 2/9
+    half = stats.t.ppf(0.975, 9) * math.sqrt(2 / 90)
+    got = difference_interval(np.zeros((1, 8)))
+    assert (got.mean, got.low, got.high) == pytest.approx((0.0, -half, half))
+
+
+def test_small_differences_have_intervals_of_their_own_size():
+    """Ten times smaller differences: ten times smaller an interval."""
+    values = np.random.default_rng(0).normal(0.02, 0.05, (5, 16))
+    whole, tenth = difference_interval(values), difference_interval(values / 10)
+    assert (tenth.low, tenth.high) == pytest.approx((whole.low / 10, whole.high / 10))
+
+
+def test_the_probability_of_improvement_by_hand():
+    # task 0: 0 and 1 against .5 and .5: half; task 1: 1 and 1 against .5 and 1: two above, two equal: .75
+    found = improvement_interval(np.array([[0.0, 1.0], [1.0, 1.0]]), np.array([[0.5, 0.5], [0.5, 1.0]]))
+    assert found.mean == pytest.approx((0.5 + 0.75) / 2)
+    # all equal on 16 tasks: Wilson's with n = 16, z = 1.96: half = z / (1 + z^2/16) sqrt(1/64 + z^2/1024) = .22003
+    same = improvement_interval(np.ones((3, 16)), np.ones((3, 16)))
+    assert (same.mean, same.low, same.high) == pytest.approx((0.5, 0.2800, 0.7200), abs=1e-4)
+    above = improvement_interval(np.ones((2, 16)), np.zeros((2, 16)))
+    assert (above.mean, above.low, above.high) == pytest.approx((1.0, 0.8064, 1.0), abs=1e-4)
+
+
+@given(arrays(np.float64, st.tuples(st.integers(1, 4), st.integers(1, 6)), elements=st.sampled_from([0, 0.25, 0.5, 1])))
+def test_wrong_answers_are_as_sure_as_right_ones(values_ST):
+    """Also where mean squares are equal but for rounding, as where one value differs from all others."""
+    right, wrong = accuracy_interval(values_ST), accuracy_interval(1 - values_ST)
+    assert (wrong.low, wrong.high) == pytest.approx((1 - right.high, 1 - right.low), abs=1e-6)
+    assert right.high - right.low > 0.01
+
+
+def test_equal_values_that_are_no_binary_fractions_are_equal():
+    third = accuracy_interval(np.full((3, 7), 1 / 3))
+    assert third.high - third.low > 0.3
+
+
+def test_the_bootstrap_of_an_interquartile_mean_is_the_same_in_parts(monkeypatch):
+    values = np.random.default_rng(0).integers(0, 5, (3, 20)) / 4
+    whole = CrossedBootstrap(3, 20, 100).interquartile_mean(values)
+    monkeypatch.setattr("agents.report.statistics.NUMBERS_AT_ONCE", 7 * 60)
+    assert CrossedBootstrap(3, 20, 100).interquartile_mean(values) == whole
+
+
+def test_pass_at_k_is_of_the_samples_that_were_judged():
+    # a third right of 4 sampled: 3 were judged, one right: pass@2 = 1 - C(2, 2) / C(3, 2); of 4 nothing is known
+    shares = np.array([[1 / 3, 0.5]])
+    assert pass_at_k(shares, 4, 2) == pytest.approx(np.array([[2 / 3, 5 / 6]]))
+    assert pass_at_k(shares, 4, 4) == pytest.approx(np.array([[np.nan, 1.0]]), nan_ok=True)
+    assert math.isnan(pass_at_k(np.array([0.123]), 4, 1)[0])  # of no so few samples
 
 
 def test_pass_at_k_is_unbiased_and_wants_a_k_that_there_is():
