@@ -1,9 +1,9 @@
 """Interrupt comparisons at random moments and see them end the same: `python -m benchmarks.interruptions`.
 
 A small comparison is run undisturbed. Then it is begun again and again, in a folder of its own each time, and gets
-Ctrl-C or is killed outright (SIGKILL, workers included) at a moment that is drawn; a report is made of what is there,
-and the comparison resumed, now and then interrupted once more. It must end with the same bytes of metrics, models and
-results as the undisturbed one, and every report must be whole.
+Ctrl-C or is killed outright (SIGKILL, workers included) once it has stored a drawn number of training steps; a report
+is made of what is there, and the comparison resumed, now and then after a second interruption. It must end with the
+same bytes of metrics, models and results as the undisturbed one, and every report must be whole.
 """
 
 from __future__ import annotations
@@ -23,10 +23,13 @@ from typing import Any
 import numpy as np
 
 from agents import command_line
+from agents.runs.kept import steps_done
 from rlsd_env.errors import ConfigurationError
 
 COMPARISON = "--agents grpo,rlsd --seeds 0,1 --steps 6 --prompts-per-step 4 --group-size 4 --checkpoint-every 1".split()
 COMPARISON += "--eval-tasks 6 --eval-samples 2 --eval-every 3 --jobs 2".split()
+STEPS = 2 * 2 * 6
+"""Training steps of all its runs."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,6 +59,20 @@ def stop(started: subprocess.Popen[str], how: signal.Signals) -> None:
     with contextlib.suppress(ProcessLookupError):
         os.killpg(started.pid, how)
     started.communicate(timeout=300)
+
+
+def stored(folder: Path) -> int:
+    """Count the training steps that a comparison's runs have stored."""
+    return sum(steps_done(path.parent) for path in folder.glob("runs/*/*/metrics.csv"))
+
+
+def reached(started: subprocess.Popen[str], folder: Path, steps: int) -> bool:
+    """Wait until so many steps are stored and the comparison's folder is claimed; False: it ended before."""
+    while started.poll() is None:
+        if (folder / "config.toml").exists() and stored(folder) >= steps:
+            return True
+        time.sleep(0.02)
+    return False
 
 
 def outcome(folder: Path) -> dict[str, bytes]:
@@ -95,39 +112,37 @@ def run(options: InterruptionOptions) -> dict[str, Any]:
     if options.out.exists():
         raise ConfigurationError(f"out {str(options.out)!r} exists already; give another folder")
     options.out.mkdir(parents=True)
-    began = time.monotonic()
     whole = comparison(options.out / "undisturbed")
     _, errors = whole.communicate()
     if whole.returncode:
         raise RuntimeError(errors)
-    lasts = time.monotonic() - began
     wanted = outcome(options.out / "undisturbed")
     rng = np.random.default_rng(options.seed)
-    same = 0
+    same = interrupted = 0
     for number in range(options.times):
         folder = options.out / f"time{number}"
         told: list[str] = []
-        while True:
+        for moment in sorted(rng.integers(0, STEPS, rng.integers(1, 3))):
             started = comparison(folder, *(["--resume"] if told else []))
-            try:
-                started.wait(timeout=float(rng.uniform(0.05, 1.0)) * lasts)
+            if not reached(started, folder, int(moment)):
                 break
-            except subprocess.TimeoutExpired:
-                how = signal.SIGINT if rng.random() < 0.5 else signal.SIGKILL
-                stop(started, how)
-                told.append(how.name)
+            time.sleep(float(rng.uniform(0, 0.3)))
+            how = signal.SIGINT if rng.random() < 0.5 else signal.SIGKILL
+            stop(started, how)
+            interrupted += 1
             notice = report(folder, options.out / f"report{number}")
-            told.append(notice[2:80] if notice else "nothing yet")
-            if len(told) >= 4:
-                started = comparison(folder, "--resume")
-                started.communicate()
-                break
+            told.append(f"{how.name} after {stored(folder)} of {STEPS} steps, report: {notice or 'none yet'}")
+        started = comparison(folder, "--resume")
+        started.communicate()
         equal = started.returncode == 0 and outcome(folder) == wanted
         same += equal
         report(folder, options.out / f"report{number}")
-        print(f"{number}: {'; '.join(told) or 'ended first'}: {'the same' if equal else 'NOT the same'}", flush=True)
-    print(f"{same} of {options.times} ended as the undisturbed comparison; every report was whole")
-    return {"times": options.times, "same": same}
+        print(f"{number}: {'; '.join(told)}: {'the same' if equal else 'NOT the same'}", flush=True)
+    print(
+        f"{interrupted} interruptions of {options.times} comparisons: {same} ended as the undisturbed one; all reports "
+        "were whole"
+    )
+    return {"times": options.times, "interrupted": interrupted, "same": same}
 
 
 def main(argv: Sequence[str]) -> None:
