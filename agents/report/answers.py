@@ -87,9 +87,10 @@ def best(results: Mapping[str, Any], kind: str = "sampled") -> Answer:
     if level:
         sentences.append(f"No difference between it and {listed(level)} is shown.")
     if lower:
-        sentences.append(f"{listed(lower)} {'is' if len(lower) == 1 else 'are'} lower.")
+        sentences.append(f"{listed(lower)} {'is' if len(lower) == 1 else 'are'} lower in sampled accuracy.")
     if apart:
         sentences.append(f"With {listed(apart)} it has no tasks and seeds in common to compare on.")
+    sentences += _greedy(results, first)
     sentences += _intervals(results)
     if not told:
         short = f"{first}, by its mean alone"
@@ -100,13 +101,30 @@ def best(results: Mapping[str, Any], kind: str = "sampled") -> Answer:
     return Answer(question, short, tuple(sentences))
 
 
+def _greedy(results: Mapping[str, Any], first: str) -> list[str]:
+    """Say who is ahead where responses are decoded greedily, if that is another agent."""
+    means = {name: agent.get("greedy_accuracy") for name, agent in results["agents"].items()}
+    known = {name: told for name, told in means.items() if told and told["mean"] is not None}
+    if not known:
+        return []
+    ahead = max(known, key=lambda name: float(known[name]["mean"]))
+    if known[ahead]["mean"] <= known.get(first, {"mean": -1.0})["mean"]:
+        return []
+    found = pair(results, ahead, first, "greedy")
+    shown = found is not None and found["verdict"].startswith(ahead)
+    return [
+        f"Decoded greedily {ahead} is ahead, {written(known[ahead])}"
+        + (f", and higher than {first}." if shown else f"; no difference to {first} is shown there.")
+    ]
+
+
 def _intervals(results: Mapping[str, Any]) -> list[str]:
     """Say what the intervals are of."""
     pairs = {frozenset((one["a"], one["b"])) for one in results.get("comparisons", ())}
     seeds = len(results["seeds"])
     said = [
         f"95 % intervals over {counted(seeds, 'seed')} and {counted(results['heldout_tasks'], 'task')}"
-        + (f"; differences are paired and corrected for {counted(len(pairs), 'pair')}." if pairs else ".")
+        + (f"; differences are of the same tasks and corrected for {counted(len(pairs), 'pair')}." if pairs else ".")
     ]
     if seeds == 1:
         said.append("With one seed they say nothing of how much another seed would change.")
@@ -175,17 +193,13 @@ def leaked(found: Sequence[Leak]) -> Answer:
         told = listed([f"{leak.agent} in {leak.rate:.0f}" for leak in guilty])
         sentences.append(f"Of 1,000 responses to the evaluation's tasks, {told} speak of privileged text.")
     if rest:
-        who = "No agent does" if not guilty else f"{listed([leak.agent for leak in rest])} {_do(rest)} not"
+        who = "no agent" if not guilty else listed([leak.agent for leak in rest])
         highest = max(leak.rate for leak in rest)
-        sentences.append(f"{who} so more often than the untrained model ({highest:.1f} of 1,000 at most).")
+        sentences.append(f"No more often than the untrained model: {who} ({highest:.1f} of 1,000 at most).")
     elif found[0].agent == "untrained":
         sentences.append(f"The untrained model does in {found[0].rate:.1f}.")
     sentences.append("Words are searched for, so what is used silently is not seen here.")
     return Answer(question, listed([leak.agent for leak in guilty]) if guilty else "None", tuple(sentences))
-
-
-def _do(leaks: Sequence[Leak]) -> str:
-    return "does" if len(leaks) == 1 else "do"
 
 
 def cost(found: Sequence[Cost], seconds_total: float | None) -> Answer:

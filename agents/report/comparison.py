@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import stats
 
 from agents.report.statistics import (
@@ -272,18 +273,22 @@ def what_would_decide(differences_ST: Values, measured: Spread, level: float) ->
     between = (measured.variance - task) * seeds
     per_seed = max(1.0, measured.freedom / seeds)
 
-    def decides(count: int, more_tasks: float = 1.0) -> bool:
-        variance, freedom = between / count + task / more_tasks, per_seed * count
-        needed = stats.t.ppf(1 - level / 2, freedom) + stats.t.ppf(POWER, freedom)
-        return abs(measured.mean) >= needed * math.sqrt(max(0.0, variance))
+    def decides(count_N: Values, more_N: Values) -> NDArray[np.bool_]:
+        variance_N, freedom_N = between / count_N + task / more_N, per_seed * count_N
+        needed_N = stats.t.ppf(1 - level / 2, freedom_N) + stats.t.ppf(POWER, freedom_N)
+        return abs(measured.mean) >= needed_N * np.sqrt(np.maximum(0.0, variance_N))
 
-    for count in range(seeds + 1, MOST + 1):
-        if decides(count):
-            return count, f"{counted(count, 'seed')} would decide it, if it is as large as measured"
-    for count in _counts(tasks):
-        if decides(MOST, count / tasks):
-            return None, f"{MOST:,} seeds would not decide it; they would with about {count:,} tasks"
-    return None, f"over {MOST:,} seeds and {MOST:,},000 tasks"
+    seeds_N = np.arange(seeds + 1.0, MOST + 1)
+    enough = decides(seeds_N, np.ones_like(seeds_N))
+    if enough.any():
+        count = int(seeds_N[enough.argmax()])
+        return count, f"{counted(count, 'seed')} would decide it, if it is as large as measured"
+    tasks_N = np.array(_counts(tasks), dtype=np.float64)
+    enough = decides(np.full_like(tasks_N, MOST), tasks_N / tasks)
+    if enough.any():
+        needed = int(tasks_N[enough.argmax()])
+        return None, f"{MOST:,} seeds would not decide it; they would with about {needed:,} tasks"
+    return None, f"{MOST:,} seeds and {MOST:,},000 tasks would not decide it"
 
 
 def _counts(tasks: int) -> list[int]:

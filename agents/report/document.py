@@ -14,7 +14,6 @@ from agents.evaluation.published import SOURCE
 from agents.report import answers, sections
 from agents.report.cost import costs
 from agents.report.curves import WINDOW, Chart, charts
-from agents.report.equal import of_time
 from agents.report.examples import Example, Quote, examples, kept_samples, leaking_share, quotes
 from agents.report.folders import Found
 from agents.report.heatmaps import Heatmap, heatmaps
@@ -24,6 +23,26 @@ from agents.terminal import counted
 
 CONFIGS = 12
 """Runs whose options are shown; those of a comparison stand in one."""
+
+
+WORDS = (
+    (
+        "agent",
+        "the model as one method trains it: grpo, rlsd, opsd, sdpo and so on; docs/algorithms.md has a page for each",
+    ),
+    ("untrained", "the model that all agents start from"),
+    ("teacher", "the same model, or another, shown text that the student cannot see"),
+    ("privileged text", "what only the teacher is shown: the reference answer, a solution, a right attempt"),
+    ("to cite, to leak", "to speak of privileged text in a response, as if it could be seen"),
+    ("sampled, greedy", "responses drawn at the temperature of training; the likeliest token each time"),
+    ("rollout", "a response sampled in training"),
+    ("seed", "a whole training of its own: other tasks in another order, other samples"),
+    (
+        "honest, lazy teacher",
+        "in the laboratory: one that never cites what it is shown, one that does in 30 % of its responses",
+    ),
+)
+"""What a reader who has not seen such a report may ask."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +55,7 @@ class Document:
         notices: what a reader must know first, of unfinished runs for example.
         answers: to the questions that come first.
         accuracy: accuracies; None: no run has ended.
+        more: further summaries of the same responses.
         pairs: differences between agents.
         steps: steps to given accuracies; None: there were no evaluations on the way.
         notes: what the intervals and differences are.
@@ -61,6 +81,7 @@ class Document:
     notices: tuple[str, ...]
     answers: tuple[answers.Answer, ...]
     accuracy: Table | None
+    more: Table | None
     pairs: tuple[Table, ...]
     steps: Table | None
     notes: tuple[str, ...]
@@ -95,17 +116,17 @@ def document(found: Found, results: Mapping[str, Any]) -> Document:
     leaks = answers.leaks(results, results["options"].get("eval_samples", 1)) if ended else []
     total = results.get("timing", {}).get("seconds_total")
     options = results["options"]
-    told = of_time(results["timing"]["seconds_by_agent"])
     return Document(
         title=_title(found, options),
         subtitle=f"{options.get('env', '?')}, from {options.get('policy', '?')}",
         notices=tuple(_notices(found)),
         answers=(answers.best(results), answers.leaked(leaks), answers.cost(spent, total)),
         accuracy=sections.accuracy(results, shades) if ended else None,
+        more=sections.more_accuracy(results) if ended else None,
         pairs=tuple(sections.differences(results)) if ended else (),
         steps=sections.steps_to(results) if ended else None,
         notes=tuple(_notes(results)) if ended else (),
-        budgets=(*results["budgets"]["statements"], *([told] if told else [])),
+        budgets=tuple(results["budgets"]["statements"]),
         published=sections.published(results, found),
         charts=tuple(charts(found)),
         examples=tuple(examples(samples)),
@@ -182,6 +203,7 @@ def _notes(results: Mapping[str, Any]) -> list[str]:
     notes = ["Sampled accuracy is the mean over the samples of each task, greedy of one response at temperature 0."]
     if any("best_sampled_accuracy" in agent for agent in results["agents"].values()):
         notes.append("Best weights are those that did best on tuning tasks during training.")
+    notes.append("Cite: responses that speak of what only a teacher is shown, see Leakage.")
     notes.append(
         "Where a difference's interval holds 0, no difference is shown; that is not to say that there is none."
     )
@@ -225,6 +247,7 @@ def context(made: Document) -> dict[str, Any]:
         "accuracy_notes": made.notes,
         "pair_notes": (),
         "pairs": [*made.pairs, *([made.steps] if made.steps else [])],
+        "words": WORDS,
         "published_note": f"The paper's own numbers, from another model and another budget: {SOURCE}. "
         "They are data here, not a result of these runs.",
         "curve_agents": [

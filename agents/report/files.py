@@ -51,7 +51,7 @@ def as_markdown(made: Document) -> str:
                 text for text in (table.title and f"### {table.title}", table.caption, markdown(table)) if text
             )
 
-    add("Accuracy", made.accuracy, *made.pairs, made.steps)
+    add("Accuracy", made.accuracy, made.more, *made.pairs, made.steps)
     parts += made.notes
     if made.budgets:
         parts += ["## Are the budgets equal?", "\n".join(f"- {line}" for line in made.budgets)]

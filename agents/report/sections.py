@@ -25,16 +25,10 @@ def _metric(metrics: Mapping[str, float], name: str, digits: int) -> str:
 
 
 def accuracy(results: Results, colours: Mapping[str, str]) -> Table:
-    """Accuracies with intervals, what the model was like before, and how it behaves."""
-    tries = sorted({k for agent in results["agents"].values() for k in agent.get("pass_at_k", {}) if k != "1"}, key=int)
-    columns = ["agent", "sampled accuracy", "gain over untrained", "greedy accuracy", "interquartile mean"]
-    columns += [*(f"pass@{k}" for k in tries), "best weights, sampled", "cite per 1,000", "length", "entropy", "seeds"]
-    table: list[tuple[str, Mapping[str, Any], Mapping[str, float]]] = []
-    if results["untrained"]:
-        table.append(("untrained", results["untrained"], results["untrained"]["metrics"]))
-    table += [(name, agent, agent["heldout_metrics"]) for name, agent in results["agents"].items()]
+    """Accuracies with intervals, the untrained model's first."""
+    columns = ("agent", "sampled accuracy", "gain over untrained", "greedy accuracy", "cite, of 1,000", "seeds")
     rows = []
-    for name, found, metrics in table:
+    for name, found, metrics in _with_untrained(results):
         sampled = found.get("sampled_accuracy") or {"mean": None, "low": None, "high": None}
         bar = interval_bar(sampled["mean"], sampled["low"], sampled["high"], 0, 1, colours.get(name, "#7c8796"))
         rows.append(
@@ -43,17 +37,46 @@ def accuracy(results: Results, colours: Mapping[str, str]) -> Table:
                 Cell(written(sampled), bar=bar),
                 written(found.get("sampled_gain"), signed=True),
                 written(found.get("greedy_accuracy")),
-                written(found.get("sampled_iqm")),
-                *(written(found.get("pass_at_k", {}).get(k)) for k in tries),
-                written(found.get("best_sampled_accuracy")),
                 _metric(metrics, "leakage_per_1000", 1),
-                _metric(metrics, "response_length", 1),
-                _metric(metrics, "entropy", 3),
                 str(len(found["runs"])) if "runs" in found else "",
                 quiet=name == "untrained",
             )
         )
-    return without_empty(Table(tuple(columns), tuple(rows)))
+    return without_empty(Table(columns, tuple(rows)))
+
+
+def more_accuracy(results: Results) -> Table:
+    """Further summaries of the same responses, and what they are like."""
+    tries = sorted({k for agent in results["agents"].values() for k in agent.get("pass_at_k", {}) if k != "1"}, key=int)
+    columns = [
+        "agent",
+        "interquartile mean",
+        *(f"pass@{k}" for k in tries),
+        "best weights, sampled",
+        "length",
+        "entropy",
+    ]
+    rows = [
+        row(
+            name,
+            written(found.get("sampled_iqm")),
+            *(written(found.get("pass_at_k", {}).get(k)) for k in tries),
+            written(found.get("best_sampled_accuracy")),
+            _metric(metrics, "response_length", 1),
+            _metric(metrics, "entropy", 3),
+            quiet=name == "untrained",
+        )
+        for name, found, metrics in _with_untrained(results)
+    ]
+    caption = "The same sampled responses: the middle half of all accuracies, the chance that one of k samples is right"
+    return without_empty(Table(tuple(columns), tuple(rows), caption))
+
+
+def _with_untrained(results: Results) -> list[tuple[str, Mapping[str, Any], Mapping[str, float]]]:
+    """Return names, numbers and metrics of the agents, behind those of the untrained model where they are known."""
+    before = results["untrained"]
+    first = [("untrained", before, before["metrics"])] if before else []
+    return first + [(name, agent, agent["heldout_metrics"]) for name, agent in results["agents"].items()]
 
 
 def differences(results: Results, kind: str = "sampled") -> list[Table]:
@@ -87,15 +110,14 @@ def _differences(pairs: Sequence[Mapping[str, Any]], most: float, caption: str) 
     for one in pairs:
         told = {**one["difference"], **one["corrected"]}
         mean = one["difference"]["mean"]
-        mark = "" if one["verdict"].startswith("no difference") else "higher" if (mean or 0) > 0 else "lower"
-        colour = {"higher": "#3fa66a", "lower": "#d1495b"}.get(mark, "#7c8796")
+        colour = "#7c8796" if one["verdict"].startswith("no difference") else "#4c78d0"
         rows.append(
             row(
                 f"{one['a']} less {one['b']}",
                 Cell(
                     written(told, signed=True), bar=interval_bar(mean, told["low"], told["high"], -most, most, colour)
                 ),
-                Cell(one["verdict"], mark),
+                one["verdict"],
                 written(one.get("probability_of_improvement")),
                 one.get("power", ""),
             )

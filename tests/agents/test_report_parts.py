@@ -130,7 +130,7 @@ def test_the_best_agent_is_named_with_those_it_cannot_be_told_from():
     told = best(results(pairs))
     assert told.short == "rlsd, level with grpo"
     assert told.sentences[0] == "rlsd has the highest sampled accuracy, .700 [.400, .900]."
-    assert told.sentences[1:3] == ("No difference between it and grpo is shown.", "opsd is lower.")
+    assert told.sentences[1:3] == ("No difference between it and grpo is shown.", "opsd is lower in sampled accuracy.")
     assert "corrected for 3 pairs" in told.sentences[3]
 
 
