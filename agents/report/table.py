@@ -120,7 +120,7 @@ def _print_comparisons(results: Mapping[str, Any], console: Console) -> None:
     pairs = [one for one in results.get("comparisons", ()) if one["kind"] == "sampled"]
     shown = pairs if len(pairs) < MANY else [one for one in pairs if one["b"] == "grpo" or one["power"] == ""]
     if shown:
-        title = f"Sampled accuracy, differences on the same tasks; 95 %, corrected for {counted(len(pairs), 'pair')} (Holm)"
+        title = f"Differences in sampled accuracy, same tasks; 95 %, corrected for {counted(len(pairs), 'pair')} (Holm)"
         table = Table(title=title, title_justify="left")
         for column in ("pair", "difference", "verdict", "what would decide it"):
             table.add_column(column, justify="right" if column == "difference" else "left")
