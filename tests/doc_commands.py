@@ -42,6 +42,7 @@ BEGINS = {
     "agents.compare": "tests.agents.commands:Here.run_all",
     "agents.report": "agents.report.__main__:run",
     "agents.inspect": "agents.inspect:run",
+    "agents.chat": "agents.chat:run",
     "agents.lab.make": "agents.lab.make:make_base",
     "agents.lab.card": "agents.lab.card:write_card",
     "agents.lab.precision": "agents.lab.precision:run",

@@ -203,6 +203,12 @@ def _notes(results: Mapping[str, Any]) -> list[str]:
     notes = ["Sampled accuracy is the mean over the samples of each task, greedy of one response at temperature 0."]
     if any("best_sampled_accuracy" in agent for agent in results["agents"].values()):
         notes.append("Best weights are those that did best on tuning tasks during training.")
+    for name, agent in results["agents"].items():
+        if "environment_steps" in agent:
+            notes.append(
+                f"{name} took {agent['environment_steps']:,} environment steps of {agent['environment']}, no rollouts "
+                "of the model; its gains are over its own network before training."
+            )
     notes.append("Cite: responses that speak of what only a teacher is shown, see Leakage.")
     notes.append(
         "Where a difference's interval holds 0, no difference is shown; that is not to say that there is none."

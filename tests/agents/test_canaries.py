@@ -55,10 +55,12 @@ rlsd_env.register("mine/Canaries-v0", source="canaries:Canaries")
 '''
 
 
+FOR_PEOPLE = re.compile(r"__pycache__|/(samples|evidence)/|/report\.(html|md)$")
+"""What holds the right answers beside what was sampled, and what scorers read: docs/guide.md."""
 SMALL = "--steps 2 --prompts-per-step 2 --group-size 2 --eval-tasks 2 --eval-samples 1".split()
 
 
-def test_no_canary_is_printed_or_stored(tmp_path):
+def test_no_canary_is_printed_or_stored_but_where_people_are_shown_what_a_teacher_saw(tmp_path):
     (tmp_path / "canaries.py").write_text(MODULE)
     env = ["--env", "canaries:mine/Canaries-v0"]
     turns = ["max_turns=2", 'feedback="verifier"']
@@ -73,7 +75,7 @@ def test_no_canary_is_printed_or_stored(tmp_path):
     recorded |= {f"output {n}": text.encode() for n, text in enumerate((done.stdout, done.stderr, evaluated.stdout))}
     assert len(recorded) > 20
     for name, content in recorded.items():
-        if "__pycache__" not in name:
+        if not FOR_PEOPLE.search(name):
             assert not re.search(rb"xq7canary", content), name
 
 
