@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 SORTS = ("position", "credit", "D", "weight")
 CLIPPED = {"weight_clip_low": "low", "weight_clip_high": "high"}
 """`agents.credit.CLIPPED`, and what the table says."""
+OF_ONE = ("member", "turn", "side_by_side", "sort", "top", "no_prompts", "csv")
+"""Options that say something of one response only."""
 UP, DOWN = (37, 99, 235), (217, 95, 14)
 """Colours of tokens that are made more likely, and less."""
 
@@ -72,6 +74,14 @@ class InspectOptions:
             raise ConfigurationError(f"top is {self.top}; it must be 0 or more")
         if self.csv is not None and self.csv.exists():
             raise ConfigurationError(f"csv {str(self.csv)!r} exists already; give another file")
+        if self.csv is not None and not self.csv.parent.is_dir():
+            raise ConfigurationError(
+                f"csv {str(self.csv)!r}: there is no folder {str(self.csv.parent)!r}; make it or give another file"
+            )
+        defaults = {field.name: field.default for field in dataclasses.fields(self)}
+        of_one = [name for name in OF_ONE if getattr(self, name) != defaults[name]]
+        if of_one and not self.task:
+            raise ConfigurationError(f"{of_one[0]} is of one response; give --task as well")
 
     def wants(self, run: Run) -> bool:
         """Tell whether a run is looked at; side by side another agent's may be too."""
@@ -101,8 +111,9 @@ def find(options: InspectOptions) -> list[Kept]:
         for one in read_evidence(run.folder)
         if options.step in (None, one.step)
     ]
-    if not kept:
-        where = "" if options.step is None else f" of step {options.step}"
+    if not any(options.agent in ("", run.agent) for run, _ in kept):
+        where = f" of {options.agent}" if options.agent else ""
+        where += "" if options.step is None else f" of step {options.step}"
         raise ConfigurationError(
             f"run {str(options.run)!r} has kept no tokens{where}; train with --evidence-tasks N and --evidence-every N"
         )
@@ -189,8 +200,13 @@ def ordered(
                 columns.setdefault(agent, name)
         if not columns:
             raise ConfigurationError(f"sort is {sort!r}, which is not in the table; it has {'; '.join(table[0])}")
-        chosen.sort(key=lambda row: -max(abs(float(row[name] or 0.0)) for name in columns.values()))
+        chosen.sort(key=lambda row: -max(_size(row[name]) for name in columns.values()))
     return chosen[: top or None]
+
+
+def _size(value: float | int | str | None) -> float:
+    """Return an absolute value; what is no number is smaller than all."""
+    return abs(value) if isinstance(value, float) and not math.isnan(value) else -1.0
 
 
 def shown(one: TokenEvidence) -> tuple[str, tuple[float, ...]]:
@@ -251,6 +267,8 @@ def run(options: InspectOptions) -> TokenEvidence | None:
         scale = f"{name} from {min(values):+.4f} to {max(values):+.4f}"
         console.print(f"\n{other.agent}: {scale}; blue up, orange down", style="bold", highlight=False)
         console.print(coloured(same.tokens, values), soft_wrap=True)
+    if options.side_by_side and len(together) == 1:
+        console.print("\nno other agent has kept this very response; those of one seed sample the same at step 0")
     table = _side_by_side(together) if options.side_by_side else rows(one)
     chosen = ordered(table, options.sort, options.top)
     console.print("")

@@ -8,7 +8,7 @@ import re
 import numpy as np
 import pytest
 
-from agents import losses
+from agents import inspect, losses
 from agents.evidence import read_evidence
 from agents.learner import step
 from tests.agents.commands import call
@@ -119,6 +119,20 @@ def test_the_same_response_side_by_side(tmp_path):
     assert "sort is 'weight', which is not in the table; it has token; text; grpo, credit; rlsd, credit" in done.stderr
 
 
+def test_side_by_side_says_where_there_is_no_other(tmp_path):
+    folder = write_comparison(tmp_path / "two")
+    keep_evidence(folder / "runs" / "grpo" / "seed0", EVIDENCE)
+    keep_evidence(folder / "runs" / "rlsd" / "seed0", but(EVIDENCE, token_ids=(5, 7)))
+    told = call("agents.inspect", folder, "--task", "clock", "--side-by-side").stdout
+    assert "\nno other agent has kept this very response" in told
+    assert "rlsd" not in told
+
+
+def test_what_has_no_number_comes_last():
+    table = [{"token": t, "log p": -1.0, "D right": gain} for t, gain in enumerate((float("nan"), 0.1, -0.2, 0.0))]
+    assert [row["token"] for row in inspect.ordered(table, "D", 0)] == [2, 1, 3, 0]
+
+
 def test_a_whole_id_is_that_task_s(tmp_path):
     folder = write_comparison(tmp_path / "two")
     keep_evidence(folder / "runs" / "grpo" / "seed0", but(EVIDENCE, task_id="clock-10"))
@@ -151,6 +165,12 @@ def test_clipped_weights_and_other_pictures_are_told(tmp_path):
         (("--task", "clock-1", "--member", "4"), "unknown member '4'; allowed: 0"),
         (("--task", "clock-1", "--turn", "1"), "unknown turn '1'; allowed: 0"),
         (("--sort", "colour"), "unknown sort 'colour'"),
+        (("--csv", "tokens.csv"), "csv is of one response; give --task as well"),
+        (("--side-by-side",), "side_by_side is of one response; give --task"),
+        (("--member", "0"), "member is of one response; give --task"),
+        (("--task", "clock-1", "--csv", "no/such/tokens.csv"), "there is no folder 'no/such'"),
+        (("--agent", "rlsd", "--task", "clock-1"), "has kept no tokens of rlsd; train with"),
+        (("--agent", "rlsd", "--task", "clock-1", "--side-by-side"), "has kept no tokens of rlsd; train with"),
     ],
 )
 def test_what_is_not_there_is_told_in_one_line(tmp_path, options, words):
