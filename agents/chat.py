@@ -19,14 +19,14 @@ import contextlib
 import dataclasses
 import itertools
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tyro.conf import Positional
 
 from agents import command_line
-from agents.foresight import check_source, check_verifier, policy_config
+from agents.foresight import check_sees, check_source, check_verifier, policy_config
 from agents.options.model import DEVICES, PRECISIONS, ModelOptions
 from agents.options.types import Pairs, at_least
 from rlsd_env.cli.common import chosen_tasks, facts_text, make_env
@@ -144,20 +144,6 @@ def read_picture(path: Path) -> Image:
             f"image {str(path)!r} is {width} x {height}; one side may be {MOST_ASPECT} times the other at most: pad it"
         )
     return image
-
-
-def check_sees(policy: str, config: Mapping[str, Any] | None, what: str) -> None:
-    """Refuse pictures where a policy is known to read text only.
-
-    Raises:
-        ConfigurationError: it does.
-
-    """
-    if config is not None and "vision_config" not in config:
-        kind = config.get("model_type", "model")
-        raise ConfigurationError(
-            f"policy {policy!r} ({kind}) reads text only, and {what}; take a model with a vision_config"
-        )
 
 
 class Tasks:

@@ -62,6 +62,15 @@ class TokenEvidence:
     why: str = ""
     other_pictures: tuple[str, ...] = ()
 
+    @property
+    def contexts(self) -> list[str]:
+        """Names of the contexts that it was scored in."""
+        return [name.removeprefix("logp_") for name in self.values if name.startswith("logp_")]
+
+    def basis(self, context: str | None) -> tuple[float, ...] | None:
+        """Return what credit was made from: what the algorithm says, else D of the context; None: neither is there."""
+        return self.values.get("evidence") or (self.gain(context) if context in self.contexts else None)
+
     def gain(self, context: str) -> tuple[float, ...]:
         """Return D of a context, token by token: its log-probability less the student's."""
         return tuple(q - s for q, s in zip(self.values[f"logp_{context}"], self.values["student"]))

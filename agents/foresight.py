@@ -246,9 +246,25 @@ def check_sight(policy: str, config: Mapping[str, Any] | None, name: str, env: G
 
     """
     (item,) = env.items
-    if config is not None and "vision_config" not in config and (item.task.images or item.task.videos):
+    if item.task.images or item.task.videos:
+        check_sees(policy, config, f"tasks of {name} have pictures", ", or an environment without pictures")
+
+
+def check_sees(policy: str, config: Mapping[str, Any] | None, what: str, advice: str = "") -> None:
+    """Refuse pictures where a policy is known to read text only.
+
+    Args:
+        policy: which.
+        config: its config.json, where that is known.
+        what: what has pictures, in words.
+        advice: what else would do than a model that sees.
+
+    Raises:
+        ConfigurationError: it reads text only.
+
+    """
+    if config is not None and "vision_config" not in config:
         kind = config.get("model_type", "model")
         raise ConfigurationError(
-            f"policy {policy!r} ({kind}) reads text only, and tasks of {name} have pictures; take a model with a "
-            "vision_config, or an environment without pictures"
+            f"policy {policy!r} ({kind}) reads text only, and {what}; take a model with a vision_config{advice}"
         )

@@ -164,7 +164,7 @@ def rows(one: TokenEvidence) -> list[dict[str, float | int | str | None]]:
 
     What a method does not have is not there.
     """
-    contexts = [name.removeprefix("logp_") for name in one.values if name.startswith("logp_")]
+    contexts = one.contexts
     gains = {name: one.gain(name) for name in contexts}
     known = {"student", "weight", "credit", *CLIPPED, *(f"logp_{name}" for name in contexts)}
     more = [name for name in one.values if name not in known]
@@ -213,7 +213,7 @@ def shown(one: TokenEvidence) -> tuple[str, tuple[float, ...]]:
     """Return what tokens are coloured by, with its name: credit, else D of the first context, else log p."""
     if "credit" in one.values:
         return "credit", one.values["credit"]
-    first = next((name.removeprefix("logp_") for name in one.values if name.startswith("logp_")), None)
+    first = next(iter(one.contexts), None)
     return ("log p", one.values["student"]) if first is None else (f"D {first}", one.gain(first))
 
 

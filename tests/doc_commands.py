@@ -7,7 +7,6 @@ import importlib
 import importlib.util
 import io
 import itertools
-import os
 import re
 import shlex
 import subprocess
@@ -256,12 +255,7 @@ def at_home(folder: Path) -> Iterator[None]:
         try:
             yield
         finally:
-            for name, module in [*sys.modules.items()]:
-                if (getattr(module, "__file__", None) or "").startswith(f"{folder}{os.sep}"):
-                    del sys.modules[name]
-            for id in set(gymnasium.registry) - known:
-                del gymnasium.registry[id]
-            importlib.invalidate_caches()
+            commands.forget(folder, known)
 
 
 def syntax(script: str) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from agents.report.statistics import Interval, accuracy_interval
+from agents.report.statistics import Interval, accuracy_interval, score_interval
 from verifiers.official.wemath import four_dimensions
 
 
@@ -119,10 +119,7 @@ def clustered_interval(
     variance = max(between, float(values_U.var(ddof=1)) / len(names))
     effective = float(count) if np.ptp(values_U) == 0 else mean * (1 - mean) / variance
     quantile = float(stats.t.ppf(0.5 + confidence / 2, count - 1))
-    centre = (mean + quantile**2 / (2 * effective)) / (1 + quantile**2 / effective)
-    spread = math.sqrt(mean * (1 - mean) / effective + quantile**2 / (4 * effective**2))
-    half = quantile / (1 + quantile**2 / effective) * spread
-    return Interval(mean, max(0.0, centre - half), min(1.0, centre + half))
+    return score_interval(mean, effective, quantile)
 
 
 def scores(right_KS: NDArray[np.float64], greedy_K1: NDArray[np.float64], units: Units) -> Mapping[str, Interval]:

@@ -155,7 +155,7 @@ class Example:
         if found is None:
             return None
         first = next(iter(self._contexts()), "")
-        known = found.values.get("evidence") or (found.gain(first) if f"logp_{first}" in found.values else None)
+        known = found.basis(first)
         return Paid(found.advantage, found.values.get("credit"), known)
 
     def tokens(self, member: int) -> list[str]:

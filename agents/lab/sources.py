@@ -95,13 +95,8 @@ def ask(learner: Learner, batch: EpisodeBatch) -> Found:
         turns.setdefault((one.group, one.member), []).append(one)
     return Found(
         _joined({key: [one.values.get("credit") for one in kept] for key, kept in turns.items()}),
-        _joined({key: [_evidence(one, first) for one in kept] for key, kept in turns.items()}),
+        _joined({key: [one.basis(first) for one in kept] for key, kept in turns.items()}),
     )
-
-
-def _evidence(one: TokenEvidence, first: str | None) -> Sequence[float] | None:
-    """Return what a turn's credit was made from: what the algorithm says it was, else D of its first context."""
-    return one.values.get("evidence") or (one.gain(first) if first and f"logp_{first}" in one.values else None)
 
 
 def _joined(turns: Mapping[Key, Sequence[Sequence[float] | None]]) -> Says:

@@ -7,9 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from scipy import stats
-
 from agents.report.cost import Cost
+from agents.report.statistics import NORMAL, score_interval
 from agents.terminal import counted
 
 LEAKS = "leakage_per_1000"
@@ -172,7 +171,7 @@ def leaks(results: Mapping[str, Any], samples_per_task: int) -> list[Leak]:
             continue
         runs = len(results["agents"][name]["runs"]) if name != "untrained" else len(results["seeds"])
         count = results["heldout_tasks"] * samples_per_task * runs
-        interval = stats.binomtest(round(metrics[LEAKS] * count / 1000), count).proportion_ci(0.95, "wilson")
+        interval = score_interval(metrics[LEAKS] / 1000, count, NORMAL)
         more = base is not None and interval.low > base
         found.append(Leak(name, metrics[LEAKS], 1000 * interval.low, 1000 * interval.high, count, more))
         if name == "untrained":

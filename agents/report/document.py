@@ -106,7 +106,7 @@ def document(found: Found, results: Mapping[str, Any]) -> Document:
 
     Args:
         found: the runs.
-        results: of all of them that have ended, as `agents.report.results.summarise_found` has them.
+        results: of all of them that have ended, as `agents.report.summary.summarise_found` has them.
 
     """
     shades = colours(found.agents)
@@ -127,14 +127,14 @@ def document(found: Found, results: Mapping[str, Any]) -> Document:
         steps=sections.steps_to(results) if ended else None,
         notes=tuple(_notes(results)) if ended else (),
         budgets=tuple(results["budgets"]["statements"]),
-        published=sections.published(results, found),
+        published=sections.published(results),
         charts=tuple(charts(found)),
         examples=tuple(examples(samples)),
         heatmaps=tuple(heatmaps(found)),
         leakage=sections.leakage(leaks, leaking_share(found, samples), shades),
         quotes=tuple(quotes(samples)),
         laboratory=laboratory(found, str(options.get("env", ""))),
-        cost=sections.cost(spent, results),
+        cost=sections.cost(spent),
         setup=sections.setup(found, results),
         command=_command(found),
         configs=tuple(_configs(found, results)),
@@ -251,7 +251,6 @@ def context(made: Document) -> dict[str, Any]:
         "sections": sections_shown,
         "colors": made.colours,
         "accuracy_notes": made.notes,
-        "pair_notes": (),
         "pairs": [*made.pairs, *([made.steps] if made.steps else [])],
         "words": WORDS,
         "published_note": f"The paper's own numbers, from another model and another budget: {SOURCE}. "

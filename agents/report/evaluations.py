@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,7 +10,7 @@ from agents.evaluation.responses import Row, Store, right_KS, split, verdict_of
 from agents.evaluation.scores import scores
 from agents.evaluation.units import Counted
 from agents.options.commands import EvaluateOptions, resolved
-from agents.report.statistics import Interval
+from agents.report.statistics import number
 from agents.rollouts.evaluation import distribution_means
 from agents.rollouts.metrics import Facts, summary
 from agents.runs.versions import versions
@@ -73,11 +72,11 @@ def environment_results(
         "cluster": counted.cluster,
         "benchmark_units": counted.of,
         "whole": counted.whole,
-        "scores": {mode: {name: _interval(one) for name, one in of.items()} for mode, of in found.items()},
+        "scores": {mode: {name: one.record() for name, one in of.items()} for mode, of in found.items()},
         "not_judged": {mode: sum(_not_judged(row, mode) for rows in tasks for row in rows) for mode in modes},
-        "metrics": {name: _number(value) for name, value in sorted(metrics.items())},
+        "metrics": {name: number(value) for name, value in sorted(metrics.items())},
         "benchmark": {
-            mode: {name: _number(value) for name, value in of.items()} for mode, of in own_numbers.items() if of
+            mode: {name: number(value) for name, value in of.items()} for mode, of in own_numbers.items() if of
         },
     }
 
@@ -94,11 +93,3 @@ def _verdicts(rows: Sequence[Row], mode: str) -> list[Verdict]:
 
 def _not_judged(row: Row, mode: str) -> bool:
     return Status((verdict_of(row, mode) or {})["status"]).failed
-
-
-def _interval(interval: Interval) -> dict[str, float | None]:
-    return {name: _number(getattr(interval, name)) for name in ("mean", "low", "high")}
-
-
-def _number(value: float) -> float | None:
-    return None if math.isnan(value) else float(value)

@@ -135,7 +135,7 @@ def find_runs(folders: Sequence[Path]) -> Found:
                 record = read_json(path)
                 untrained.setdefault(record["seed"], record)
             if not any(run.agent.count("@") for run in runs):  # a sweep's agents have names made of their values
-                expected += _expected(folder, [run.agent for run in runs])
+                expected += _expected(folder)
         found += runs
     if not found and not comparisons:
         raise ConfigurationError(f"{', '.join(map(repr, map(str, folders)))}: no run there; give a run's --out")
@@ -175,7 +175,7 @@ def _run(folder: Path, agent: str) -> Run:
     )
 
 
-def _expected(folder: Path, begun: Iterable[str]) -> list[tuple[str, int]]:
+def _expected(folder: Path) -> list[tuple[str, int]]:
     """Return the agents and seeds that a comparison was to have."""
     config = folder / CONFIG
     if not config.exists():

@@ -139,7 +139,7 @@ def _heatmap(told: Sequence[tuple[Run, TokenEvidence]]) -> Heatmap:
 
 
 def _row(agent: str, one: TokenEvidence) -> Row:
-    contexts = [name.removeprefix("logp_") for name in one.values if name.startswith("logp_")]
+    contexts = one.contexts
     known = {"student", "credit", "weight", *(f"logp_{name}" for name in contexts)}
 
     def cut(values: Sequence[float] | None) -> tuple[float, ...] | None:

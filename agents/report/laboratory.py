@@ -101,19 +101,13 @@ def blame_of(runs: Sequence[Run]) -> dict[str, Blame]:
     for kind in ("credit", "evidence"):
         judged = []
         for seed, one in kept:
-            says = one.values.get("credit") if kind == "credit" else _evidence(one)
+            says = one.values.get("credit") if kind == "credit" else one.basis(next(iter(one.contexts), None))
             if says is not None and not one.correct:
                 group = groups[seed, one.task_id, one.group]
                 judged.append(Judged(group, one.correct, locate(one.tokens), np.asarray(says, dtype=np.float64)))
         if judged:
             found[kind] = measure_blame(judged, Bootstrap(len(groups)))
     return found
-
-
-def _evidence(one: TokenEvidence) -> Sequence[float] | None:
-    """Return what credit was made from: what the algorithm says it was, else D of its first context."""
-    first = next((name.removeprefix("logp_") for name in one.values if name.startswith("logp_")), None)
-    return one.values.get("evidence") or (one.gain(first) if first else None)
 
 
 def _axis(stored: Mapping[str, Any]) -> tuple[Chart, ...]:

@@ -14,11 +14,11 @@ from agents.report.comparison import Difference, compared
 from agents.report.equal import budgets
 from agents.report.statistics import (
     CrossedBootstrap,
-    Interval,
     Values,
     accuracy_interval,
     crossed_interval,
     difference_interval,
+    number,
     pass_at_k,
 )
 from agents.runs.records import accuracies
@@ -127,16 +127,16 @@ def _by_agent(agents: Mapping[str, Mapping[int, Record]], kind: str) -> dict[str
 
 
 def _comparison(one: Difference, kind: str) -> dict[str, Any]:
-    corrected = _interval(one.corrected, -1.0)
+    corrected = one.corrected.record(-1.0, 1.0)
     return {
         "a": one.a,
         "b": one.b,
         "kind": kind,
-        "difference": _interval(one.interval, -1.0),
+        "difference": one.interval.record(-1.0, 1.0),
         "corrected": {"low": corrected["low"], "high": corrected["high"]},
-        "probability_of_improvement": _interval(one.improvement, 0.0),
+        "probability_of_improvement": one.improvement.record(0.0, 1.0),
         "verdict": one.verdict,
-        "p": _number(one.p),
+        "p": number(one.p),
         "level": one.level,
         "seeds": one.seeds,
         "tasks": one.tasks,
@@ -147,7 +147,7 @@ def _comparison(one: Difference, kind: str) -> dict[str, Any]:
 
 def _untrained(evaluations: Mapping[int, Record], samples: int) -> dict[str, Any]:
     listed = list(evaluations.values())
-    found = {f"{kind}_accuracy": _interval(accuracy_interval(_values(listed, kind)), 0.0) for kind in KINDS}
+    found = {f"{kind}_accuracy": accuracy_interval(_values(listed, kind)).record(0.0, 1.0) for kind in KINDS}
     return {**found, **_more(listed, samples), "metrics": _means([one["metrics"] for one in listed])}
 
 
@@ -163,7 +163,7 @@ def _agent(runs: Mapping[int, Record], untrained: Mapping[int, Record], samples:
         best = _accuracies({seed: run["best"]["evaluation"] for seed, run in runs.items()}, before)
         summary |= {f"best_{name}": interval for name, interval in best.items()}
         curves = {part: _values([run["tuning"] for run in listed], part) for part in CURVE}
-        summary["tuning"] = {part: _interval(crossed_interval(values_S1), 0.0) for part, values_S1 in curves.items()}
+        summary["tuning"] = {part: crossed_interval(values_S1).record(0.0, 1.0) for part, values_S1 in curves.items()}
     summary["heldout_metrics"] = _means([run["evaluation"]["metrics"] for run in listed])
     summary["training_metrics"] = _means([run["training"] for run in listed])
     summary["runs"] = [_run(run) for run in listed]
@@ -178,10 +178,10 @@ def _accuracies(
     shared = [seed for seed in evaluations if seed in untrained]
     for kind in KINDS:
         values_ST = _values(list(evaluations.values()), kind)
-        found[f"{kind}_accuracy"] = _interval(accuracy_interval(values_ST), 0.0)
+        found[f"{kind}_accuracy"] = accuracy_interval(values_ST).record(0.0, 1.0)
         if shared:
             after, before = (_values([of[seed] for seed in shared], kind) for of in (evaluations, untrained))
-            found[f"{kind}_gain"] = _interval(difference_interval(after - before), -1.0)
+            found[f"{kind}_gain"] = difference_interval(after - before).record(-1.0, 1.0)
         else:
             found[f"{kind}_gain"] = {"mean": None, "low": None, "high": None}
     return found
@@ -196,14 +196,14 @@ def _more(evaluations: Sequence[Record], samples: int) -> dict[str, Any]:
         if not values_ST.size:
             continue
         bootstrap = CrossedBootstrap(*values_ST.shape)
-        drawn = _interval(bootstrap.mean(values_ST), 0.0)
+        drawn = bootstrap.mean(values_ST).record(0.0, 1.0)
         found.setdefault("bootstrap", {})[f"{kind}_accuracy"] = {"low": drawn["low"], "high": drawn["high"]}
         if kind == "sampled":
-            found["sampled_iqm"] = _interval(bootstrap.interquartile_mean(values_ST), 0.0)
-            found["avg_at_k"] = {"k": samples, **_interval(accuracy_interval(values_ST), 0.0)}
+            found["sampled_iqm"] = bootstrap.interquartile_mean(values_ST).record(0.0, 1.0)
+            found["avg_at_k"] = {"k": samples, **accuracy_interval(values_ST).record(0.0, 1.0)}
             ks = [2**power for power in range(samples.bit_length()) if 2**power <= samples]
             found["pass_at_k"] = {
-                str(k): _interval(accuracy_interval(pass_at_k(values_ST, samples, k)), 0.0) for k in ks
+                str(k): accuracy_interval(pass_at_k(values_ST, samples, k)).record(0.0, 1.0) for k in ks
             }
     return found
 
@@ -227,16 +227,6 @@ def _values(evaluations: Sequence[Record], kind: str) -> Values:
     found = [evaluation[kind] for evaluation in evaluations]
     rows = [values if isinstance(values, list) else [values] for values in found]
     return np.array([[math.nan if value is None else value for value in row] for row in rows], dtype=np.float64)
-
-
-def _interval(interval: Interval, least: float) -> dict[str, float | None]:
-    """Write an interval, cut at the least and the largest value that there can be."""
-    low, high = (float(np.clip(bound, least, 1.0)) for bound in (interval.low, interval.high))
-    return {"mean": _number(interval.mean), "low": _number(low), "high": _number(high)}
-
-
-def _number(value: float) -> float | None:
-    return None if math.isnan(value) else float(value)
 
 
 def _mean(values: Iterable[float]) -> float:

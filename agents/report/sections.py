@@ -125,7 +125,7 @@ def _differences(pairs: Sequence[Mapping[str, Any]], most: float, caption: str) 
     return without_empty(Table(columns, tuple(rows), caption, texts=frozenset({4})))
 
 
-def published(results: Results, found: Found) -> Table | None:
+def published(results: Results) -> Table | None:
     """The paper's table, and the same agents' numbers here, where the tasks are those of one of its benchmarks."""
     env = str(results["options"].get("env", "")).rpartition(":")[2]
     if env not in PAPER:
@@ -186,7 +186,7 @@ def leakage(found: Sequence[Leak], kept: Mapping[str, tuple[int, int]], colours:
     return without_empty(Table(columns, tuple(rows), caption))
 
 
-def cost(found: Sequence[Cost], results: Results | None) -> Table | None:
+def cost(found: Sequence[Cost]) -> Table | None:
     """What runs took, and of what."""
     if not found:
         return None

@@ -14,6 +14,8 @@ from scipy import stats
 
 Values = NDArray[np.float64]
 CONFIDENCE = 0.95
+NORMAL = float(stats.norm.ppf(0.5 + CONFIDENCE / 2))
+"""The normal quantile of a two-sided interval."""
 NUMBERS_AT_ONCE = 2**20
 """Largest table of weights that the bootstrap of an interquartile mean makes."""
 EQUAL, ROUNDING = 1e-9, 1e-24
@@ -27,6 +29,17 @@ class Interval:
     mean: float
     low: float
     high: float
+
+    def record(self, least: float = -math.inf, most: float = math.inf) -> dict[str, float | None]:
+        """Return it as JSON has it: bounds cut at the least and the largest value that there can be, NaN as null."""
+        cut = {"mean": self.mean, "low": float(np.clip(self.low, least, most))}
+        cut["high"] = float(np.clip(self.high, least, most))
+        return {name: number(value) for name, value in cut.items()}
+
+
+def number(value: float) -> float | None:
+    """Return a number as JSON has it; NaN is null."""
+    return None if math.isnan(value) else float(value)
 
 
 @dataclass(frozen=True)
@@ -167,15 +180,15 @@ def accuracy_interval(values_ST: Values, confidence: float = CONFIDENCE) -> Inte
     normal = float(stats.norm.ppf(0.5 + confidence / 2))
     known = values_ST[:, ~np.isnan(values_ST).any(axis=0)]
     if found.seeds == 1 and np.isin(known, (0.0, 1.0)).all():
-        return _score(found.mean, found.tasks, normal)
+        return score_interval(found.mean, found.tasks, normal)
     if not found.variance > 0:
-        return _score(found.mean, found.tasks, normal)
+        return score_interval(found.mean, found.tasks, normal)
     worth = found.mean * (1 - found.mean) / found.variance
-    return _score(found.mean, worth, _quantile(confidence, found.freedom))
+    return score_interval(found.mean, worth, _quantile(confidence, found.freedom))
 
 
-def _score(mean: float, count: float, z: float) -> Interval:
-    """Return Wilson's interval of a share of `count` observations."""
+def score_interval(mean: float, count: float, z: float) -> Interval:
+    """Return Wilson's score interval of a share of `count` observations, z being the quantile; it stays in [0, 1]."""
     centre = (mean + z**2 / (2 * count)) / (1 + z**2 / count)
     half = z / (1 + z**2 / count) * math.sqrt(max(0.0, mean * (1 - mean)) / count + z**2 / (4 * count**2))
     return Interval(mean, max(0.0, centre - half), min(1.0, centre + half))

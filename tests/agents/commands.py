@@ -64,7 +64,7 @@ def call(module, *argv, cwd=ROOT, check=True, workers=False):
         except SystemExit as stop:
             code = stop.code or 0
         finally:
-            _forget(Path(cwd), known)
+            forget(Path(cwd), known)
     assert not check or code == 0, out.getvalue() + err.getvalue()
     return subprocess.CompletedProcess([module, *argv], code, out.getvalue(), err.getvalue())
 
@@ -112,7 +112,7 @@ class Here:
         return Finished(results, {})
 
 
-def _forget(folder, known):
+def forget(folder, known):
     """Take back the modules of a folder that were imported, and the environments beside the known ones."""
     if folder == ROOT:
         return
