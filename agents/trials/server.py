@@ -10,7 +10,7 @@ import contextlib
 import multiprocessing
 import signal
 from collections.abc import Iterator
-from multiprocessing import forkserver
+from multiprocessing import forkserver, resource_tracker
 from multiprocessing.context import ForkServerContext, SpawnContext
 from pathlib import Path
 
@@ -34,6 +34,7 @@ def start(device: str) -> None:
 @contextlib.contextmanager
 def deaf_to_interrupts() -> Iterator[None]:
     """Have the processes that are started here never see an interrupt; this one sees it afterwards."""
+    resource_tracker.ensure_running()  # where this starts it, it unblocks the signal afterwards
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield

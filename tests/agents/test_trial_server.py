@@ -1,11 +1,13 @@
-"""Worker processes come from a server that has imported torch; on a GPU from nothing."""
+"""Worker processes come from a server that has imported torch and heeds no interrupt; on a GPU from nothing."""
 
 from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
+from multiprocessing import forkserver
 
 from agents.runs.display import display
 from agents.trials import server
@@ -22,23 +24,25 @@ def seen():
 
 
 def measure():
-    """Print what two workers find, as a command of its own."""
+    """Print what two workers find, as a command of its own; the server is interrupted as soon as it is there."""
     server.start("cpu")
+    interrupted = int(forkserver._forkserver._forkserver_pid)
+    os.kill(interrupted, signal.SIGINT)
     with display({}, (), quiet=True) as board:
         found = LocalPool(2).run_all({"one": (seen, ()), "two": (seen, ())}, board).results
-    print(json.dumps([os.getpid(), found]))
+    print(json.dumps([interrupted, found]))
 
 
-def test_a_worker_begins_with_everything_imported_and_a_gpu_untouched():
+def test_a_worker_begins_with_everything_imported_and_no_interrupt_ends_its_server():
     """In a process of its own: a server of this one may be of another test's making."""
     command = [sys.executable, "-c", "from tests.agents.test_trial_server import measure; measure()"]
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=300, check=True)
-    parent, found = json.loads(done.stdout.splitlines()[-1])
+    interrupted, found = json.loads(done.stdout.splitlines()[-1])
     for worker in found.values():
         assert worker["modules"] == ["agents.experiment", "transformers"]
         assert not worker["cuda"]
-        assert worker["parent"] != parent  # it is the server's child
-    assert found["one"]["parent"] == found["two"]["parent"]
+        assert worker["parent"] == interrupted  # a child of that server, which an interrupt did not end
+    assert not done.stderr
 
 
 def test_workers_on_a_gpu_are_spawned():
