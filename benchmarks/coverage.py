@@ -4,8 +4,8 @@ Accuracies are drawn as those of a comparison come about: a seed, a task and the
 right answer, and every task is tried k times. The truth is the accuracy over all seeds and tasks that might have been
 drawn; with one seed it is that seed's over all tasks, which is all that an interval of one seed is of. The methods are
 those of `agents.report.statistics`: `accuracy_interval`, which reports use, and beside it Student's interval and the
-crossed bootstrap; for differences of two agents `difference_interval`. At last whole comparisons of five equal agents,
-and of five of which one is better.
+crossed bootstrap; for differences of two agents `difference_interval`. At last whole comparisons: the same agent twice,
+five equal agents, and five of which one is better.
 """
 
 from __future__ import annotations
@@ -39,6 +39,8 @@ class CoverageOptions:
 
     draws: int = 400
     """Draws of each cell."""
+    comparisons: int = 400
+    """Whole comparisons of each kind."""
     seed: int = 0
     """Of the draws."""
     json: Path | None = None
@@ -109,26 +111,35 @@ def measure_cell(
     return {name: held[name] / draws for name in held} | {f"width_{name}": widths[name] / draws for name in widths}
 
 
-def claims(better: float, draws: int, rng: np.random.Generator, seeds: int = 3, tasks: int = 128) -> dict[str, float]:
-    """Compare five agents, all alike but the last, which is better by some log-odds; four tries of each task.
+def claims(
+    agents: int, better: float, world: World, draws: int, rng: np.random.Generator, seeds: int = 3, tasks: int = 128
+) -> dict[str, float]:
+    """Compare agents, all alike but the last, which is better by some log-odds; four tries of each task.
 
     Returns:
         The share of comparisons that claim no difference at all, and of those that claim the last is above the first.
 
     """
-    world = World(0.6, NOISE["seeds and tasks vary"])
     silent = found = 0
     for _ in range(draws):
         tasks_T = world.tasks(rng, tasks)
         values = {}
-        for agent in range(5):
-            shift = better if agent == 4 else 0.0
+        for agent in range(agents):
+            shift = better if agent == agents - 1 else 0.0
             values_ST, _ = world.draw(rng, seeds, tasks_T + shift, 4)
             values[f"agent{agent}"] = dict(enumerate(values_ST))
+        last = f"agent{agents - 1}"
         verdicts = {(one.a, one.b): one.verdict for one in compared(values)}
         silent += all(verdict == NO_DIFFERENCE for verdict in verdicts.values())
-        found += verdicts["agent4", "agent0"] == "agent4 higher"
-    return {"log_odds": better, "no_difference_shown": silent / draws, "last_above_first": found / draws}
+        found += verdicts[last, "agent0"] == f"{last} higher"
+    return {
+        "agents": agents,
+        "seeds": seeds,
+        "accuracy": world.accuracy,
+        "log_odds": better,
+        "no_difference_shown": silent / draws,
+        "last_above_first": found / draws,
+    }
 
 
 def run(options: CoverageOptions) -> dict[str, Any]:
@@ -163,19 +174,35 @@ def run(options: CoverageOptions) -> dict[str, Any]:
         for method in (*METHODS, "difference_interval")
     }
     below = {method: sum(cell[method] < LEAST for cell in cells) / len(cells) for method in within}
-    comparisons = [claims(better, 100, rng) for better in (0.0, 0.3, 0.6, 1.0)]
+    comparisons = [
+        {"noise": name, **claims(agents, better, World(accuracy, noise), options.comparisons, rng, seeds)}
+        for name, noise in NOISE.items()
+        for accuracy in (0.6, 0.95)
+        for seeds in (2, 3, 5)
+        for agents, better in ((2, 0.0), (5, 0.0), (5, 0.6), (5, 1.2))
+    ]
     for method, share in within.items():
         print(
             f"{method}: between {LEAST} and {MOST} in {share:.0%} of {len(cells)} cells, below in {below[method]:.0%}"
         )
-    for one in comparisons:
-        print(
-            f"five agents, the last better by {one['log_odds']:g} log-odds: no difference shown in "
-            f"{100 * one['no_difference_shown']:.0f} of 100 comparisons, the last above the first in "
-            f"{100 * one['last_above_first']:.0f}"
-        )
-    results = {"draws": options.draws, "seed": options.seed, "cells": cells, "within": within, "below": below}
-    results["comparisons"] = comparisons
+    silent = Table(title="whole comparisons: no difference shown | last above first", title_justify="left")
+    kinds = ("the same agent twice", "five equal agents", "five, the last better by .6 log-odds", "by 1.2")
+    for column in ("noise", "accuracy", "seeds", *kinds):
+        silent.add_column(column, justify="right")
+    for start in range(0, len(comparisons), len(kinds)):
+        row = comparisons[start : start + len(kinds)]
+        told = [f"{one['no_difference_shown']:.3f} | {one['last_above_first']:.3f}" for one in row]
+        silent.add_row(row[0]["noise"], f"{row[0]['accuracy']:g}", str(row[0]["seeds"]), *told)
+    terminal(160).print(silent)
+    results = {
+        "draws": options.draws,
+        "drawn_comparisons": options.comparisons,
+        "seed": options.seed,
+        "cells": cells,
+        "within": within,
+        "below": below,
+        "comparisons": comparisons,
+    }
     if options.json is not None:
         write_json(options.json, results)
     return results
