@@ -7,7 +7,9 @@ import dataclasses
 import io
 import os
 import re
+import select
 import shlex
+import signal
 import sys
 import warnings
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -210,7 +212,8 @@ def main(command: Callable[[Sequence[str]], None]) -> None:
     """Run a command.
 
     A `ConfigurationError` becomes one line on stderr and exit code 2, an interrupt from the keyboard one and 130. An
-    exception in the user's own code is told in two, with exit code 1; --debug shows its traceback.
+    exception in the user's own code is told in two, with exit code 1; --debug shows its traceback. Where nobody reads
+    what is printed any more, as behind `| head`, the command ends at once, with 141 as a shell has it.
     """
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
@@ -220,11 +223,14 @@ def main(command: Callable[[Sequence[str]], None]) -> None:
     try:
         require_agents("agents")
         command(argv)
+        sys.stdout.flush()
     except ConfigurationError as error:
         if prints():
             print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
     except Exception as error:  # what is not of the user's own code goes on as it came
+        if isinstance(error, BrokenPipeError) and _unread():
+            sys.exit(128 + signal.SIGPIPE)
         told = None if debug else faults.place(error)
         if told is None:
             raise
@@ -236,6 +242,16 @@ def main(command: Callable[[Sequence[str]], None]) -> None:
             print(": ".join(["interrupted", *map(str, interrupt.args)]), file=sys.stderr)
         sys.exit(130)
     end()
+
+
+def _unread() -> bool:
+    """Tell whether the reader of stdout has gone; then what is still to be written goes nowhere."""
+    poll = select.poll()
+    poll.register(sys.stdout.fileno(), 0)
+    gone = any(event & select.POLLERR for _, event in poll.poll(0))
+    if gone:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return gone
 
 
 def end() -> None:

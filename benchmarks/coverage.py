@@ -174,7 +174,7 @@ def run(options: CoverageOptions) -> dict[str, Any]:
         for method in (*METHODS, "difference_interval")
     }
     below = {method: sum(cell[method] < LEAST for cell in cells) / len(cells) for method in within}
-    comparisons = [
+    comparisons: list[dict[str, Any]] = [
         {"noise": name, **claims(agents, better, World(accuracy, noise), options.comparisons, rng, seeds)}
         for name, noise in NOISE.items()
         for accuracy in (0.6, 0.95)

@@ -6,6 +6,7 @@ picture changes only where a method or the model does.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +15,7 @@ import torch
 
 from agents.algorithms import Algorithm, make
 from agents.episodes import Completion, EpisodeBatch, EpisodeGroup, Message, StopReason
-from agents.evidence import EvidenceSink
+from agents.evidence import EvidenceSink, TokenEvidence
 from agents.lab.remember import RememberingPolicy
 from agents.lab.sources import learner_of
 from agents.policy.base import OnCompletion, Request, Sampling
@@ -147,11 +148,16 @@ class Example:
         """The group that is shown."""
         return self.batch.groups[0]
 
-    def paid(self, member: int) -> Paid | None:
-        """Return what the tokens of a member earn; None: it is left out, having no gradient."""
+    @functools.cached_property
+    def evidence(self) -> dict[int, TokenEvidence]:
+        """What the learner keeps of the group's members; those without a gradient are left out."""
         sink = EvidenceSink({self.group.item.task.id})
         self._learner.gradient(self.batch, keep=sink)
-        found = next((one for one in sink.kept if one.member == member), None)
+        return {one.member: one for one in sink.kept}
+
+    def paid(self, member: int) -> Paid | None:
+        """Return what the tokens of a member earn; None: it is left out, having no gradient."""
+        found = self.evidence.get(member)
         if found is None:
             return None
         first = next(iter(self._contexts()), "")

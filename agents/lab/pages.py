@@ -1,15 +1,17 @@
 """Write docs/algorithms/, a page for each algorithm with a picture of what it pays: `python -m agents.lab.pages`.
 
-Descriptions and options are read from the algorithms' modules. The pictures and what teachers are shown come from the
-algorithms themselves, each asked through a learner about the same responses (`agents.lab.example`).
+What is behind the pictures goes into a file, for reports to show side by side. Descriptions and options are read from
+the algorithms' modules. The pictures and what teachers are shown come from the algorithms themselves, each asked
+through a learner about the same responses (`agents.lab.example`).
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from agents import command_line
 from rlsd_env.errors import ConfigurationError
@@ -25,6 +27,8 @@ below are coloured by what was known of each token before it was clipped or adde
 in full from 3 nats on."""
 PAID = "Bars are what each token earns."
 PULLED = "It has no policy gradient. Bars are D: the loss pulls the student's distribution towards the teacher's."
+SHARED = ("step", "task_id", "group", "member", "turn", "reward", "correct", "token_ids", "tokens")
+"""What all algorithms have in common of a response."""
 HELP = (
     "Attempts that are made again with help are not in this group: what is shown is paid to the policy's own attempts."
 )
@@ -36,19 +40,52 @@ class PagesOptions:
 
     out: Path = Path("docs/algorithms")
     """Folder that the pages are written to, those that have changed."""
+    rows: Path = Path("agents/lab/example.json")
+    """File for what every algorithm says of the same two responses."""
 
 
-def pages() -> Iterator[tuple[str, str]]:
-    """Yield each page and picture, as file name and content."""
-    from agents.algorithms import names
+def pages(examples: Mapping[str, Example]) -> Iterator[tuple[str, str]]:
+    """Yield each page and picture, as file name and content.
+
+    Args:
+        examples: by algorithm.
+
+    """
     from agents.algorithms.catalogue import file_name
-    from agents.lab.example import Example, load
 
-    policy = load()
-    for name in names():
-        example = Example(name, policy)
+    for name, example in examples.items():
         yield file_name(name), page(name, example)
         yield file_name(name, ".svg"), drawn(name, example)
+
+
+def rows(examples: Mapping[str, Example]) -> list[dict[str, Any]]:
+    """Return what algorithms keep of the right and the wrong response, those that all of them are asked about.
+
+    Args:
+        examples: by algorithm; one with other tasks is left out.
+
+    Returns:
+        For each response its fields of `TokenEvidence`, and by agent `advantage` and `values`.
+
+    """
+    from agents.lab.example import RIGHT, VISUAL, WRONG
+
+    found = []
+    for member in (RIGHT, WRONG):
+        kept = {
+            name: one.evidence[member] for name, one in examples.items() if name != VISUAL and member in one.evidence
+        }
+        first = next(iter(kept.values()))
+        said = {
+            name: {"advantage": round(one.advantage, 4), "values": {of: _rounded(v) for of, v in one.values.items()}}
+            for name, one in kept.items()
+        }
+        found.append({of: getattr(first, of) for of in SHARED} | {"agents": said})
+    return found
+
+
+def _rounded(values: Sequence[float]) -> list[float]:
+    return [round(value, 4) + 0.0 for value in values]  # no -0.0
 
 
 def drawn(name: str, example: Example) -> str:
@@ -120,11 +157,20 @@ def shown(example: Example) -> Iterator[str]:
             yield f"```text\n{one.prompt}\n```\n"
 
 
+def examples() -> dict[str, Example]:
+    """Have every algorithm asked."""
+    from agents.algorithms import names
+    from agents.lab.example import Example, load
+
+    policy = load()
+    return {name: Example(name, policy) for name in names()}
+
+
 def run(options: PagesOptions) -> int:
-    """Write the pages that are new or have changed, and return how many.
+    """Write the pages, and the file, that are new or have changed, and return how many.
 
     Raises:
-        ConfigurationError: the folder cannot be written.
+        ConfigurationError: the folder or the file cannot be written.
 
     """
     from agents.terminal import counted
@@ -132,14 +178,17 @@ def run(options: PagesOptions) -> int:
     changed = 0
     try:
         options.out.mkdir(parents=True, exist_ok=True)
-        made = dict(pages())
-        for name, text in made.items():
-            path = options.out / name
+        asked = examples()
+        made = {options.out / name: text for name, text in pages(asked)}
+        made[options.rows] = json.dumps(rows(asked), ensure_ascii=False) + "\n"
+        for path, text in made.items():
             if not path.exists() or path.read_text("utf-8") != text:
                 path.write_text(text, "utf-8")
                 changed += 1
     except OSError as error:
-        raise ConfigurationError(f"out {str(options.out)!r} cannot be written: {error}; give another --out") from error
+        raise ConfigurationError(
+            f"{error.filename!r} cannot be written: {error}; give another --out or --rows"
+        ) from error
     print(f"{options.out}: {counted(len(made), 'file')}, {changed} written")
     return changed
 

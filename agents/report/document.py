@@ -110,6 +110,7 @@ def document(found: Found, results: Mapping[str, Any]) -> Document:
 
     """
     shades = colours(found.agents)
+    of_lab = laboratory(found, str(results["options"].get("env", "")))
     ended = bool(results["agents"])
     samples = [(run, kept_samples(run)) for run in found.runs]
     spent = costs(found)
@@ -130,10 +131,10 @@ def document(found: Found, results: Mapping[str, Any]) -> Document:
         published=sections.published(results),
         charts=tuple(charts(found)),
         examples=tuple(examples(samples)),
-        heatmaps=tuple(heatmaps(found)),
+        heatmaps=(*heatmaps(found), *(of_lab.heatmaps if of_lab else ())),
         leakage=sections.leakage(leaks, leaking_share(found, samples), shades),
         quotes=tuple(quotes(samples)),
-        laboratory=laboratory(found, str(options.get("env", ""))),
+        laboratory=of_lab,
         cost=sections.cost(spent),
         setup=sections.setup(found, results),
         command=_command(found),
@@ -267,7 +268,9 @@ def context(made: Document) -> dict[str, Any]:
 def _stored_agents(made: Document) -> list[str]:
     """Name the agents that only stored figures are of."""
     axis = made.laboratory.axis if made.laboratory else ()
-    return list(dict.fromkeys(line.agent for chart in axis for line in chart.lines if line.agent not in made.colours))
+    agents = [line.agent for chart in axis for line in chart.lines]
+    agents += [row.agent for one in made.heatmaps for row in one.rows]
+    return [agent for agent in dict.fromkeys(agents) if agent not in made.colours]
 
 
 def script_data(made: Document) -> dict[str, Any]:

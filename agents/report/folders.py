@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from agents.evidence import FOLDER as EVIDENCE
+from agents.evidence import TokenEvidence, read_evidence
 from agents.runs.kept import METRICS, RESULT
 from agents.runs.storage import CONFIG, read_json, read_toml
 from agents.runs.versions import VERSIONS
@@ -64,10 +66,11 @@ class Run:
         path = self.folder / VERSIONS
         return read_json(path) if path.exists() else {}
 
-    @property
-    def language_model(self) -> bool:
-        """Whether the agent is a language model, not a baseline with a network of its own."""
-        return not any("environment_steps" in row for row in self.metrics[:1])
+    @functools.cached_property
+    def evidence(self) -> list[TokenEvidence]:
+        """What was kept of tokens at the first step that has some, and at the last."""
+        steps = sorted({int(path.stem.split("-")[1]) for path in (self.folder / EVIDENCE).glob("step-*.parquet")})
+        return [one for step in sorted({*steps[:1], *steps[-1:]}) for one in read_evidence(self.folder, step)]
 
 
 @dataclass(frozen=True)

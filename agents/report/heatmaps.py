@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from agents.evidence import FOLDER, TokenEvidence, read_evidence
+from agents.evidence import TokenEvidence
 from agents.report.folders import Found, Run
+from agents.terminal import counted
 
 RESPONSES = 8
 """Responses that are shown at most."""
@@ -42,7 +43,9 @@ class Row:
         """What the tokens are coloured by, and its name: credit, else the first D."""
         if self.credit is not None:
             return "credit", self.credit
-        name, gain = next(iter(self.gains.items()), ("student", self.student))
+        if not self.gains:
+            return "log p of the student", self.student
+        name, gain = next(iter(self.gains.items()))
         return f"D, {name}", gain
 
 
@@ -51,29 +54,15 @@ class Heatmap:
     """One response.
 
     Attributes:
-        task_id: the task.
-        step: training step that it was sampled at, from 0.
-        seed: the runs' seed.
-        member: number of the attempt.
-        turn: number of the action.
-        reward: of the attempt.
-        correct: the verifier's word.
-        tokens: their texts, T.
-        left_out: tokens behind those.
+        tokens: their texts, T, as far as they are shown.
         rows: an agent each, all about these very tokens.
+        label: what it is called in the list of responses.
 
     """
 
-    task_id: str
-    step: int
-    seed: int
-    member: int
-    turn: int
-    reward: float
-    correct: bool
     tokens: tuple[str, ...]
-    left_out: int
     rows: tuple[Row, ...]
+    label: str
 
 
 def heatmaps(found: Found, most: int = RESPONSES) -> list[Heatmap]:
@@ -84,17 +73,11 @@ def heatmaps(found: Found, most: int = RESPONSES) -> list[Heatmap]:
     """
     by_response: dict[tuple[object, ...], list[tuple[Run, TokenEvidence]]] = {}
     for run in found.runs:
-        for one in _evidence(run):
+        for one in run.evidence:
             key = (run.seed, one.step, one.task_id, one.member, one.turn, one.token_ids)
             by_response.setdefault(key, []).append((run, one))
     ranked = sorted(by_response.values(), key=lambda told: (-len(told), told[0][1].step, told[0][0].seed))
     return [_heatmap(told) for told in varied(ranked, most)]
-
-
-def _evidence(run: Run) -> list[TokenEvidence]:
-    """Read what a run has kept of its first step and of its last one."""
-    steps = sorted({int(path.stem.split("-")[1]) for path in (run.folder / FOLDER).glob("step-*.parquet")})
-    return [one for step in sorted({*steps[:1], *steps[-1:]}) for one in read_evidence(run.folder, step)]
 
 
 def varied(
@@ -124,17 +107,25 @@ def varied(
 
 def _heatmap(told: Sequence[tuple[Run, TokenEvidence]]) -> Heatmap:
     run, one = told[0]
+    turn = f", turn {one.turn}" if one.turn else ""
+    of = f"{one.task_id}, step {one.step}, seed {run.seed}, attempt {one.member}{turn}"
+    return heatmap(of, [(run.agent, of_run) for run, of_run in told])
+
+
+def heatmap(of: str, told: Sequence[tuple[str, TokenEvidence]]) -> Heatmap:
+    """Show a response.
+
+    Args:
+        of: which it is, in words.
+        told: what each agent has kept of it, at least one.
+
+    """
+    one = told[0][1]
+    cut = f", its first {TOKENS:,} tokens" if len(one.tokens) > TOKENS else ""
     return Heatmap(
-        task_id=one.task_id,
-        step=one.step,
-        seed=run.seed,
-        member=one.member,
-        turn=one.turn,
-        reward=one.reward,
-        correct=one.correct,
-        tokens=one.tokens[:TOKENS],
-        left_out=max(0, len(one.tokens) - TOKENS),
-        rows=tuple(_row(run.agent, one) for run, one in told),
+        tokens=tuple(one.tokens[:TOKENS]),
+        rows=tuple(_row(agent, kept) for agent, kept in told),
+        label=f"{of}, {'right' if one.correct else 'wrong'}, {counted(len(told), 'agent')}{cut}",
     )
 
 

@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from agents.evidence import FOLDER, TokenEvidence, read_evidence
+from agents.evidence import TokenEvidence
 from agents.lab.blame import Blame, Bootstrap, Judged, measure_blame
 from agents.lab.steps import locate
 from agents.report.answers import written
 from agents.report.curves import Chart, Line
 from agents.report.folders import Found, Run
+from agents.report.heatmaps import Heatmap, heatmap
 from agents.report.tables import Table, row, without_empty
 
 ENVIRONMENTS = ("rlsd/Chain-v0", "rlsd/PictureChain-v0")
 FIGURES = Path(__file__).parents[1] / "lab" / "figures.json"
 """What `python -m benchmarks.paper_claims --figures FILE` made of the laboratory's stored runs."""
+ASKED = FIGURES.with_name("example.json")
+"""What `python -m agents.lab.pages` has every method say of two responses."""
 
 
 @dataclass(frozen=True)
@@ -31,12 +34,14 @@ class Laboratory:
         note: what the tables are of.
         tables: the tables, with titles.
         axis: accuracy and citations against how often the teacher cites.
+        heatmaps: a right and a wrong response under every method.
 
     """
 
     note: str
     tables: tuple[Table, ...]
     axis: tuple[Chart, ...]
+    heatmaps: tuple[Heatmap, ...]
 
 
 def laboratory(found: Found, env: str) -> Laboratory | None:
@@ -48,7 +53,7 @@ def laboratory(found: Found, env: str) -> Laboratory | None:
     tables = [own] if own is not None else []
     tables += [_credit(stored), _claims(stored)]
     note = f"Chains of arithmetic, where it is known which step of a response is wrong. {stored['measured']}"
-    return Laboratory(note, tuple(tables), _axis(stored))
+    return Laboratory(note, tuple(tables), _axis(stored), tuple(_heatmaps(json.loads(ASKED.read_text("utf-8")))))
 
 
 def credit_precision(found: Found) -> Table | None:
@@ -94,8 +99,7 @@ def blame_of(runs: Sequence[Run]) -> dict[str, Blame]:
     """Measure an agent's blame by what is looked at: its credit, and the evidence that this was made from."""
     kept: list[tuple[int, TokenEvidence]] = []
     for run in runs:
-        if any((run.folder / FOLDER).glob("step-000000-*.parquet")):
-            kept += [(run.seed, one) for one in read_evidence(run.folder, 0)]
+        kept += [(run.seed, one) for one in run.evidence if one.step == 0]
     groups = {key: i for i, key in enumerate(sorted({(seed, one.task_id, one.group) for seed, one in kept}))}
     found = {}
     for kind in ("credit", "evidence"):
@@ -108,6 +112,14 @@ def blame_of(runs: Sequence[Run]) -> dict[str, Blame]:
         if judged:
             found[kind] = measure_blame(judged, Bootstrap(len(groups)))
     return found
+
+
+def _heatmaps(asked: Sequence[Mapping[str, Any]]) -> Iterator[Heatmap]:
+    """Yield the responses that every method was asked about, before any update."""
+    for response in asked:
+        of: dict[str, Any] = {name: value for name, value in response.items() if name != "agents"}
+        said = [(agent, TokenEvidence(**of, **one)) for agent, one in response["agents"].items()]
+        yield heatmap(f"stored: every method on {response['task_id']}", said)
 
 
 def _axis(stored: Mapping[str, Any]) -> tuple[Chart, ...]:

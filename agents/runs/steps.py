@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from rlsd_env.errors import ConfigurationError
+
 
 def write_step(
     folder: Path,
@@ -55,12 +57,20 @@ def read_steps(folder: Path, step: int | None, how: str) -> list[dict[str, Any]]
 
     Raises:
         FileNotFoundError: there is none.
+        ConfigurationError: a file is damaged.
 
     """
-    from pyarrow import parquet
+    from pyarrow import ArrowInvalid, parquet
 
     pattern = "step-*.parquet" if step is None else f"step-{step:06d}-*.parquet"
     paths = sorted(folder.glob(pattern))
     if not paths:
         raise FileNotFoundError(f"{folder.parent} has no {folder.name} of {pattern}; {how}")
-    return [row for path in paths for row in parquet.read_table(path).to_pylist()]
+    rows = []
+    for path in paths:
+        try:
+            rows += parquet.read_table(path).to_pylist()
+        except ArrowInvalid as error:
+            reason = str(error).partition(".")[0]
+            raise ConfigurationError(f"{path} is damaged: {reason}; remove it to go on without") from error
+    return rows

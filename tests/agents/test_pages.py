@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import pytest
@@ -25,8 +26,13 @@ def policy():
 
 
 @pytest.fixture(scope="module")
-def made(policy):
-    return dict(pages.pages())
+def asked(policy):
+    return {name: Example(name, policy) for name in names()}
+
+
+@pytest.fixture(scope="module")
+def made(asked):
+    return dict(pages.pages(asked))
 
 
 def test_the_committed_pages_are_up_to_date(made):
@@ -42,32 +48,42 @@ def test_the_committed_pages_are_up_to_date(made):
             assert committed == text, f"{name}: {RENEW}"
 
 
-def credit(name, policy, member):
-    return Example(name, policy).paid(member)
+def test_what_reports_show_of_them_is_up_to_date(asked):
+    kept = json.loads((ROOT / pages.PagesOptions.rows).read_text("utf-8"))
+    found = json.loads(json.dumps(pages.rows(asked)))
+    assert [one["correct"] for one in found] == [True, False]
+    for stored, new in zip(kept, found, strict=True):
+        assert {"grpo", "opsd", "rlsd", "cepo", "rlcsd"} <= new["agents"].keys() == stored["agents"].keys(), RENEW
+        for name, said in new["agents"].items():
+            committed = stored["agents"][name]
+            assert said["advantage"] == pytest.approx(committed["advantage"], abs=1e-3), RENEW
+            assert said["values"].keys() == committed["values"].keys(), RENEW
+            for of, values in said["values"].items():
+                assert values == pytest.approx(committed["values"][of], abs=1e-3, rel=1e-2), f"{name} {of}: {RENEW}"
 
 
-def test_grpo_pays_all_tokens_the_same(policy):
+def test_grpo_pays_all_tokens_the_same(asked):
     """2 of 8 are right: mean 1/4, unbiased variance 3/14, so A = .75 / .4629 = 1.62 and -.25 / .4629 = -.54."""
     for member, advantage in ((RIGHT, 1.6202), (WRONG, -0.5401)):
-        paid = credit("grpo", policy, member)
+        paid = asked["grpo"].paid(member)
         assert paid.credit == pytest.approx([advantage] * 24, abs=1e-3)
         assert paid.evidence is None
 
 
-def test_opsd_has_evidence_where_results_stand_and_no_credit(policy):
-    paid = credit("opsd", policy, WRONG)
+def test_opsd_has_evidence_where_results_stand_and_no_credit(asked):
+    paid = asked["opsd"].paid(WRONG)
     assert paid.credit is None
-    tokens = Example("opsd", policy).tokens(WRONG)
+    tokens = asked["opsd"].tokens(WRONG)
     loud = [t for t, known in enumerate(paid.evidence) if abs(known) > 0.3]
     assert [tokens[t - 1] for t in loud] == [" ="] * 3  # each behind an equals sign
     assert min(range(24), key=paid.evidence.__getitem__) == 11  # 4 - 3 = 4
     assert tokens[7:12] == [" 4", " -", " 3", " =", " 4"]
 
 
-def test_rlsd_keeps_the_sign_and_clips(policy):
+def test_rlsd_keeps_the_sign_and_clips(asked):
     """lam = .5, e = .2: between .9 and 1.1 times A, and at both ends somewhere."""
     for member in (RIGHT, WRONG):
-        paid = credit("rlsd", policy, member)
+        paid = asked["rlsd"].paid(member)
         ratios = [one / paid.advantage for one in paid.credit]
         assert max(ratios) == pytest.approx(1.1, abs=1e-4)
         assert min(ratios) >= 0.9 - 1e-4
@@ -75,23 +91,23 @@ def test_rlsd_keeps_the_sign_and_clips(policy):
         assert ratios[paid.evidence.index(evidence)] == pytest.approx(1.1, abs=1e-4)
 
 
-def test_contrast_differs_from_a_single_teacher(policy):
+def test_contrast_differs_from_a_single_teacher(asked):
     """CEPO's wrong answer says more against the last result than the right one does for or against it."""
-    single, contrast = (credit(name, policy, WRONG).evidence for name in ("rlsd", "cepo"))
+    single, contrast = (asked[name].paid(WRONG).evidence for name in ("rlsd", "cepo"))
     assert contrast[17] < single[17] < 0
     assert contrast[11] < -2
 
 
-def test_the_visual_method_has_a_picture(policy):
-    example = Example("rlsd-visual", policy)
+def test_the_visual_method_has_a_picture(asked):
+    example = asked["rlsd-visual"]
     assert [one.context for one in example.seen(WRONG)] == ["answer", "degraded"]
     assert all(one.prompt.startswith("user: <image>Work modulo 10") for one in example.seen(WRONG))
 
 
 @pytest.mark.parametrize("name", names())
-def test_what_teachers_are_shown_stands_on_the_page(name, policy, made):
+def test_what_teachers_are_shown_stands_on_the_page(name, asked, made):
     page = made[f"{name.replace('+', '-')}.md"]
-    example = Example(name, policy)
+    example = asked[name]
     assert example.group.episodes[RIGHT].verdict.correct
     assert not example.group.episodes[WRONG].verdict.correct
     for member in (RIGHT, WRONG):
@@ -113,12 +129,14 @@ def test_a_picture_has_a_bar_and_the_numbers_of_each_token():
 
 
 def test_the_command_writes_what_has_changed(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(pages, "pages", lambda: iter([("a.md", "A"), ("b.svg", "B")]))
-    options = pages.PagesOptions(tmp_path / "made")
-    assert pages.run(options) == 2
+    monkeypatch.setattr(pages, "examples", lambda: {})
+    monkeypatch.setattr(pages, "pages", lambda asked: iter([("a.md", "A"), ("b.svg", "B")]))
+    monkeypatch.setattr(pages, "rows", lambda asked: [])
+    options = pages.PagesOptions(tmp_path / "made", tmp_path / "rows.json")
+    assert pages.run(options) == 3
     (tmp_path / "made" / "a.md").write_text("old")
     assert pages.run(options) == 1
-    assert capsys.readouterr().out.endswith("made: 2 files, 1 written\n")
+    assert capsys.readouterr().out.endswith("made: 3 files, 1 written\n")
     (tmp_path / "file").write_text("")
     with pytest.raises(pages.ConfigurationError, match="file' cannot be written"):
         pages.run(pages.PagesOptions(tmp_path / "file"))

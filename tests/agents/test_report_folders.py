@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
 
 import pytest
 
 from agents.report.folders import find_runs
 from rlsd_env.errors import ConfigurationError
-from tests.agents.runs_on_disk import write_comparison, write_run
+from tests.agents.runs_on_disk import EVIDENCE, keep_evidence, write_comparison, write_run
 
 
 def names(found):
@@ -62,12 +63,15 @@ def test_a_folder_of_trainings_is_all_of_them(tmp_path):
     assert names(find_runs([tmp_path])) == [("grpo", 0), ("rlsd", 0)]
 
 
-def test_a_baseline_is_no_language_model(tmp_path):
-    folder = write_run(tmp_path / "ppo", "ppo")
-    (folder / "metrics.csv").write_text("step,environment_steps,reward\n0,16,0.5\n")
-    run = find_runs([folder]).runs[0]
-    assert not run.language_model
-    assert find_runs([write_run(tmp_path / "grpo")]).runs[0].language_model
+def test_evidence_is_of_the_first_and_the_last_step_that_have_some(tmp_path):
+    folder = write_run(tmp_path / "run")
+    for step in (2, 5, 9):
+        keep_evidence(folder, dataclasses.replace(EVIDENCE, step=step))
+    assert [one.step for one in find_runs([folder]).runs[0].evidence] == [2, 9]
+    (path,) = folder.glob("evidence/step-000009-0.parquet")
+    path.write_bytes(b"PAR1")
+    with pytest.raises(ConfigurationError, match=r"step-000009-0.parquet is damaged: .*; remove it to go on without"):
+        _ = find_runs([folder]).runs[0].evidence
 
 
 @pytest.mark.parametrize(("make", "words"), [(False, "is not there"), (True, "holds no run")])

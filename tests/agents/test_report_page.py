@@ -5,11 +5,13 @@ Needs Chromium and the package playwright; where either is absent these tests ar
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 
 import pytest
 
+from agents.report.laboratory import ASKED
 from tests.agents.commands import call
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed; make setup installs it")
@@ -102,6 +104,21 @@ def test_a_token_tells_what_it_earned_in_the_numbers_of_the_learner(page, page_f
                 assert lines["credit"].startswith("none")
     page.locator("#by").select_option("weight")
     assert "has none" in page.locator("#heat .row", has_text="grpo").inner_text()
+
+
+def test_all_methods_stand_side_by_side_on_a_stored_response(page):
+    page.locator("#by").select_option("credit")
+    page.locator("#response").select_option(label=page.locator("#response option").last.inner_text())
+    stored = json.loads(ASKED.read_text("utf-8"))[-1]
+    assert not stored["correct"]
+    assert page.locator("#heat .row").count() == len(stored["agents"]) > 20
+    for agent in ("opsd", "rlcsd"):
+        page.locator(f"#heat span[data-agent={agent}][data-i='11']").hover()
+        lines = dict(line.split("\t") for line in page.locator("#heat .tip tr").all_inner_texts())
+        values = stored["agents"][agent]["values"]
+        context = next(name.removeprefix("logp_") for name in values if name.startswith("logp_"))
+        gain = values[f"logp_{context}"][11] - values["student"][11]
+        assert float(lines[f"D, {context}"].replace(",", "")) == pytest.approx(gain, rel=1e-3, abs=6e-5)
 
 
 def test_it_is_dark_where_that_is_wanted_and_fits_a_phone(page):

@@ -100,7 +100,7 @@ def test_the_same_response_is_shown_in_the_colours_of_all_who_sampled_it(folder)
     assert grpo.shown == ("credit", pytest.approx((0.6, 0.4)))
     assert grpo.gains == {"answer": pytest.approx((0.5, -0.5))}
     assert rlsd.shown == ("D, solution", pytest.approx((0.75, 0.0)))
-    assert (first.tokens, first.member, first.left_out) == (("It", " is"), 0, 0)
+    assert (first.tokens, first.label) == (("It", " is"), "clock-1, step 0, seed 0, attempt 0, right, 2 agents")
 
 
 def test_what_runs_cost_by_hand(folder):
