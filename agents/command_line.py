@@ -68,7 +68,7 @@ def parse(
         if word.startswith("--"):
             flag = word.partition("=")[0].replace("_", "-")
             if flag not in flags | {"--help"}:
-                raise ConfigurationError(one_of("option", flag, flags))
+                raise ConfigurationError(one_of("option", flag, flags) + _others(flags))
             value = word.partition("=")[2] or (argv[position + 1] if position + 1 < len(argv) else "")
             if flag == "--config":
                 defaults = from_toml(cls, Path(value))
@@ -95,6 +95,17 @@ def parse(
         if stop.code in (0, None):
             raise
         raise ConfigurationError(_first_paragraph(captured.getvalue())) from None
+
+
+def _others(flags: Collection[str]) -> str:
+    """Say where options go that are not the command's own."""
+    own = {
+        "--env-kwargs": "the environment's",
+        "--agent-kwargs": "the algorithm's",
+        "--sampler-kwargs": "the sampler's",
+    }
+    told = [f"{whose} own go into {flag} NAME=VALUE" for flag, whose in own.items() if flag in flags]
+    return "; " + ", ".join(told) if told else ""
 
 
 def _kinds(cls: type[Any]) -> dict[str, Any]:

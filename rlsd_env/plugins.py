@@ -8,14 +8,15 @@ from types import ModuleType
 from typing import Any
 
 from rlsd_env.errors import ConfigurationError, one_of
-from verifiers.registry import defined
+from verifiers.registry import defined, unreadable
 
 
 def import_module(name: str, spec: str) -> ModuleType:
     """Import a module that a user named.
 
     Raises:
-        ConfigurationError: it is not there. What a module that is there fails to import is raised as it is.
+        ConfigurationError: it is not there, or its source cannot be read. What a module that is there fails to import
+            is raised as it is.
 
     """
     try:
@@ -26,6 +27,8 @@ def import_module(name: str, spec: str) -> ModuleType:
         raise ConfigurationError(
             f"no module named {error.name!r} for {spec!r}; is its folder on PYTHONPATH?"
         ) from error
+    except SyntaxError as error:
+        raise ConfigurationError(f"{spec!r}: {unreadable(error)}") from error
 
 
 def resolve(spec: str, kind: type = object, *, functions: bool = False) -> Any:

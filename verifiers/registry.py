@@ -86,6 +86,8 @@ def _imported(spec: str) -> Any:
         if missing is not None and missing != module_name and not module_name.startswith(f"{missing}."):
             raise  # the module exists; something that it imports does not
         raise ValueError(f"{spec!r}: there is no module {module_name!r}") from error
+    except SyntaxError as error:
+        raise ValueError(f"{spec!r}: {unreadable(error)}") from error
     try:
         return getattr(module, attribute)
     except AttributeError as error:
@@ -94,6 +96,12 @@ def _imported(spec: str) -> Any:
         raise ValueError(
             f"{spec!r}: module {module_name!r} has no {attribute!r}{close}; verifiers and functions in it: {allowed}"
         ) from error
+
+
+def unreadable(error: SyntaxError) -> str:
+    """Say where source that a user named cannot be read, in one line."""
+    text = (error.text or "").strip()
+    return f"{error.filename}, line {error.lineno}, cannot be read, {error.msg}: {text}"
 
 
 def defined(module: ModuleType, wanted: Callable[[Any], bool]) -> list[str]:

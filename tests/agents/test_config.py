@@ -93,6 +93,11 @@ def test_the_stored_options_can_be_given_back(tmp_path):
     ("cls", "argv", "message"),
     [
         (TrainOptions, ["--stepz", "3"], "unknown option '--stepz'; did you mean '--steps'"),
+        (
+            TrainOptions,
+            ["--verifier", "x:Y"],
+            "option '--verifier'; .*; the environment's own go into --env-kwargs NAME=",
+        ),
         (TrainOptions, ["--steps", "abc"], "--steps.*'abc'"),
         (TrainOptions, ["--steps"], "--steps"),
         (TrainOptions, ["stray"], "stray"),

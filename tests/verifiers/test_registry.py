@@ -5,6 +5,8 @@ import re
 import pytest
 
 import verifiers
+from rlsd_env import ConfigurationError
+from rlsd_env.plugins import resolve
 from verifiers import registry
 
 
@@ -68,6 +70,16 @@ def test_a_name_that_is_none(name):
 def test_an_unknown_verifier_is_named(spec, message):
     with pytest.raises(ValueError, match=message):
         verifiers.make(spec)
+
+
+def test_source_that_cannot_be_read_is_told_in_one_line(tmp_path, monkeypatch):
+    (tmp_path / "half_written.py").write_text("class Exact:\n    def verify(self)\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    message = r"^'half_written:Exact': .*half_written.py, line 2, cannot be read, expected ':': def verify\(self\)$"
+    with pytest.raises(ValueError, match=message):
+        verifiers.make("half_written:Exact")
+    with pytest.raises(ConfigurationError, match=message):
+        resolve("half_written:Exact")
 
 
 def test_of_a_module_only_what_may_be_a_verifier_is_named(tmp_path, monkeypatch):
