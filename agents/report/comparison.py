@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
 from collections.abc import Mapping, Sequence
@@ -9,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
+from scipy import optimize, stats
 
 from agents.report.statistics import (
     CONFIDENCE,
@@ -98,11 +99,11 @@ def compared(values: Mapping[str, Mapping[int, Values]]) -> list[Difference]:
 
 @dataclass(frozen=True)
 class Pooled:
-    """How much an agent's mean differs between seeds, over all agents.
+    """How much the difference of two agents' means varies between seeds, over all pairs.
 
     Attributes:
-        variance: mean over agents of the variance between the seeds' means.
-        freedom: degrees of freedom; 0: no agent has two seeds.
+        variance: mean over pairs of the variance between seeds.
+        freedom: degrees of freedom; 0: no pair has two seeds.
 
     """
 
@@ -111,15 +112,34 @@ class Pooled:
 
 
 def pooled_seeds(values: Mapping[str, Mapping[int, Values]]) -> Pooled:
-    """Pool over agents the variance between the means of their seeds.
+    """Pool over pairs of agents the variance between seeds of the difference of their means.
 
-    >>> pooled_seeds({"a": {0: np.array([0.0]), 1: np.array([0.2])}, "b": {0: np.array([0.5]), 1: np.array([0.5])}})
-    Pooled(variance=0.010000000000000002, freedom=2)
+    Where all agents have all S seeds it is twice the residual variance of the table of A agents' means by seed, with
+    (A - 1)(S - 1) degrees of freedom; where they have not, S is the least that a pair has in common, two or more.
+
+    >>> means = {"a": (0.5, 0.7), "b": (0.6, 0.6), "c": (0.4, 0.6)}  # differences: .1 and -.1; 0 and 0; .1 and -.1
+    >>> pooled = pooled_seeds({name: dict(enumerate(np.array(of)[:, None])) for name, of in means.items()})
+    >>> round(pooled.variance, 9), pooled.freedom  # .02, 0 and .02
+    (0.013333333, 2)
     """
-    means = [[float(np.nanmean(of)) for of in runs.values() if not np.isnan(of).all()] for runs in values.values()]
-    freedom = sum(max(0, len(of) - 1) for of in means)
-    squares = sum(float(np.var(of, ddof=1)) * (len(of) - 1) for of in means if len(of) > 1)
-    return Pooled(squares / freedom if freedom else 0.0, freedom)
+    means = {
+        name: {seed: float(np.nanmean(of)) for seed, of in runs.items() if not np.isnan(of).all()}
+        for name, runs in values.items()
+    }
+    variances, paired, least = [], set(), math.inf
+    for a, b in itertools.combinations(means, 2):
+        both = means[a].keys() & means[b].keys()
+        if len(both) > 1:
+            variances.append(float(np.var([means[a][seed] - means[b][seed] for seed in both], ddof=1)))
+            paired |= {a, b}
+            least = min(least, len(both))
+    if not variances:
+        return Pooled(0.0, 0)
+    return Pooled(sum(variances) / len(variances), (len(paired) - 1) * (int(least) - 1))
+
+
+NODES = 1000
+"""Values of an unknown variance that a p-value is averaged over."""
 
 
 @dataclass(frozen=True)
@@ -128,41 +148,67 @@ class Spread:
 
     Attributes:
         mean: the difference.
-        variance: of it.
-        freedom: Satterthwaite's degrees of freedom.
+        between: variance of it by seeds; 0: it is of one seed.
+        freedom: degrees of freedom of that.
+        task: variance of it by tasks.
         tasks: that it is over.
 
     """
 
     mean: float
-    variance: float
+    between: float
     freedom: float
+    task: float
     tasks: int
+
+    @property
+    def variance(self) -> float:
+        """Of the mean difference."""
+        return self.between + self.task
 
     @property
     def p(self) -> float:
         """Two-sided p-value of no difference; NaN: it cannot be tested."""
-        if not self.variance > 0:
-            return math.nan
-        return float(2 * stats.t.sf(abs(self.mean) / math.sqrt(self.variance), self.freedom))
+        return self._beyond(abs(self.mean)) if self.variance > 0 else math.nan
 
     def interval(self, confidence: float) -> Interval:
-        """Return Student's interval; where there is no variance that of `difference_interval`."""
+        """Return the differences that the test does not reject; where there is no variance that of `unvaried`."""
         if math.isnan(self.variance):
             return Interval(self.mean, math.nan, math.nan)
         if not self.variance > 0:
             return unvaried(self.mean, self.tasks, confidence)
-        half = float(stats.t.ppf(0.5 + confidence / 2, self.freedom)) * math.sqrt(self.variance)
+        most = 1.0
+        while self._beyond(most) > 1 - confidence:
+            most *= 2
+        half = float(optimize.brentq(lambda half: self._beyond(half) - (1 - confidence), 0.0, most))
         return Interval(self.mean, max(-1.0, self.mean - half), min(1.0, self.mean + half))
+
+    def _beyond(self, distance: float) -> float:
+        """Return how likely a mean is as far from the true one as that, the seeds' variance being as unsure as it is.
+
+        A generalised p-value: Student's tail for the tasks, averaged over what the seeds' variance may be, which is
+        `freedom` / chi-squared times the estimate. With the seeds' noise alone it is Student's of `freedom`.
+        """
+        spread_N = np.sqrt(self.task + self.between * _unsure(self.freedom) if self.between else np.array([self.task]))
+        tails_N = stats.t.sf(distance / spread_N, self.tasks - 1) if self.task else stats.norm.sf(distance / spread_N)
+        return float(2 * tails_N.mean())
+
+
+@functools.cache
+def _unsure(freedom: float) -> Values:
+    """Return what a variance may be, as multiples of its estimate, each as likely as the next."""
+    return freedom / stats.chi2.ppf((np.arange(NODES) + 0.5) / NODES, freedom)
 
 
 def spread(ones_ST: Values, others_ST: Values, pooled: Pooled) -> Spread:
     """Return what the difference of two agents varies by, over seeds and tasks that might as well have been drawn.
 
-    Between seeds: the variance of both agents' means, or twice the pooled one where that is larger, with the pooled
-    degrees of freedom; to it comes what the difference varies by between tasks (`components`). A pair's own three seeds
-    are too few to test it by: with them alone (`crossed_interval`) 21 of 100 comparisons of five equal agents claimed
-    a difference. With one seed only the tasks' noise is known.
+    Agents with the same seed begin alike and meet the same training tasks, so that luck is shared: only what seeds do
+    to the difference counts. That is the variance of the difference between seeds, or the pooled one where that is
+    larger, with the pooled degrees of freedom: a pair's own three seeds are too few to test it by. To it comes what the
+    difference varies by between tasks (`components`). With one seed only the tasks' noise is known.
+
+    Source: generalised p-values: Tsui and Weerahandi 1989, JASA 84.
 
     Args:
         ones_ST: values of one agent by seed and task.
@@ -173,16 +219,11 @@ def spread(ones_ST: Values, others_ST: Values, pooled: Pooled) -> Spread:
     differences_ST = ones_ST - others_ST
     found = components(differences_ST)
     mean, seeds, tasks = float(differences_ST.mean()), *differences_ST.shape
-    if seeds == 1 or not pooled.freedom:
-        return Spread(mean, found.variance, found.freedom, tasks)
-    own = float(ones_ST.mean(axis=1).var(ddof=1) + others_ST.mean(axis=1).var(ddof=1)) / seeds
-    between = max(own, 2 * pooled.variance / seeds)
-    task = 0.0 if tasks == 1 else found.task / tasks
-    variance = between + task
-    if not variance > 0:
-        return Spread(mean, 0.0, math.inf, tasks)
-    freedom = variance**2 / (between**2 / pooled.freedom + (task**2 / (tasks - 1) if tasks > 1 else 0.0))
-    return Spread(mean, variance, freedom, tasks)
+    if seeds == 1:
+        return Spread(mean, 0.0, math.inf, found.variance, tasks)
+    own = float(differences_ST.mean(axis=1).var(ddof=1))
+    between = max(own, pooled.variance) / seeds
+    return Spread(mean, between, float(pooled.freedom), 0.0 if tasks == 1 else found.task / tasks, tasks)
 
 
 def holm_levels(p_values: Sequence[float], error: float = 1 - CONFIDENCE) -> list[float]:
@@ -253,7 +294,7 @@ def what_would_decide(differences_ST: Values, measured: Spread, level: float) ->
 
     The variance of the mean is taken to fall with the number of seeds but for its part between tasks, and that with
     the number of tasks; a difference is decided with a chance of 80 % where it is (q_(1 - level / 2) + q_.8) standard
-    errors or more, q of Student's distribution whose degrees of freedom grow with the seeds.
+    errors or more, q of Student's distribution with Satterthwaite's degrees of freedom, which grow with the seeds.
 
     Args:
         differences_ST: difference by seed and task.
@@ -269,14 +310,15 @@ def what_would_decide(differences_ST: Values, measured: Spread, level: float) ->
         return None, "with one seed it is not known how seeds differ"
     if measured.mean == 0 or tasks < 2:
         return None, "no difference was measured at all"
-    task = components(differences_ST).task / tasks
-    between = (measured.variance - task) * seeds
-    per_seed = max(1.0, measured.freedom / seeds)
+    per_seed = measured.freedom / (seeds - 1)
 
     def decides(count_N: Values, more_N: Values) -> NDArray[np.bool_]:
-        variance_N, freedom_N = between / count_N + task / more_N, per_seed * count_N
+        between_N, task_N = measured.between * seeds / count_N, measured.task / more_N
+        variance_N = between_N + task_N
+        unsure_N = between_N**2 / (per_seed * (count_N - 1)) + task_N**2 / (more_N * tasks - 1)
+        freedom_N = np.divide(variance_N**2, unsure_N, out=np.full_like(unsure_N, np.inf), where=unsure_N > 0)
         needed_N = stats.t.ppf(1 - level / 2, freedom_N) + stats.t.ppf(POWER, freedom_N)
-        return abs(measured.mean) >= needed_N * np.sqrt(np.maximum(0.0, variance_N))
+        return abs(measured.mean) >= needed_N * np.sqrt(variance_N)
 
     seeds_N = np.arange(seeds + 1.0, MOST + 1)
     enough = decides(seeds_N, np.ones_like(seeds_N))

@@ -6,12 +6,12 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import stats
 
-from agents.report.comparison import NO_DIFFERENCE, compared, holm_levels, ordered_pairs
+from agents.report.comparison import NO_DIFFERENCE, Spread, compared, holm_levels, ordered_pairs, pooled_seeds
 from agents.report.statistics import (
     CrossedBootstrap,
     accuracy_interval,
@@ -47,18 +47,54 @@ def test_a_difference_of_one_seed_by_hand():
 
 
 def test_a_difference_of_two_seeds_by_hand():
-    # means of seeds: a .2 and .4, b .5 and .5, c .1 and .5; variances .02, 0, .08: pooled .1 / 3, 3 degrees of freedom
+    # b - a .3 and .1, c - a -.1 and .1, c - b -.4 and 0: variances .02, .02, .08, pooled .04; (3 - 1)(2 - 1) degrees
     def flat(*means):
         return {seed: np.full(5, mean) for seed, mean in enumerate(means)}
 
     found = {(one.a, one.b): one for one in compared({"a": flat(0.2, 0.4), "b": flat(0.5, 0.5), "c": flat(0.1, 0.5)})}
-    # b - a: own (0 + .02) / 2 = .01, pooled 2 (.1 / 3) / 2 = .0333 is larger; tasks add nothing
-    half = stats.t.ppf(0.975, 3) * math.sqrt(0.1 / 3)
-    assert (found["b", "a"].interval.mean, found["b", "a"].interval.high) == pytest.approx((0.2, 0.2 + half))
-    assert found["b", "a"].p == pytest.approx(2 * stats.t.sf(0.2 / math.sqrt(0.1 / 3), 3))
-    # c - a: own (.08 + .02) / 2 = .05 is larger
-    assert found["c", "a"].p == pytest.approx(2 * stats.t.sf(0.0, 3))
-    assert found["c", "a"].interval.high == pytest.approx(stats.t.ppf(0.975, 3) * math.sqrt(0.05))
+    half = stats.t.ppf(0.975, 2) * math.sqrt(0.04 / 2)  # the pooled one is larger; tasks add nothing
+    of = {"rel": 5e-3}  # the unsure variance is averaged over 1,000 values of it
+    assert (found["b", "a"].interval.mean, found["b", "a"].interval.high) == pytest.approx((0.2, 0.2 + half), **of)
+    assert found["b", "a"].p == pytest.approx(2 * stats.t.sf(0.2 / math.sqrt(0.02), 2), **of)
+    assert found["c", "b"].p == pytest.approx(2 * stats.t.sf(0.2 / math.sqrt(0.04), 2), **of)  # its own is larger
+    assert found["c", "a"].p == pytest.approx(1.0)
+
+
+def test_luck_that_seeds_share_does_not_hide_a_difference():
+    """Seeds move both agents by .3 and more, and the difference by .01."""
+    luck = {0: 0.1, 1: 0.4, 2: 0.7}
+    rng = np.random.default_rng(0)
+    base = {seed: np.full(40, of) + rng.normal(0, 0.01, 40) for seed, of in luck.items()}
+    (found,) = compared({"grpo": base, "rlsd": {seed: values + 0.1 for seed, values in base.items()}})
+    assert found.verdict == "rlsd higher"
+
+
+def test_agents_that_have_other_seeds_are_pooled_by_those_that_pairs_share():
+    values = {"a": {0: 0.1, 1: 0.3, 2: 0.2}, "b": {0: 0.2, 1: 0.2}, "c": {5: 0.9}}
+    pooled = pooled_seeds({name: {seed: np.array([of]) for seed, of in runs.items()} for name, runs in values.items()})
+    assert (pooled.variance, pooled.freedom) == (pytest.approx(0.02), 1)  # .1 and -.1
+    assert pooled_seeds({"a": {0: np.ones(3)}, "b": {0: np.ones(3)}}).freedom == 0
+
+
+@given(
+    mean=st.floats(-1, 1),
+    between=st.floats(0, 0.1),
+    task=st.floats(0, 0.1),
+    freedom=st.integers(1, 20),
+    level=st.floats(0.005, 0.2),
+)
+def test_a_pair_s_interval_is_of_what_its_test_does_not_reject(mean, between, task, freedom, level):
+    assume(between + task > 1e-6)
+    one = Spread(mean, between, freedom, task, 50)
+    interval = one.interval(1 - level)
+    if abs(one.p - level) > 1e-6:
+        assert (one.p > level) == (interval.low <= 0 <= interval.high)
+
+
+def test_a_pair_s_test_is_student_s_where_one_noise_is_alone():
+    assert Spread(0.3, 0.0, math.inf, 0.04, 9).p == pytest.approx(2 * stats.t.sf(1.5, 8))
+    for freedom in (1, 4, 12):
+        assert Spread(0.3, 0.01, freedom, 0.0, 9).p == pytest.approx(2 * stats.t.sf(3, freedom), rel=5e-3)
 
 
 def test_no_difference_anywhere_is_still_not_known_to_be_none():
@@ -115,11 +151,11 @@ def test_equal_agents_are_hardly_ever_told_apart_and_a_better_one_is_found():
 
 
 def test_what_would_decide_by_the_parts_of_the_variance():
-    # two seeds, means 0 and .2 against 0 and 0: variance between seeds .02 + 0, pooled .01 with 2 degrees of freedom
+    # two seeds, differences 0 and .2: variance .02 with 1 degree of freedom, and one more for each seed
     (one,) = compared({"grpo": {0: np.zeros(30), 1: np.zeros(30)}, "rlsd": {0: np.zeros(30), 1: np.full(30, 0.2)}})
 
     def reaches(n):
-        return (stats.t.ppf(0.975, n) + stats.t.ppf(0.8, n)) * math.sqrt(0.02 / n) <= 0.1
+        return (stats.t.ppf(0.975, n - 1) + stats.t.ppf(0.8, n - 1)) * math.sqrt(0.02 / n) <= 0.1
 
     assert reaches(one.seeds_to_decide)
     assert not reaches(one.seeds_to_decide - 1)
