@@ -26,7 +26,8 @@ from verifiers.expressions.values import ValueParser
 
 _TIME = ("[01]?[0-9]|2[0-4]", ":", "[0-5][0-9]", ":", "[0-5][0-9]")
 _SET_OPERATORS = {"∪": "union", "∩": "intersection", "\\": "minus"}
-_CLOSING = {"(": ")]", "[": ")]", r"\{": r"\}", "{": "}", "<|": "|>", "floor(": "floor)", "ceil(": "ceil)"}
+_CLOSING = {"(": ")]", "[": ")]", r"\{": r"\}", "{": "}", "<|": "|>"}
+_CLOSING |= {f"{name}(": f"{name})" for name in ("floor", "ceil", "abs", "norm")}
 
 
 def parse(text: str, *, grouping: bool = True) -> Node:
@@ -201,6 +202,7 @@ class _Parser(ValueParser):
             return self.system()
         self.enter()
         bars, self.bars = self.bars, 0
+        integrals, self.integrals = self.integrals, 0
         if opener == r"\{":
             node = self.braces()
         elif self.token.kind == "close" and self.token.text in _CLOSING[opener]:
@@ -216,7 +218,7 @@ class _Parser(ValueParser):
                 self.advance()
                 inner = self.make(Op.CALL, (inner, self.answer()), "binomial")
             node = self.closed(opener, inner)
-        self.bars = bars
+        self.bars, self.integrals = bars, integrals
         self.leave()
         return node
 
@@ -225,7 +227,7 @@ class _Parser(ValueParser):
         closer = self.expect("close").text
         if closer not in _CLOSING[opener]:
             self.fail(f"{opener!r} is closed by {closer!r}")
-        if opener in ("floor(", "ceil("):
+        if opener.endswith("(") and opener != "(":
             return self.make(Op.CALL, (inner,), opener[:-1])
         if opener == "{":
             return inner

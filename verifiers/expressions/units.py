@@ -81,6 +81,7 @@ _CHANGING = frozenset(
         " factorial double triple twice thrice times plus minus over less more fewer least most about approximately"
         " around roughly nearly almost not no or and but if when where then than to from of the a an is are was be as"
         " remainder mod modulo base percent percentage pct power root th st nd rd below above under zero tens ones"
+        " repeating recurring"
         " lakh lakhs crore crores googol zillion zillions point choose inverse inverses reciprocal reciprocals"
         " complement prime primes square cube cubes nonsense nothing none infinity true false yes wrong incorrect"
         " otherwise else unknown maybe possibly up down positive negative each only even odd"
