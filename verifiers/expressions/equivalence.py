@@ -227,7 +227,12 @@ class Equivalence:
             listed = all(relations.assignment(item) is not None or not free_symbols(item) for item in gold.args)
             if not listed:
                 return False
+        systems, other_systems = relations.systems(gold), relations.systems(answer)
+        if systems and other_systems:
+            return self._matched(systems, other_systems)
         names, others = relations.assigned_names(gold), relations.assigned_names(answer)
+        if len(set(names)) > 1 and len(set(others)) > 1 and (gold.data == "or") != (answer.data == "or"):
+            return False  # "x = 1 and y = 2", "x = 1 or y = 2"
         one_unknown = bool(names and others) and relations.same_unknown(names, others)
         if names and others and gold.op is answer.op is Op.LIST and not one_unknown:
             complete = len(names) == len(gold.args) and len(others) == len(answer.args)

@@ -64,6 +64,10 @@ _BASE = re.compile(r"\s?\(base (\d+)\)")
 _MICRO = re.compile(r"(?<=[0-9])\s?[μµ]([A-Za-z]{1,2})(?![A-Za-z])")
 _TIMES_TEN = re.compile(r"(?<=[0-9])\s?[xX]\s?(?=10\s?\^)")
 _ESCAPED_TWICE = re.compile(r"\\\\(?=[A-Za-z]{2}|[(){}])")
+_COLUMNS = re.compile(
+    r"(\\begin\{(?:array|alignedat)\})\s*(?:\[[tcb]\])?\s*\{(?:[^{}]|\{[^{}]*\})*\}"
+    r"|(\\begin\{(?:[A-Za-z]*matrix\*|aligned|gathered)\})\s*\[[lcrtb]\]"
+)
 _ROW_SPACING = re.compile(r"\\\\\s*\[\s*-?[0-9.]+\s*(?:pt|em|ex|mu|cm|mm|in)\s*\]")
 _DEGREE = re.compile(r"\s*(?:\{\s*(?:\\circ|\\degree|o)\s*\}|\\circ(?![A-Za-z])|\\degree(?![A-Za-z]))")
 _PRIME = re.compile(r"\s*(?:\{\s*((?:\\prime\s*)+)\}|\\prime(?![A-Za-z]))")
@@ -96,10 +100,11 @@ def _single_backslashes(text: str) -> str:
 
 
 def _regular(text: str) -> str:
-    r"""LaTeX with its delimiters unsized and its rows ended by `\\\\` alone."""
+    """LaTeX without the sizes of delimiters, and without how the columns and rows of a matrix are set."""
     if "\\" not in text:
         return text
-    return _ROW_SPACING.sub(r"\\\\", without_sizes(text))
+    text = without_sizes(text)
+    return _ROW_SPACING.sub(r"\\\\", _COLUMNS.sub(r"\1\2", text)) if r"\begin" in text else text
 
 
 def _plain(text: str) -> str:

@@ -16,15 +16,18 @@ Nothing is evaluated. Depth and size are bounded, so that everything behind may 
 
 from __future__ import annotations
 
+import itertools
 import re
 
 from verifiers.expressions import units
 from verifiers.expressions.errors import ParseError
 from verifiers.expressions.lexer import Token, tokenize
-from verifiers.expressions.tree import Node, Op, constant, number, symbol
+from verifiers.expressions.tree import Node, Op, constant, free_symbols, number, symbol
 from verifiers.expressions.values import ValueParser
 
 _TIME = ("[01]?[0-9]|2[0-4]", ":", "[0-5][0-9]", ":", "[0-5][0-9]")
+_SETS = (Op.GROUP, Op.SET, Op.BUILDER, Op.SET_OPERATION)
+_NAMED_SETS = frozenset({"R", "Q", "Z", "N", "C", "empty"})
 _SET_OPERATORS = {"∪": "union", "∩": "intersection", "\\": "minus"}
 _CLOSING = {"(": ")]", "[": ")]", r"\{": r"\}", "{": "}", "<|": "|>"}
 _CLOSING |= {f"{name}(": f"{name})" for name in ("floor", "ceil", "abs", "norm")}
@@ -53,6 +56,24 @@ def parse(text: str, *, grouping: bool = True) -> Node:
     return node
 
 
+def _split(items: list[Node], separators: list[str], outer: tuple[str, ...]) -> list[list[Node]]:
+    """The lists between some of a list's separators."""
+    lists = [[items[0]]]
+    for separator, item in zip(separators, items[1:]):
+        if separator in outer:
+            lists.append([])
+        lists[-1].append(item)
+    return lists
+
+
+def _have_same_unknowns(systems: list[list[Node]]) -> bool:
+    """Whether each of several lists gives values to the same two or more names: "x = 1, y = 2 or x = 3, y = 4"."""
+    if any(item.op is not Op.RELATION or item.data != ("=",) for system in systems for item in system):
+        return False
+    names = {frozenset(item.args[0] for item in system) for system in systems}
+    return len(systems) > 1 and len(names) == 1 and len(names.pop()) > 1
+
+
 def _is_word(token: Token) -> bool:
     """Whether a token is a word and no variable or product of two."""
     if token.kind == "text":
@@ -77,17 +98,13 @@ class _Parser(ValueParser):
         kinds = set(separators)
         if len(kinds) == 1:
             return self.make(Op.LIST, items, kinds.pop())
+        systems = _split(items, separators, ("or", ";"))
         if kinds == {",", ";"}:
-            return self.make(Op.LIST, self._inner_lists(items, separators), ";")
-        return self.make(Op.LIST, items, next((name for name in ("or", "and") if kinds == {",", name}), ","))
-
-    def _inner_lists(self, items: list[Node], separators: list[str]) -> list[Node]:
-        lists: list[list[Node]] = [[items[0]]]
-        for separator, item in zip(separators, items[1:]):
-            if separator == ";":
-                lists.append([])
-            lists[-1].append(item)
-        return [part[0] if len(part) == 1 else self.make(Op.LIST, part, ",") for part in lists]
+            systems = _split(items, separators, (";",))
+        elif not _have_same_unknowns(systems):
+            return self.make(Op.LIST, items, next((name for name in ("or", "and") if kinds == {",", name}), ","))
+        parts = [part[0] if len(part) == 1 else self.make(Op.LIST, part, ",") for part in systems]
+        return self.make(Op.LIST, parts, ";" if ";" in kinds else "or")
 
     def clause(self) -> Node:
         """One relation chain, or one value."""
@@ -101,7 +118,10 @@ class _Parser(ValueParser):
             if sign is None:
                 break
             signs.append(sign)
-            terms.append(self.set_expression())
+            start = self.at
+            term = self.set_expression()
+            is_set = sign in ("in", "notin", "subset") or (sign == "=" and term.op is Op.LIST)
+            terms.append(self.plain_set(start, term) if is_set else term)
         if not signs:
             return terms[0]
         if terms[0] == symbol("") and signs[0] in ("=", "~"):
@@ -125,6 +145,7 @@ class _Parser(ValueParser):
 
     def set_expression(self) -> Node:
         """Unions, intersections and differences of sets."""
+        start = self.at
         node = self.ratio()
         while True:
             token = self.token
@@ -134,12 +155,28 @@ class _Parser(ValueParser):
                 name = "union"
             else:
                 return node
+            if node.op is not Op.SET_OPERATION:
+                node = self.plain_set(start, node)
             self.advance()
-            right = self.ratio()
+            start = self.at
+            right = self.plain_set(start, self.ratio())
             if node.op is Op.SET_OPERATION and node.data == name and name != "minus":
                 node = self.make(Op.SET_OPERATION, (*node.args, right), name)
             else:
                 node = self.make(Op.SET_OPERATION, (node, right), name)
+
+    def plain_set(self, start: int, node: Node) -> Node:
+        """The set that "{1, 2}", read from `start` on, is meant to be where sets are combined or have members."""
+        if self.tokens[start].text != "{":
+            return node
+        texts = [token.text for token in self.tokens[start : self.at]]
+        depths = list(itertools.accumulate((text == "{") - (text == "}") for text in texts))
+        if depths.index(0) + 1 != len(depths):
+            return node
+        if node.op is Op.LIST:
+            return self.make(Op.SET, node.args)
+        is_set = node.op in _SETS or (node.op is Op.CONSTANT and node.data in _NAMED_SETS)
+        return node if is_set or free_symbols(node) else self.make(Op.SET, (node,))
 
     def ratio(self) -> Node:
         """A value, or a ratio of values, with its unit."""

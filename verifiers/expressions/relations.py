@@ -126,6 +126,14 @@ def assigned_names(node: Node) -> list[Node]:
     return [item.name for item in items if item is not None]
 
 
+def systems(node: Node) -> tuple[Node, ...]:
+    """The solutions of a system, each a list of assignments: "x = 1, y = 2; x = 3, y = 4"; () for anything else."""
+    if node.op is not Op.LIST:
+        return ()
+    found = tuple(_spread(item) or item for item in node.args)
+    return found if all(item.op is Op.LIST and len(set(assigned_names(item))) > 1 for item in found) else ()
+
+
 def same_unknown(names: list[Node], others: list[Node]) -> bool:
     """Whether two lists give all the values of one unknown: "x = 1, x = 2" and "x_1 = 1, x_2 = 2"."""
     first, second = set(names), set(others)

@@ -26,9 +26,10 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
     "sech": sympy.sech, "csch": sympy.csch, "arsinh": sympy.asinh, "arcosh": sympy.acosh, "artanh": sympy.atanh,
     "exp": sympy.exp, "ln": sympy.log, "log": sympy.log, "abs": sympy.Abs, "norm": sympy.Abs, "floor": sympy.floor,
     "ceil": sympy.ceiling, "factorial": sympy.factorial, "double_factorial": sympy.factorial2,
-    "binomial": sympy.binomial, "gcd": sympy.gcd, "lcm": sympy.lcm, "max": sympy.Max, "min": sympy.Min,
-    "mod": sympy.Mod, "sign": sympy.sign, "re": sympy.re, "im": sympy.im, "arg": sympy.arg,
-    "conj": sympy.conjugate, "gamma": sympy.gamma,
+    "binomial": sympy.binomial,
+    "gcd": lambda *values: sympy.gcd_list(values), "lcm": lambda *values: sympy.lcm_list(values),
+    "max": sympy.Max, "min": sympy.Min, "mod": sympy.Mod, "sign": sympy.sign, "re": sympy.re, "im": sympy.im,
+    "arg": sympy.arg, "conj": sympy.conjugate, "gamma": sympy.gamma,
     "root": lambda x, n: sympy.real_root(x, n) if n.is_odd else sympy.root(x, n),
 }  # fmt: skip
 _CONSTANTS = {"pi": sympy.pi, "e": sympy.E, "i": sympy.I, "inf": sympy.oo}
@@ -258,4 +259,6 @@ class _Converter:
         function = _FUNCTIONS.get(node.data)
         if function is None:
             return sympy.Function(node.data)(*args)
+        if node.data in ("gcd", "lcm") and not all(arg.is_Rational for arg in args):
+            raise UndecidedError(f"{node.data} of variables, which sympy takes for polynomials")
         return function(*args)
