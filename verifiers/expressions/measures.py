@@ -19,6 +19,21 @@ def split_unit(node: Node) -> tuple[Node, units.Unit | None]:
     return node.args[0], units.read_unit(node.data)
 
 
+def total(node: Node) -> Node:
+    """A sum of values with units as one value in the first one's; anything else as it is."""
+    if node.op is not Op.ADD or any(term.op is not Op.QUANTITY for term in node.args):
+        return node
+    own = units.read_unit(node.args[0].data)
+    terms = []
+    for term in node.args:
+        unit = units.read_unit(term.data)
+        factor = None if own is None or unit is None else units.ratio(unit, own)
+        if factor is None:
+            return node
+        terms.append(term.args[0] if factor == 1 else Node(Op.MUL, (number(factor), term.args[0])))
+    return Node(Op.QUANTITY, (Node(Op.ADD, tuple(terms)),), node.args[0].data)
+
+
 def hundredth(value: Node, is_percent: bool) -> Node:
     """The value that a percentage stands for; other values as they are."""
     return Node(Op.DIV, (value, number(100))) if is_percent else value

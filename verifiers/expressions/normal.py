@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from verifiers.expressions.measures import total
 from verifiers.expressions.tree import (
     BINDING,
     COLLECTIONS,
@@ -18,7 +19,7 @@ from verifiers.expressions.tree import (
 
 def normalised(node: Node) -> Node:
     """The tree with its plus-minus signs written out, and lists of conditions in one form."""
-    node = _listed(without_signs(node))
+    node = total(_listed(without_signs(node)))
     if node.op is Op.RELATION and node.data[-1] == "equiv" and node.args[-1].op is Op.CALL:
         last = node.args[-1]
         if last.data == "mod":

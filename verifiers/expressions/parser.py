@@ -179,14 +179,18 @@ class _Parser(ValueParser):
         return node if is_set or free_symbols(node) else self.make(Op.SET, (node,))
 
     def ratio(self) -> Node:
-        """A value, or a ratio of values, with its unit."""
+        """A value, or a ratio of values, with its unit; and values with units that are added to it."""
         start = self.at
         terms = [self.sum()]
         while self.at_operator(":") and not self.builders:
             self.advance()
             terms.append(self.sum())
         node = terms[0] if len(terms) == 1 else self.make(Op.RATIO, terms, self.is_time(start))
-        return self.with_unit(node)
+        terms = [self.with_unit(node)]
+        while terms[-1].op is Op.QUANTITY and self.token.kind == "operator" and self.token.text in "+-":
+            sign = self.advance().text
+            terms.append(self.signed(sign, self.with_unit(self.product())))
+        return terms[0] if len(terms) == 1 else self.make(Op.ADD, terms)
 
     def is_time(self, start: int) -> bool:
         """Whether the ratio that was read from `start` on is written like a time of the day."""
@@ -204,6 +208,8 @@ class _Parser(ValueParser):
         while self.token.kind in ("text", "word", "letter", "number", "operator", "open", "close"):
             if self.token.kind == "operator" and self.token.text not in "/^*-":
                 break
+            if self.token.text == "-" and self.peek().kind == "number" and unit[-1:] not in ("^", "{"):
+                break  # 5 cm - 2 cm
             if self.token.kind in ("open", "close") and self.token.text not in "{}":
                 break
             space = " " if unit and unit[-1].isalpha() and self.token.kind in ("text", "word") else ""
