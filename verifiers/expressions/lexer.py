@@ -54,7 +54,7 @@ _TOKEN = re.compile(
     re.DOTALL,
 )
 _WITH_GROUPS = re.compile(rf"{_GROUPED}(?:\.[0-9]+)?(?![0-9])")
-_SPACED_GROUPS = re.compile(r"(?<![0-9.])([0-9]{1,3}(?: [0-9]{3})+)(?![0-9])(?=\.[0-9]|[^0-9.]|\.?$)")
+_SPACED_GROUPS = re.compile(r"(?<![0-9._^])([0-9]{1,3}(?: [0-9]{3})+)(?![0-9])(?=\.[0-9]|[^0-9.]|\.?$)")
 _SUPERSCRIPT = re.compile(f"[{symbols.SUPERSCRIPT_CLASS}]+")
 _SUBSCRIPT = re.compile(f"[{symbols.SUBSCRIPT_CLASS}]+")
 _CONJUNCTIONS = {"and": "and", "or": "or", "oder": "or", "und": "and", "et": "and"}

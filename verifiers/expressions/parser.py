@@ -98,10 +98,8 @@ class _Parser(ValueParser):
         kinds = set(separators)
         if len(kinds) == 1:
             return self.make(Op.LIST, items, kinds.pop())
-        systems = _split(items, separators, ("or", ";"))
-        if kinds == {",", ";"}:
-            systems = _split(items, separators, (";",))
-        elif not _have_same_unknowns(systems):
+        systems = _split(items, separators, ("and",) if kinds == {",", "and"} else ("or", ";"))
+        if kinds != {",", ";"} and not _have_same_unknowns(systems):
             return self.make(Op.LIST, items, next((name for name in ("or", "and") if kinds == {",", name}), ","))
         parts = [part[0] if len(part) == 1 else self.make(Op.LIST, part, ",") for part in systems]
         return self.make(Op.LIST, parts, ";" if ";" in kinds else "or")

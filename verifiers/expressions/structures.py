@@ -202,9 +202,13 @@ class StructureParser(CalculusParser, EnvironmentParser):
         """Whether dots behind digits that repeat, or the word "repeating", follow a decimal; they are left behind."""
         if not digits.rpartition(".")[2].isdigit() or "." not in digits:
             return False
-        if self.token == ("letter", "...", False) and _PERIOD.search(digits):
+        dots = self.token == ("letter", "...", False) and _PERIOD.search(digits) is not None
+        if dots:
             self.advance()
-            return True
+        return self.says_repeating() or dots
+
+    def says_repeating(self) -> bool:
+        """Whether "repeating" stands here, also in brackets; it is left behind."""
         at = 1 if self.token.kind == "open" and self.token.text == "(" else 0
         if self.peek(at).kind not in ("word", "text") or self.peek(at).text.lower() not in _REPEATING:
             return False

@@ -224,9 +224,24 @@ class ValueParser(StructureParser):
             if self.at_one_sided():
                 break
             self.advance()
-            base = self.make(Op.POW, (base, self.exponent()))
+            if base.op is Op.SYMBOL and self.is_subscript_behind():
+                power = self.bound()
+                self.advance()
+                base = self.make(Op.POW, (symbol(f"{base.data}_{self.script_text()}"), power))
+            else:
+                base = self.make(Op.POW, (base, self.exponent()))
             base = self.after(base)
         return base
+
+    def is_subscript_behind(self) -> bool:
+        """Whether a subscript follows the exponent that stands here, as in x^2_1."""
+        depth = ahead = 0
+        while self.peek(ahead).kind != "end":
+            depth += (self.peek(ahead).text == "{") - (self.peek(ahead).text == "}")
+            ahead += 1
+            if depth <= 0:
+                break
+        return depth == 0 and self.peek(ahead).text == "_"
 
     def exponent(self) -> Node:
         """What follows ^."""
