@@ -141,6 +141,9 @@ class Equivalence:
                 return self._values(Node(Op.QUANTITY, (gold_value,), "°"), value)
             return False if self.policy.units == "required" else self._values(gold_value, value)
         if gold_unit is None:
+            quantity = measured(gold_value, units.is_unit_letter)
+            if quantity is not None:
+                return self._quantities(quantity, answer)
             if unit.kind == "degree" and _has(gold_value, "pi"):
                 return self._values(gold_value, Node(Op.QUANTITY, (value,), "°"))
             return self._values(gold_value, value)

@@ -19,11 +19,10 @@ from __future__ import annotations
 import itertools
 import re
 
-from verifiers.expressions import units
 from verifiers.expressions.errors import ParseError
 from verifiers.expressions.lexer import Token, tokenize
-from verifiers.expressions.tree import Node, Op, constant, free_symbols, number, symbol
-from verifiers.expressions.values import ValueParser
+from verifiers.expressions.quantities import QuantityParser
+from verifiers.expressions.tree import Node, Op, constant, free_symbols, symbol
 
 _TIME = ("[01]?[0-9]|2[0-4]", ":", "[0-5][0-9]", ":", "[0-5][0-9]")
 _SETS = (Op.GROUP, Op.SET, Op.BUILDER, Op.SET_OPERATION)
@@ -81,7 +80,7 @@ def _is_word(token: Token) -> bool:
     return token.kind == "word" and (len(token.text) > 2 or (len(token.text) == 2 and not token.text.islower()))
 
 
-class _Parser(ValueParser):
+class _Parser(QuantityParser):
     def answer(self) -> Node:
         """The whole answer, or what stands in brackets."""
         items, separators = [self.clause()], []
@@ -184,57 +183,12 @@ class _Parser(ValueParser):
             self.advance()
             terms.append(self.sum())
         node = terms[0] if len(terms) == 1 else self.make(Op.RATIO, terms, self.is_time(start))
-        terms = [self.with_unit(node)]
-        while terms[-1].op is Op.QUANTITY and self.token.kind == "operator" and self.token.text in "+-":
-            sign = self.advance().text
-            terms.append(self.signed(sign, self.with_unit(self.product())))
-        return terms[0] if len(terms) == 1 else self.make(Op.ADD, terms)
+        return self.calculated(self.with_unit(node))
 
     def is_time(self, start: int) -> bool:
         """Whether the ratio that was read from `start` on is written like a time of the day."""
         texts = [token.text for token in self.tokens[start : self.at]]
         return len(texts) in (3, 5) and all(map(re.fullmatch, _TIME, texts))
-
-    def with_unit(self, node: Node) -> Node:
-        """The value with the unit that follows it, if one does."""
-        if self.token.kind == "currency":
-            return self.make(Op.QUANTITY, (node,), self.advance().text)
-        starts = self.token.kind in ("text", "word") or self.token.text in ("\\Omega", "/")
-        if not starts or node.op in (Op.GROUP, Op.SET):
-            return node
-        start, unit = self.at, ""
-        while self.token.kind in ("text", "word", "letter", "number", "operator", "open", "close"):
-            if self.token.kind == "operator" and self.token.text not in "/^*-":
-                break
-            if self.token.text == "-" and self.peek().kind == "number" and unit[-1:] not in ("^", "{"):
-                break  # 5 cm - 2 cm
-            if self.token.kind in ("open", "close") and self.token.text not in "{}":
-                break
-            space = " " if unit and unit[-1].isalpha() and self.token.kind in ("text", "word") else ""
-            unit += space + self.advance().text
-        unit = unit.replace("{", "").replace("}", "").strip(" .,")
-        mixed = self.mixed_units(node, start)
-        if mixed is not None:
-            return mixed
-        if not units.is_unit(unit):
-            self.at = start
-            self.fail(f"{unit!r} is no unit")
-        return self.make(Op.QUANTITY, (node,), unit)
-
-    def mixed_units(self, node: Node, start: int) -> Node | None:
-        """The value of "1 hour 30 minutes" in its first unit; None for anything else, which is left as it was."""
-        end, self.at = self.at, start
-        first = units.read_unit(self.advance().text)
-        if first is not None and first.kind == "physical" and self.token.kind == "number":
-            amount = self.number(self.advance())
-            second = units.read_unit(self.token.text) if self.token.kind in ("word", "text") else None
-            factor = None if second is None else units.ratio(second, first)
-            if factor is not None:
-                self.advance()
-                rest = self.make(Op.MUL, (number(factor), amount))
-                return self.make(Op.QUANTITY, (self.make(Op.ADD, (node, rest)),), self.tokens[start].text)
-        self.at = end
-        return None
 
     def bracket(self) -> Node:
         """What stands in brackets: a value, a point or interval, a set."""
