@@ -21,11 +21,12 @@ from verifiers.expressions import (
     parse,
 )
 from verifiers.expressions.approximate import check_magnitudes
-from verifiers.expressions.equivalence import is_condition
+from verifiers.expressions.assignments import final_value
 from verifiers.expressions.exact import exact
 from verifiers.expressions.forms import has_form
 from verifiers.expressions.normal import normalised
 from verifiers.expressions.numbers import window
+from verifiers.expressions.relations import is_condition
 from verifiers.expressions.tree import COLLECTIONS, UNEVALUATED, free_symbols, operations
 from verifiers.expressions.units import is_unit
 from verifiers.expressions.work import limited
@@ -152,7 +153,8 @@ class ExpressionComparer(Comparer):
                 return Comparison(Status.UNPARSABLE, pending=(normalised(self.tree), normalised(tree)))
         except TooLargeError:
             return UNPARSABLE
-        if verdict and not has_form(tree, self.tree, self.policy.form):
+        given = tree if is_condition(self.tree) else final_value(tree)
+        if verdict and not has_form(given, self.tree, self.policy.form):
             return WRONG
         return RIGHT if verdict else WRONG
 

@@ -24,7 +24,13 @@ RIGHT = [
     ("x^2<4", "-2<x<2"),
     ("(-2,2)", "|x|<2"),
     ("xy=1", r"y=\frac1x"),
-    (r"1\leq|z|\leq 2", r"z \in [-2,-1] \cup [1,2]"),
+    (r"|z^2-1|\leq 1", r"z \in [-\sqrt2,\sqrt2]"),
+    ("1", r"\lim_{x\to 0}\frac{\sin x}{x}=1"),
+    ("1", r"\lim_{x\to 0}\frac{\sin x}{x}=\lim_{x\to 0}\cos x=1"),
+    (r"\frac12", r"\int_0^1 x\,dx=\frac12"),
+    (r"\int_0^1 x\,dx", r"\int_0^1 x\,dx=\frac12"),
+    ("2x", r"\frac{d}{dx} x^2=2x"),
+    ("x^2+C", r"\int 2x\,dx=x^2+C"),
 ]
 WRONG = [
     (r"\int_0^1 x\,dx", r"\frac13"),
@@ -32,6 +38,9 @@ WRONG = [
     (r"\lim_{x\to 0}\frac{\sin x}{x}", "2"),
     ("x=2", "x^2=4"),
     ("-2<x<2", r"x^2 \le 4"),
+    ("2", r"\lim_{x\to 0}\frac{\sin x}{x}=2"),
+    (r"\int_0^1 x\,dx", r"\int_0^1 x\,dx=\frac13"),
+    (r"\frac13", r"\int_0^1 x\,dx=\frac12"),
 ]
 LEFT_TO_THE_VERIFIER = [
     ("7", r"\int 0\,dz"),

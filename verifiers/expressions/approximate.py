@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Mapping
 from fractions import Fraction
 from typing import Any
 
 from verifiers.expressions.errors import NoValueError, TooLargeError, UndecidedError
-from verifiers.expressions.exact import EXACT_FUNCTIONS, MAX_TERMS, unknown_function
+from verifiers.expressions.exact import EXACT_FUNCTIONS, MAX_TERMS, exact, unknown_function
 from verifiers.expressions.tree import Node, Op, free_symbols, indexed_symbols
 from verifiers.expressions.work import charge
 
@@ -185,6 +186,8 @@ class Approximation:
         if name in _RENAMED:
             return getattr(self.context, _RENAMED[name])(*args)
         if name in _INTEGER_FUNCTIONS:
+            with contextlib.suppress(UndecidedError):
+                return self._number(exact(node))
             return self._rational(name, args)
         handler = getattr(self, f"_call_{name}", None)
         if handler is not None:
@@ -269,6 +272,8 @@ class Approximation:
             return left - right * self.context.floor(left / right)
         if name == "binomial" and all(self._is_real(arg) and 0 < self._real(arg) < 1_000 for arg in args):
             return self.context.binomial(*map(self._real, args))
+        if not self.values:  # not a matter of the point
+            raise UndecidedError(f"{name} of what is no integer")
         raise NoValueError(f"{name} of a fraction")
 
     def _ordered(self, value: Any) -> Any:

@@ -15,12 +15,6 @@ class CalculusParser(TokenReader):
         """A fraction, or a derivative that is written as one."""
         top = self.tex_argument()
         bottom = self.tex_argument()
-        factors = top.args if top.op is Op.MUL else ()
-        if self.integrals and len(factors) > 1 and factors[-2] == symbol("d") and factors[-1].op is Op.SYMBOL:
-            self.above_bar = factors[-1].data  # the dx of dx/x
-            others = factors[:-2]
-            top = self.make(Op.MUL, others) if len(others) > 1 else others[0] if others else number(1)
-            return self.make(Op.DIV, (top, bottom))
         variables = _differentials(bottom)
         if variables:
             is_operator, rest = _differentiated(top)
@@ -39,15 +33,15 @@ class CalculusParser(TokenReader):
     def series(self, name: str) -> Node:
         """A sum or product, after its command."""
         low, high = self.scripts()
-        if low is None or high is None or low[0].op is not Op.RELATION or low[0].data != ("=",):
+        if low is None or high is None or low.op is not Op.RELATION or low.data != ("=",):
             self.fail(f"\\{name} without its range")
-        index, first = low[0].args
+        index, first = low.args
         if index.op not in (Op.SYMBOL, Op.CONSTANT):
             self.fail(f"\\{name} without an index")
         self.enter()
         body = self.product()
         self.leave()
-        return self.make(Op.SERIES, (first, high[0], body), (name, index.data))
+        return self.make(Op.SERIES, (first, high, body), (name, index.data))
 
     def at_one_sided(self) -> bool:
         """Whether "^+" or "^{-}" of a limit's target stands here; it is read into `side`."""
@@ -84,17 +78,16 @@ class CalculusParser(TokenReader):
         """An integral."""
         self.advance()
         low, high = self.scripts()
-        outer, self.above_bar = self.above_bar, ""
         self.integrals += 1
         self.enter()
         body = number(1) if self.at_differential() else self.sum()
         self.leave()
         self.integrals -= 1
-        variable = self.above_bar or self.differential()
-        self.above_bar = outer
+        inner = None if self.at_differential() else _integrand(body)
+        body, variable = (body, self.differential()) if inner is None else inner
         if (low is None) != (high is None):
             self.fail("an integral with one limit")
-        args = (body,) if low is None or high is None else (body, low[0], high[0])
+        args = (body,) if low is None or high is None else (body, low, high)
         return self.make(Op.INTEGRAL, args, variable)
 
     def at_differential(self) -> bool:
@@ -113,6 +106,24 @@ class CalculusParser(TokenReader):
             self.split_word()
         self.advance()
         return self.advance().text
+
+
+def _integrand(body: Node) -> tuple[Node, str] | None:
+    """What is integrated and its variable, where dx stands inside: in "(x dx)", "x dx / y" or "-x dx"."""
+    if body.op in (Op.DIV, Op.NEG):
+        inner = _integrand(body.args[0])
+        return None if inner is None else (Node(body.op, (inner[0], *body.args[1:])), inner[1])
+    if body.op is not Op.MUL:
+        return None
+    *others, mark, last = body.args
+    if mark == symbol("d") and last.op is Op.SYMBOL:
+        rest, variable = others, last.data
+    else:
+        inner = _integrand(last)
+        if inner is None:
+            return None
+        rest, variable = [*others, mark, *([] if inner[0] == number(1) else [inner[0]])], inner[1]
+    return (Node(Op.MUL, tuple(rest)) if len(rest) > 1 else rest[0] if rest else number(1)), variable
 
 
 def _differentials(bottom: Node) -> tuple[str, ...]:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from verifiers.expressions.reader import TokenReader
 from verifiers.expressions.tree import Node, Op, symbol
 
-_MATRICES = frozenset(f"{kind}matrix" for kind in ("", "p", "b", "B", "v", "V", "small")) | {"array"}
+_MATRICES = {f"{bracket}{size}matrix": "" for bracket in ("", "p", "b", "B") for size in ("", "small")} | {"array": ""}
+_MATRICES |= {f"{bar}{size}matrix": name for bar, name in (("v", "det"), ("V", "norm")) for size in ("", "small")}
+_CASES = frozenset({"cases", "dcases", "rcases", "drcases"})
 _SYSTEMS = frozenset({"aligned", "align", "gathered", "split", "equation", "alignedat", "eqnarray"})
 _FIRST_CONDITION = frozenset({"if", "for", "when", "where", "for all"})
 _CONDITION_WORDS = _FIRST_CONDITION | {"otherwise", "else"}
@@ -17,20 +19,19 @@ class EnvironmentParser(TokenReader):
     def environment(self) -> Node:
         r"""What stands between \begin{..} and \end{..}."""
         name = self.script_text()
-        if name in _MATRICES:
-            if name == "array":
-                self.script_text()
+        kind = name.rstrip("*")
+        if kind in _MATRICES:
             rows = self.rows(name)
             if len({len(row) for row in rows}) != 1:
                 self.fail("a matrix with rows of different lengths")
             node = self.make(Op.MATRIX, [self.make(Op.LIST, row, ",") for row in rows])
-            return self.make(Op.CALL, (node,), "det") if name in ("vmatrix", "Vmatrix") else node
-        if name == "cases":
+            return self.make(Op.CALL, (node,), _MATRICES[kind]) if _MATRICES[kind] else node
+        if kind in _CASES:
             rows = self.rows(name)
             if all(len(row) == 1 for row in rows):  # a system behind a brace
                 return self.make(Op.LIST, [row[0] for row in rows], ",")
             return self.make(Op.CASES, [self.make(Op.LIST, row, ",") for row in rows])
-        if name.rstrip("*") in _SYSTEMS:
+        if kind in _SYSTEMS:
             rows = self.rows(name, joined=True)
             clauses = [row[0] for row in rows]
             return clauses[0] if len(clauses) == 1 else self.make(Op.LIST, clauses, ",")
@@ -40,8 +41,6 @@ class EnvironmentParser(TokenReader):
         """Rows behind one big brace: a system of equations."""
         self.advance()
         name = self.script_text()
-        if name == "array":
-            self.script_text()
         clauses = [row[0] for row in self.rows(name, joined=True)]
         if self.token.kind == "close" and self.token.text == r"\}":
             self.advance()

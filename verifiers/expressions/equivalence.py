@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 
-from verifiers.expressions import matrices, relations, units
+from verifiers.expressions import assignments, chains, matrices, relations, units
 from verifiers.expressions.equality import EqualityPolicy
 from verifiers.expressions.errors import NoValueError, TooLargeError, UndecidedError
 from verifiers.expressions.exact import exact
@@ -141,6 +141,9 @@ class Equivalence:
                 return self._values(Node(Op.QUANTITY, (gold_value,), "°"), value)
             return False if self.policy.units == "required" else self._values(gold_value, value)
         if gold_unit is None:
+            quantity = measured(gold_value, units.is_unit_letter)
+            if quantity is not None:
+                return self._quantities(quantity, answer)
             if unit.kind == "degree" and _has(gold_value, "pi"):
                 return self._values(gold_value, Node(Op.QUANTITY, (value,), "°"))
             return self._values(gold_value, value)
@@ -224,11 +227,16 @@ class Equivalence:
             if verdict is not None:
                 return verdict
         if gold.op is answer.op is Op.LIST and {gold.data, answer.data} == {"and", "or"}:
-            listed = all(relations.assignment(item) is not None or not free_symbols(item) for item in gold.args)
+            listed = all(assignments.assignment(item) is not None or not free_symbols(item) for item in gold.args)
             if not listed:
                 return False
-        names, others = relations.assigned_names(gold), relations.assigned_names(answer)
-        one_unknown = bool(names and others) and relations.same_unknown(names, others)
+        systems, other_systems = assignments.systems(gold), assignments.systems(answer)
+        if systems and other_systems:
+            return self._matched(systems, other_systems)
+        names, others = assignments.assigned_names(gold), assignments.assigned_names(answer)
+        if len(set(names)) > 1 and len(set(others)) > 1 and (gold.data == "or") != (answer.data == "or"):
+            return False  # "x = 1 and y = 2", "x = 1 or y = 2"
+        one_unknown = bool(names and others) and assignments.same_unknown(names, others)
         if names and others and gold.op is answer.op is Op.LIST and not one_unknown:
             complete = len(names) == len(gold.args) and len(others) == len(answer.args)
             return self._matched(gold.args, answer.args) if complete else False
@@ -236,7 +244,7 @@ class Equivalence:
         custom = Op.GROUP in (gold.op, answer.op)
         if custom and len(set(names or others)) == 1 < len(names or others):
             return False  # an interval or a point, and two values of one unknown
-        gold, answer = relations.solutions(gold, custom), relations.solutions(answer, custom)
+        gold, answer = assignments.solutions(gold, custom), assignments.solutions(answer, custom)
         kinds = {gold.op, answer.op}
         if not kinds <= set(COLLECTIONS):
             single = gold if gold.op in COLLECTIONS else answer
@@ -264,8 +272,8 @@ class Equivalence:
     def _condition_lists(self, gold: Node, answer: Node) -> bool | None:
         """Conditions on one unknown ("x < 1 or x > 2") as the set of what meets them; None where they are none."""
         try:
-            first, left = from_condition(gold) if is_condition(gold) else (None, from_set(gold))
-            second, right = from_condition(answer) if is_condition(answer) else (None, from_set(answer))
+            first, left = from_condition(gold) if relations.is_condition(gold) else (None, from_set(gold))
+            second, right = from_condition(answer) if relations.is_condition(answer) else (None, from_set(answer))
         except (UndecidedError, NoValueError, TooLargeError):
             return None
         if first is not None and second is not None and first != second:
@@ -276,13 +284,13 @@ class Equivalence:
         return None if unclear else False
 
     def _relations(self, gold: Node, answer: Node) -> bool | None:
-        gold, answer = relations.spread(gold, answer)
+        gold, answer = assignments.spread(gold, answer)
         if Op.RELATION not in (gold.op, answer.op):
             return self._collections(gold, answer)
-        verdict = self._assigned(gold, answer)
+        verdict = chains.same_assigned(gold, answer, self.decide)
         if verdict is not None:
             return verdict
-        conditional = [is_condition(node) for node in (gold, answer)]
+        conditional = [relations.is_condition(node) for node in (gold, answer)]
         if all(conditional) or any(map(self._is_set, (gold, answer))) or {Op.SET, Op.GROUP} & {gold.op, answer.op}:
             verdict = self._condition_lists(gold, answer)
             if verdict is not None:
@@ -295,12 +303,12 @@ class Equivalence:
             return None if verdict is False and _is_solvable(gold, answer) else verdict
         plain = answer if conditional[0] else gold
         relation = gold if conditional[0] else answer
-        result = self._result(relation)
-        if result is not None:
-            return self.decide(result, plain) if relation is gold else self.decide(plain, result)
+        verdict = self._calculated(gold, answer)
+        if verdict is not False:
+            return verdict
         if relation.op is Op.RELATION and relation.data == ("in",):
             is_finite = relation.args[1].op is Op.SET
-            if (plain.op is Op.LIST and not is_finite) or not relations.is_name(relation.args[0]):
+            if (plain.op is Op.LIST and not is_finite) or not assignments.is_name(relation.args[0]):
                 return False
             return self.decide(relation.args[1], plain) if relation is gold else self.decide(plain, relation.args[1])
         interval = _bounds(relation, plain)
@@ -309,51 +317,17 @@ class Equivalence:
         is_collection = self._is_set(plain) or plain.op in COLLECTIONS
         return None if is_collection and _is_solvable(gold, answer) else False
 
-    def _result(self, relation: Node) -> Node | None:
-        """The value that a calculation comes to, "3 * 2 = 6", if it is right; of "2 pi = 6.28..", the exact one."""
-        if relation.op is Op.RELATION and relation.data == ("~",):
-            exact_value, rounded = relation.args
-            return exact_value if relations.rounds_to(exact_value, rounded) else None
-        if relation.op is not Op.RELATION or set(relation.data) != {"="} or free_symbols(relation):
-            return None
-        *steps, result = relation.args
-        if literal(result) is None or any(literal(step) is not None for step in steps):
-            return None
-        return result if all(self._values(result, step) for step in steps) else None
-
-    def _assigned(self, gold: Node, answer: Node) -> bool | None:
-        """Compare "x = 3" with "3" or "x = 3"; None where neither reading applies."""
-        left, right = relations.assignment(gold), relations.assignment(answer)
-        if left is not None and right is not None:
-            if left.name != right.name:
-                renamed = relations.renamed(left, right)
-                if renamed is None:
-                    return None
-                right = renamed
-            return self._either(left.value, right)
-        if left is not None and not is_condition(answer):
-            return self.decide(left.value, answer)
-        if right is not None and not is_condition(gold):
-            return self._either(gold, right)
-        return None
-
-    def _either(self, gold: Node, assigned: relations.Assignment) -> bool | None:
-        """The value of "x = 1/3 ≈ 0.33": the exact or the rounded one, if the one rounds to the other."""
-        if not self._consistent(assigned):
+    def _calculated(self, gold: Node, answer: Node) -> bool | None:
+        """Whether one side is a calculation that holds, "2 + 3 = 5", and ends in the other one."""
+        chain = assignments.calculation(gold)
+        if chain is not None:
+            verdict = self.decide(chain.value, answer)
+        else:
+            chain = assignments.calculation(answer)
+            verdict = False if chain is None else chains.ends_in(chain, gold, self.decide)
+        if chain is None or verdict is False:
             return False
-        verdict = self.decide(gold, assigned.value)
-        if verdict or assigned.rounded is None:
-            return verdict
-        return self.decide(gold, assigned.rounded)
-
-    def _consistent(self, assigned: relations.Assignment) -> bool:
-        """Whether the constants of a chain "x = 5 + 6 = 11" are the same."""
-        if assigned.rounded is not None and not relations.rounds_to(assigned.value, assigned.rounded):
-            return False
-        if free_symbols(assigned.value):
-            return True
-        steps = [step for step in assigned.steps if not free_symbols(step)]
-        return all(self.decide(assigned.value, step) is not False for step in steps)
+        return _all((verdict, chains.holds(chain, _BY_DEFAULT.decide)))
 
     def _matched(
         self, gold: Sequence[Node], answer: Sequence[Node], same: Callable[[Node, Node], bool | None] | None = None
@@ -379,28 +353,27 @@ class Equivalence:
         return None if undecided else True
 
 
+_BY_DEFAULT = Equivalence()
+"""How the steps of a calculation are compared, whatever the task asks of an answer."""
+
+
 def _has(node: Node, name: str) -> bool:
     """Whether a constant occurs in a tree."""
     return constant(name) in walk(node)
 
 
-def is_condition(node: Node) -> bool:
-    """Whether a tree is a relation or a list of relations."""
-    return node.op is Op.RELATION or (node.op is Op.LIST and all(part.op is Op.RELATION for part in node.args))
-
-
 def _is_solvable(gold: Node, answer: Node) -> bool:
     """Whether solving for the one unknown could tell: at least one side is no plain "x = 3"."""
-    names = [free_symbols(node) for node in (gold, answer) if is_condition(node)]
+    names = [free_symbols(node) for node in (gold, answer) if relations.is_condition(node)]
     if len(frozenset().union(*names)) != 1 or any(
-        free_symbols(node) for node in (gold, answer) if not is_condition(node)
+        free_symbols(node) for node in (gold, answer) if not relations.is_condition(node)
     ):
         return False
     for node in (gold, answer):
-        if _has(node, "i") or (is_condition(node) and (_has(node, "inf") or operations(node) & UNEVALUATED)):
+        if _has(node, "i") or (relations.is_condition(node) and (_has(node, "inf") or operations(node) & UNEVALUATED)):
             return False
     parts = [part for node in (gold, answer) for part in (node.args if node.op is Op.LIST else (node,))]
-    return any(part.op is Op.RELATION and relations.assignment(part) is None for part in parts)
+    return any(part.op is Op.RELATION and assignments.assignment(part) is None for part in parts)
 
 
 def _bounds(relation: Node, other: Node) -> Node | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import math
 from collections.abc import Callable, Mapping
@@ -221,6 +222,16 @@ def _permutation(top: Fraction, bottom: Fraction) -> Fraction:
     return Fraction(math.perm(n, k))
 
 
+def _common(of_tops: Callable[..., int], of_bottoms: Callable[..., int], *values: Fraction) -> Fraction:
+    """The largest rational that divides all values by integers, or the smallest that all divide."""
+    result = abs(values[0])
+    for value in values[1:]:
+        bounded(value)
+        top = of_tops(result.numerator, value.numerator)
+        result = bounded(Fraction(top, of_bottoms(result.denominator, value.denominator)))
+    return result
+
+
 def _mod(left: Fraction, right: Fraction) -> Fraction:
     if not right:
         raise NoValueError("the rest of a division by zero")
@@ -276,8 +287,8 @@ EXACT_FUNCTIONS: dict[str, Callable[..., Fraction]] = {
     "double_factorial": _double_factorial,
     "binomial": _binomial,
     "permutation": _permutation,
-    "gcd": lambda *values: Fraction(math.gcd(*_integers(*values))),
-    "lcm": lambda *values: Fraction(math.lcm(*_integers(*values))),
+    "gcd": functools.partial(_common, math.gcd, math.lcm),
+    "lcm": functools.partial(_common, math.lcm, math.gcd),
     "max": lambda *values: max(values),
     "min": lambda *values: min(values),
     "mod": _mod,

@@ -11,6 +11,7 @@ import unicodedata
 from typing import NamedTuple
 
 from verifiers.expressions import symbols
+from verifiers.expressions.delimiters import without_sizes
 from verifiers.expressions.errors import ParseError
 
 MAX_CHARS = 2_000
@@ -39,7 +40,7 @@ class Token(NamedTuple):
 _DIGITS = r"[0-9]+(?:(?:\{,\}|,\\!|\\,|\\!|\\ |\\:)[0-9]{3}(?![0-9]))*"
 _GROUPED = r"[1-9][0-9]{0,2}(?:(?:,|\{,\}|,\\!\s?|,\\ )[0-9]{3}(?![0-9]))+"
 _TOKEN = re.compile(
-    r"(?P<space>(?:[ \t\r\n]|\\[,;:!>\s]|\\\Z|~|\{\})+)"
+    r"(?P<space>(?:[ \t\r\n]|\\[,;:!>\s]|\\\Z|~|(?<![_^])\{\})+)"
     rf"|(?P<number>(?:[0-9]*\.(?=\\(?:overline|bar|dot))|{_DIGITS}(?:\.[0-9]+)?|\.[0-9]+)(?:[eE][+-]?[0-9]{{1,6}}(?![0-9A-Za-z]))?)"
     r"|(?P<command>\\[A-Za-z]+)"
     r"|(?P<escaped>\\[^A-Za-z])"
@@ -53,7 +54,7 @@ _TOKEN = re.compile(
     re.DOTALL,
 )
 _WITH_GROUPS = re.compile(rf"{_GROUPED}(?:\.[0-9]+)?(?![0-9])")
-_SPACED_GROUPS = re.compile(r"(?<![0-9.])([0-9]{1,3}(?: [0-9]{3})+)(?![0-9])(?=\.[0-9]|[^0-9.]|\.?$)")
+_SPACED_GROUPS = re.compile(r"(?<![0-9._^])([0-9]{1,3}(?: [0-9]{3})+)(?![0-9])(?=\.[0-9]|[^0-9.]|\.?$)")
 _SUPERSCRIPT = re.compile(f"[{symbols.SUPERSCRIPT_CLASS}]+")
 _SUBSCRIPT = re.compile(f"[{symbols.SUBSCRIPT_CLASS}]+")
 _CONJUNCTIONS = {"and": "and", "or": "or", "oder": "or", "und": "and", "et": "and"}
@@ -63,6 +64,11 @@ _BASE = re.compile(r"\s?\(base (\d+)\)")
 _MICRO = re.compile(r"(?<=[0-9])\s?[μµ]([A-Za-z]{1,2})(?![A-Za-z])")
 _TIMES_TEN = re.compile(r"(?<=[0-9])\s?[xX]\s?(?=10\s?\^)")
 _ESCAPED_TWICE = re.compile(r"\\\\(?=[A-Za-z]{2}|[(){}])")
+_COLUMNS = re.compile(
+    r"(\\begin\{(?:array|alignedat)\})\s*(?:\[[tcb]\])?\s*\{(?:[^{}]|\{[^{}]*\})*\}"
+    r"|(\\begin\{(?:[A-Za-z]*matrix\*|aligned|gathered)\})\s*\[[lcrtb]\]"
+)
+_ROW_SPACING = re.compile(r"\\\\\s*\[\s*-?[0-9.]+\s*(?:pt|em|ex|mu|cm|mm|in)\s*\]")
 _DEGREE = re.compile(r"\s*(?:\{\s*(?:\\circ|\\degree|o)\s*\}|\\circ(?![A-Za-z])|\\degree(?![A-Za-z]))")
 _PRIME = re.compile(r"\s*(?:\{\s*((?:\\prime\s*)+)\}|\\prime(?![A-Za-z]))")
 _PERCENTS = frozenset({"percent", "pct", "percentage"})
@@ -83,7 +89,7 @@ def tokenize(text: str, *, grouping: bool = True) -> list[Token]:
     """
     if len(text) > MAX_CHARS:
         raise ParseError(f"{len(text)} characters, more than {MAX_CHARS}")
-    return _Lexer(_single_backslashes(_plain(text)), grouping).run()
+    return _Lexer(_regular(_single_backslashes(_plain(text))), grouping).run()
 
 
 def _single_backslashes(text: str) -> str:
@@ -91,6 +97,14 @@ def _single_backslashes(text: str) -> str:
     if "\\\\" not in text or "\\begin" in text:
         return text
     return _ESCAPED_TWICE.sub(r"\\", text)
+
+
+def _regular(text: str) -> str:
+    """LaTeX without the sizes of delimiters, and without how the columns and rows of a matrix are set."""
+    if "\\" not in text:
+        return text
+    text = without_sizes(text)
+    return _ROW_SPACING.sub(r"\\\\", _COLUMNS.sub(r"\1\2", text)) if r"\begin" in text else text
 
 
 def _plain(text: str) -> str:
@@ -263,8 +277,6 @@ class _Lexer:
     def read_command(self, text: str) -> None:
         name = text[1:]
         if name in symbols.SKIPPED:
-            if self.text[self.at : self.at + 1] == "." and name in ("left", "right"):
-                self.at += 1
             self.spaced = True
         elif name in symbols.RELATIONS:
             self.add("relation", symbols.RELATIONS[name])
@@ -273,8 +285,7 @@ class _Lexer:
             self.add("separator" if operator in ("and", "or") else "operator", operator)
         elif name in symbols.BRACKETS:
             bracket = symbols.BRACKETS[name]
-            kind = "operator" if bracket == "||" else "open" if bracket[-1] in "([{|" and bracket != "|>" else "close"
-            self.add(kind, bracket)
+            self.add("open" if bracket[-1] in "([{|" else "close", bracket)
         elif name in symbols.TEXTS:
             self.read_text(name)
         elif name in symbols.TRANSPARENT:

@@ -6,7 +6,7 @@ from verifiers.expressions.errors import TooLargeError, UndecidedError
 from verifiers.expressions.tree import Node, Op, number, operations, walk
 
 _MOST_CELLS = 100
-_LARGEST_DETERMINANT = 4
+_LARGEST_DETERMINANT = 5
 _MOST_NODES = 2_000
 
 

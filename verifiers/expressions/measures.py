@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from fractions import Fraction
 
 from verifiers.expressions import units
 from verifiers.expressions.numbers import literal
-from verifiers.expressions.tree import Node, Op, free_symbols, negative, number
+from verifiers.expressions.tree import Node, Op, constant, free_symbols, negative, number, operations, walk
+
+_Measure = tuple[Node, units.Unit | None]
+_CALCULATIONS = (Op.ADD, Op.MUL, Op.DIV, Op.NEG)
 
 
 def split_unit(node: Node) -> tuple[Node, units.Unit | None]:
@@ -17,6 +21,55 @@ def split_unit(node: Node) -> tuple[Node, units.Unit | None]:
     if node.op is not Op.QUANTITY:
         return node, None
     return node.args[0], units.read_unit(node.data)
+
+
+def total(node: Node) -> Node:
+    """A calculation with units, "2 cm + 3 cm" or "2 m * 3 m", as one value with a unit; anything else as it is."""
+    if node.op not in _CALCULATIONS or Op.QUANTITY not in operations(node):
+        return node
+    found = _total(node)
+    if found is None or found[1] is None:
+        return node if found is None else found[0]
+    return Node(Op.QUANTITY, (found[0],), found[1].key)
+
+
+def _total(node: Node) -> _Measure | None:
+    """The value and the unit of a calculation, whose unit is None where there is none; None where units do not fit."""
+    if node.op is Op.QUANTITY:
+        unit = units.read_unit(node.data)
+        return None if unit is None else (node.args[0], unit)
+    if node.op not in _CALCULATIONS:
+        return None if Op.QUANTITY in operations(node) else (node, None)
+    parts = [part for part in map(_total, node.args) if part is not None]
+    if len(parts) < len(node.args):
+        return None
+    return _sum(node.op, parts) if node.op in (Op.ADD, Op.NEG) else _product(node.op, parts)
+
+
+def _sum(op: Op, parts: list[_Measure]) -> _Measure | None:
+    own = parts[0][1]
+    terms = []
+    for value, unit in parts:
+        factor = Fraction(1) if unit == own else None if unit is None or own is None else units.ratio(unit, own)
+        if factor is None:
+            return None
+        terms.append(value if factor == 1 else Node(Op.MUL, (number(factor), value)))
+    return Node(op, tuple(terms)), own
+
+
+def _product(op: Op, parts: list[_Measure]) -> _Measure | None:
+    value = Node(op, tuple(value for value, _ in parts))
+    powers = [(unit, -1 if at and op is Op.DIV else 1) for at, (_, unit) in enumerate(parts) if unit is not None]
+    if not powers:
+        return value, None
+    kinds = {unit.kind for unit, _ in powers}
+    if "percent" in kinds or ("degree" in kinds and constant("pi") in walk(value)):
+        return None  # evaluated as numbers
+    unit = units.product(powers)
+    if unit is None:
+        return None
+    factor = units.cancelled(unit)
+    return (value, unit) if factor is None else (Node(Op.MUL, (number(factor), value)), None)
 
 
 def hundredth(value: Node, is_percent: bool) -> Node:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from verifiers.expressions.measures import total
 from verifiers.expressions.tree import (
     BINDING,
     COLLECTIONS,
@@ -18,7 +19,7 @@ from verifiers.expressions.tree import (
 
 def normalised(node: Node) -> Node:
     """The tree with its plus-minus signs written out, and lists of conditions in one form."""
-    node = without_signs(node)
+    node = total(_listed(without_signs(node)))
     if node.op is Op.RELATION and node.data[-1] == "equiv" and node.args[-1].op is Op.CALL:
         last = node.args[-1]
         if last.data == "mod":
@@ -34,6 +35,17 @@ def normalised(node: Node) -> Node:
     if 0 < len(kept) < len(items) and any(free_symbols(item) for item in kept):
         return kept[0] if len(kept) == 1 else Node(Op.LIST, kept, node.data)
     return node
+
+
+def _listed(node: Node) -> Node:
+    r"""The values of "x \in \{1, 2\}", also written "x = \{1, 2\}", as the list "x = 1 or x = 2"."""
+    if node.op is not Op.RELATION or node.data not in (("in",), ("=",)) or node.args[1].op is not Op.SET:
+        return node
+    name, values = node.args
+    if name.op is not Op.SYMBOL or (node.data == ("=",) and name.data[:1].isupper()):  # a capital is the set's name
+        return node
+    equations = tuple(Node(Op.RELATION, (name, value), ("=",)) for value in dict.fromkeys(values.args))
+    return equations[0] if len(equations) == 1 else Node(Op.LIST, equations, "or")
 
 
 def _is_domain(node: Node) -> bool:

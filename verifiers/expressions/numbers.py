@@ -93,6 +93,23 @@ def same_number(gold: Node, answer: Node, policy: EqualityPolicy, precision: int
     return verdict
 
 
+def rounds_to(value: Node, rounded: Node) -> bool:
+    """Whether a number is a value rounded or cut off at its own last digit."""
+    number = literal(rounded)
+    if number is None or number.form is Form.FRACTION:
+        return False
+    try:
+        at = Approximation(DIGITS, {}).value(value)
+    except (UndecidedError, NoValueError, TooLargeError):
+        return False
+    if not is_real(at, DIGITS):
+        return False
+    real = getattr(at, "real", at)
+    written = real.context.mpf(number.value.numerator) / number.value.denominator
+    step = real.context.mpf(10) ** number.place
+    return bool(abs(real - written) * 2 <= step or (abs(real - written) < step and abs(written) < abs(real)))
+
+
 def _stands_for(given: Number, gold: Node, policy: EqualityPolicy) -> bool:
     value = _value(gold)
     if value is None or _has_finite_decimals(value):

@@ -16,17 +16,20 @@ Nothing is evaluated. Depth and size are bounded, so that everything behind may 
 
 from __future__ import annotations
 
+import itertools
 import re
 
-from verifiers.expressions import units
 from verifiers.expressions.errors import ParseError
 from verifiers.expressions.lexer import Token, tokenize
-from verifiers.expressions.tree import Node, Op, constant, number, symbol
-from verifiers.expressions.values import ValueParser
+from verifiers.expressions.quantities import QuantityParser
+from verifiers.expressions.tree import Node, Op, constant, free_symbols, symbol
 
 _TIME = ("[01]?[0-9]|2[0-4]", ":", "[0-5][0-9]", ":", "[0-5][0-9]")
+_SETS = (Op.GROUP, Op.SET, Op.BUILDER, Op.SET_OPERATION)
+_NAMED_SETS = frozenset({"R", "Q", "Z", "N", "C", "empty"})
 _SET_OPERATORS = {"∪": "union", "∩": "intersection", "\\": "minus"}
-_CLOSING = {"(": ")]", "[": ")]", r"\{": r"\}", "{": "}", "<|": "|>", "floor(": "floor)", "ceil(": "ceil)"}
+_CLOSING = {"(": ")]", "[": ")]", r"\{": r"\}", "{": "}", "<|": "|>"}
+_CLOSING |= {f"{name}(": f"{name})" for name in ("floor", "ceil", "abs", "norm")}
 
 
 def parse(text: str, *, grouping: bool = True) -> Node:
@@ -52,6 +55,24 @@ def parse(text: str, *, grouping: bool = True) -> Node:
     return node
 
 
+def _split(items: list[Node], separators: list[str], outer: tuple[str, ...]) -> list[list[Node]]:
+    """The lists between some of a list's separators."""
+    lists = [[items[0]]]
+    for separator, item in zip(separators, items[1:]):
+        if separator in outer:
+            lists.append([])
+        lists[-1].append(item)
+    return lists
+
+
+def _have_same_unknowns(systems: list[list[Node]]) -> bool:
+    """Whether each of several lists gives values to the same two or more names: "x = 1, y = 2 or x = 3, y = 4"."""
+    if any(item.op is not Op.RELATION or item.data != ("=",) for system in systems for item in system):
+        return False
+    names = {frozenset(item.args[0] for item in system) for system in systems}
+    return len(systems) > 1 and len(names) == 1 and len(names.pop()) > 1
+
+
 def _is_word(token: Token) -> bool:
     """Whether a token is a word and no variable or product of two."""
     if token.kind == "text":
@@ -59,7 +80,7 @@ def _is_word(token: Token) -> bool:
     return token.kind == "word" and (len(token.text) > 2 or (len(token.text) == 2 and not token.text.islower()))
 
 
-class _Parser(ValueParser):
+class _Parser(QuantityParser):
     def answer(self) -> Node:
         """The whole answer, or what stands in brackets."""
         items, separators = [self.clause()], []
@@ -76,17 +97,11 @@ class _Parser(ValueParser):
         kinds = set(separators)
         if len(kinds) == 1:
             return self.make(Op.LIST, items, kinds.pop())
-        if kinds == {",", ";"}:
-            return self.make(Op.LIST, self._inner_lists(items, separators), ";")
-        return self.make(Op.LIST, items, next((name for name in ("or", "and") if kinds == {",", name}), ","))
-
-    def _inner_lists(self, items: list[Node], separators: list[str]) -> list[Node]:
-        lists: list[list[Node]] = [[items[0]]]
-        for separator, item in zip(separators, items[1:]):
-            if separator == ";":
-                lists.append([])
-            lists[-1].append(item)
-        return [part[0] if len(part) == 1 else self.make(Op.LIST, part, ",") for part in lists]
+        systems = _split(items, separators, ("and",) if kinds == {",", "and"} else ("or", ";"))
+        if kinds != {",", ";"} and not _have_same_unknowns(systems):
+            return self.make(Op.LIST, items, next((name for name in ("or", "and") if kinds == {",", name}), ","))
+        parts = [part[0] if len(part) == 1 else self.make(Op.LIST, part, ",") for part in systems]
+        return self.make(Op.LIST, parts, ";" if ";" in kinds else "or")
 
     def clause(self) -> Node:
         """One relation chain, or one value."""
@@ -100,7 +115,10 @@ class _Parser(ValueParser):
             if sign is None:
                 break
             signs.append(sign)
-            terms.append(self.set_expression())
+            start = self.at
+            term = self.set_expression()
+            is_set = sign in ("in", "notin", "subset") or (sign == "=" and term.op is Op.LIST)
+            terms.append(self.plain_set(start, term) if is_set else term)
         if not signs:
             return terms[0]
         if terms[0] == symbol("") and signs[0] in ("=", "~"):
@@ -124,6 +142,7 @@ class _Parser(ValueParser):
 
     def set_expression(self) -> Node:
         """Unions, intersections and differences of sets."""
+        start = self.at
         node = self.ratio()
         while True:
             token = self.token
@@ -133,66 +152,43 @@ class _Parser(ValueParser):
                 name = "union"
             else:
                 return node
+            if node.op is not Op.SET_OPERATION:
+                node = self.plain_set(start, node)
             self.advance()
-            right = self.ratio()
+            start = self.at
+            right = self.plain_set(start, self.ratio())
             if node.op is Op.SET_OPERATION and node.data == name and name != "minus":
                 node = self.make(Op.SET_OPERATION, (*node.args, right), name)
             else:
                 node = self.make(Op.SET_OPERATION, (node, right), name)
 
+    def plain_set(self, start: int, node: Node) -> Node:
+        """The set that "{1, 2}", read from `start` on, is meant to be where sets are combined or have members."""
+        if self.tokens[start].text != "{":
+            return node
+        texts = [token.text for token in self.tokens[start : self.at]]
+        depths = list(itertools.accumulate((text == "{") - (text == "}") for text in texts))
+        if depths.index(0) + 1 != len(depths):
+            return node
+        if node.op is Op.LIST:
+            return self.make(Op.SET, node.args)
+        is_set = node.op in _SETS or (node.op is Op.CONSTANT and node.data in _NAMED_SETS)
+        return node if is_set or free_symbols(node) else self.make(Op.SET, (node,))
+
     def ratio(self) -> Node:
-        """A value, or a ratio of values, with its unit."""
+        """A value, or a ratio of values, with its unit; and values with units that are added to it."""
         start = self.at
         terms = [self.sum()]
         while self.at_operator(":") and not self.builders:
             self.advance()
             terms.append(self.sum())
         node = terms[0] if len(terms) == 1 else self.make(Op.RATIO, terms, self.is_time(start))
-        return self.with_unit(node)
+        return self.calculated(self.with_unit(node))
 
     def is_time(self, start: int) -> bool:
         """Whether the ratio that was read from `start` on is written like a time of the day."""
         texts = [token.text for token in self.tokens[start : self.at]]
         return len(texts) in (3, 5) and all(map(re.fullmatch, _TIME, texts))
-
-    def with_unit(self, node: Node) -> Node:
-        """The value with the unit that follows it, if one does."""
-        if self.token.kind == "currency":
-            return self.make(Op.QUANTITY, (node,), self.advance().text)
-        starts = self.token.kind in ("text", "word") or self.token.text in ("\\Omega", "/")
-        if not starts or node.op in (Op.GROUP, Op.SET):
-            return node
-        start, unit = self.at, ""
-        while self.token.kind in ("text", "word", "letter", "number", "operator", "open", "close"):
-            if self.token.kind == "operator" and self.token.text not in "/^*-":
-                break
-            if self.token.kind in ("open", "close") and self.token.text not in "{}":
-                break
-            space = " " if unit and unit[-1].isalpha() and self.token.kind in ("text", "word") else ""
-            unit += space + self.advance().text
-        unit = unit.replace("{", "").replace("}", "").strip(" .,")
-        mixed = self.mixed_units(node, start)
-        if mixed is not None:
-            return mixed
-        if not units.is_unit(unit):
-            self.at = start
-            self.fail(f"{unit!r} is no unit")
-        return self.make(Op.QUANTITY, (node,), unit)
-
-    def mixed_units(self, node: Node, start: int) -> Node | None:
-        """The value of "1 hour 30 minutes" in its first unit; None for anything else, which is left as it was."""
-        end, self.at = self.at, start
-        first = units.read_unit(self.advance().text)
-        if first is not None and first.kind == "physical" and self.token.kind == "number":
-            amount = self.number(self.advance())
-            second = units.read_unit(self.token.text) if self.token.kind in ("word", "text") else None
-            factor = None if second is None else units.ratio(second, first)
-            if factor is not None:
-                self.advance()
-                rest = self.make(Op.MUL, (number(factor), amount))
-                return self.make(Op.QUANTITY, (self.make(Op.ADD, (node, rest)),), self.tokens[start].text)
-        self.at = end
-        return None
 
     def bracket(self) -> Node:
         """What stands in brackets: a value, a point or interval, a set."""
@@ -201,6 +197,7 @@ class _Parser(ValueParser):
             return self.system()
         self.enter()
         bars, self.bars = self.bars, 0
+        integrals, self.integrals = self.integrals, 0
         if opener == r"\{":
             node = self.braces()
         elif self.token.kind == "close" and self.token.text in _CLOSING[opener]:
@@ -216,7 +213,7 @@ class _Parser(ValueParser):
                 self.advance()
                 inner = self.make(Op.CALL, (inner, self.answer()), "binomial")
             node = self.closed(opener, inner)
-        self.bars = bars
+        self.bars, self.integrals = bars, integrals
         self.leave()
         return node
 
@@ -225,7 +222,7 @@ class _Parser(ValueParser):
         closer = self.expect("close").text
         if closer not in _CLOSING[opener]:
             self.fail(f"{opener!r} is closed by {closer!r}")
-        if opener in ("floor(", "ceil("):
+        if opener.endswith("(") and opener != "(":
             return self.make(Op.CALL, (inner,), opener[:-1])
         if opener == "{":
             return inner

@@ -8,7 +8,7 @@ from typing import NoReturn
 
 from verifiers.expressions.errors import ParseError
 from verifiers.expressions.lexer import Token
-from verifiers.expressions.tree import Node, Op
+from verifiers.expressions.tree import Node, Op, constant, symbol
 
 MAX_DEPTH = 40
 """Deepest nesting of an answer."""
@@ -28,7 +28,6 @@ class TokenReader(abc.ABC):
         self.builders = 0
         self.integrals = 0
         self.side = ""
-        self.above_bar = ""
 
     @property
     def token(self) -> Token:
@@ -120,21 +119,29 @@ class TokenReader(abc.ABC):
             if token.text in ("{", "}"):
                 depth += 1 if token.text == "{" else -1
                 if depth == 0:
-                    return "".join(parts)
+                    return "".join(parts) or self.fail("an empty subscript")
             else:
                 parts.append(token.text)
 
-    def scripts(self) -> tuple[list[Node] | None, list[Node] | None]:
-        """Subscript and superscript in any order; see `range_of`."""
-        low = high = None
+    def scripts(self) -> tuple[Node | None, Node | None]:
+        """Subscript and superscript of an operator, in any order; None for one that is empty or not there."""
+        found: dict[str, Node | None] = {"_": None, "^": None}
         while self.token.kind == "operator" and self.token.text in "_^":
             mark = self.advance().text
-            node = self.script()
-            if mark == "_":
-                low = [node]
+            if self.token.text == "{" and self.peek().text == "}":
+                self.at += 2
             else:
-                high = [node]
-        return low, high
+                found[mark] = self.bound()
+        return found["_"], found["^"]
+
+    def bound(self) -> Node:
+        """One unit after `^` or `_` of an operator, whose other script is not the unit's own: `\\int^b_a`."""
+        if self.token.kind not in ("word", "letter"):
+            return self.script()
+        if len(self.token.text) > 1 and self.token.kind == "word":
+            self.split_word()
+        name = self.advance().text
+        return constant(name) if name in ("e", "i") else symbol(name)
 
     def arguments(self) -> tuple[Node, ...]:
         """The arguments in the brackets at this place."""

@@ -11,12 +11,14 @@ from verifiers.expressions.approximate import Approximation, is_real
 from verifiers.expressions.errors import NoValueError, UndecidedError
 from verifiers.expressions.exact import exact
 from verifiers.expressions.identity import DIGITS
-from verifiers.expressions.tree import FUNCTIONS, Node, Op, free_symbols
+from verifiers.expressions.tree import FUNCTIONS, Node, Op, free_symbols, walk
 
 End = Fraction | float
 """An end of an interval; infinite ends are floats."""
 
 _GRID = 10**40
+_COARSEST = 10**30
+_SAMPLES = (Fraction(0), Fraction(1), Fraction(5), Fraction(-7, 3))
 _FLIPPED = {"<": ">", ">": "<", "<=": ">=", ">=": "<=", "=": "=", "!=": "!="}
 
 
@@ -84,6 +86,20 @@ class RealSet(tuple[Interval, ...]):
     def minus(self, other: RealSet) -> RealSet:
         """What is in this set alone."""
         return self.intersection(other.complement())
+
+    def solved(self, slope: Fraction, constant: Fraction) -> RealSet:
+        """The x for which slope times x plus the constant is in this set; the slope is not 0."""
+
+        def x(end: End) -> End:
+            if isinstance(end, float):
+                return end if slope > 0 else -end
+            if end.denominator > _COARSEST and (abs(slope) != 1 or constant.denominator != 1):
+                raise UndecidedError("an end that is known to its last digit only as it is")
+            return (end - constant) / slope
+
+        if slope > 0:
+            return RealSet(Interval(x(part.low), part.low_open, x(part.high), part.high_closed) for part in self)
+        return RealSet(Interval(x(part.high), not part.high_closed, x(part.low), not part.low_open) for part in self)
 
 
 REALS = RealSet([Interval(-math.inf, True, math.inf, False)])
@@ -182,11 +198,11 @@ def from_condition(node: Node) -> tuple[Node, RealSet]:
             if free_symbols(left):
                 raise UndecidedError("two unknowns")
             left, sign, right = right, _FLIPPED[sign], left
-        left, sign, right_value = _solved(left, sign, right)
+        left, part = _solved(left, _half(sign, real_value(right)))
         if unknown is not None and left != unknown:
             raise UndecidedError("two unknowns")
         unknown = left
-        values = values.intersection(_half(sign, right_value))
+        values = values.intersection(part)
     assert unknown is not None
     if not free_symbols(unknown):
         raise UndecidedError("a relation without an unknown")
@@ -201,28 +217,50 @@ def _from_conditions(node: Node) -> tuple[Node, RealSet]:
     both = sets[0]
     for values in sets[1:]:
         both = both.intersection(values)
-    if node.data == "and":
-        return unknowns[0], both
+    if node.data == "and" and (both or any(part.data != ("=",) for part in node.args)):
+        return unknowns[0], both  # else "x = 1 and x = 2", which lists what x may be
     return unknowns[0], both if node.data != "or" and both else either
 
 
-def _solved(left: Node, sign: str, right: Node) -> tuple[Node, str, End]:
-    """The relation with a lone unknown on its left, solved where it is linear."""
-    value = real_value(right)
+def _solved(left: Node, values: RealSet) -> tuple[Node, RealSet]:
+    """The lone unknown of a value, and when the value is in a set: of a linear one, also of an absolute value."""
     names = free_symbols(left)
     is_name = left.op is Op.SYMBOL or (left.op is Op.CALL and left.data not in FUNCTIONS)
-    if is_name or len(names) != 1 or math.isinf(value):
-        return left, sign, value
-    (name,) = names
-    at = [exact(left, {name: Fraction(x)}) for x in (0, 1, 5)]
-    slope = at[1] - at[0]
-    if (
-        not slope
-        or at[2] - at[0] != 5 * slope
-        or exact(left, {name: Fraction(-7, 3)}) - at[0] != slope * Fraction(-7, 3)
-    ):
+    if is_name or len(names) != 1:
+        return left, values
+    bars = {part for part in walk(left) if part.op is Op.CALL and part.data in ("abs", "norm") and free_symbols(part)}
+    if not bars:
+        (name,) = names
+        return Node(Op.SYMBOL, data=name), values.solved(*_linear(left, name))
+    if len(bars) > 1:
+        raise UndecidedError("several absolute values")
+    (bar,) = bars
+    outer = _replaced(left, bar, Node(Op.SYMBOL, data="|"))
+    if free_symbols(outer) != {"|"}:
+        raise UndecidedError("an unknown inside and outside an absolute value")
+    sizes = values.solved(*_linear(outer, "|")).intersection(_half(">=", Fraction(0)))
+    return _solved(bar.args[0], sizes.union(sizes.solved(Fraction(-1), Fraction(0))))
+
+
+def _linear(node: Node, name: str) -> tuple[Fraction, Fraction]:
+    """The slope and the constant of a value that is linear in a variable.
+
+    Raises:
+        UndecidedError: it is not, or not rational.
+
+    """
+    at = [exact(node, {name: x}) for x in _SAMPLES]
+    constant, slope = at[0], at[1] - at[0]
+    if not slope or any(value != constant + slope * x for value, x in zip(at, _SAMPLES)):
         raise UndecidedError("not linear")
-    return Node(Op.SYMBOL, data=name), sign if slope > 0 else _FLIPPED[sign], (Fraction(value) - at[0]) / slope
+    return slope, constant
+
+
+def _replaced(node: Node, part: Node, value: Node) -> Node:
+    """The tree with every occurrence of a part replaced."""
+    if node == part:
+        return value
+    return Node(node.op, tuple(_replaced(child, part, value) for child in node.args), node.data)
 
 
 def _half(sign: str, value: End) -> RealSet:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from fractions import Fraction
 
@@ -17,6 +18,8 @@ _ARITIES = dict.fromkeys(("gcd", "lcm", "max", "min"), (1, 100)) | dict.fromkeys
     ("binomial", "permutation", "mod", "root"), (2, 2)
 )
 _MOST_POINTS = 4
+_PERIOD = re.compile(r"(?<=[0-9.])([0-9]{1,6}?)\1{1,}\1?$")
+_REPEATING = frozenset({"repeating", "recurring"})
 _HALF_LINES = {"R+": "+()", "R-": "-()", "R>0": ">()", "R>=0": ">[)", "R<0": "<()", "R<=0": "<(]"}
 
 
@@ -40,13 +43,13 @@ class StructureParser(CalculusParser, EnvironmentParser):
         power: Node | None = None
         while self.token.kind == "operator" and self.token.text in "_^":
             if self.advance().text == "_":
-                base = self.script()
+                base = self.bound()
             elif self.token.kind == "operator" and self.token.text == "-":
                 self.advance()
                 self.expect("number", "1")
                 power = number(-1)
             else:
-                power = self.script()
+                power = self.bound()
         if power == number(-1) and name in _INVERSE:
             name, power = _INVERSE[name], None
         args = self.function_arguments(name)
@@ -185,9 +188,34 @@ class StructureParser(CalculusParser, EnvironmentParser):
         whole, point, decimals = digits.partition(".")
         if not point or not period.isdigit():
             self.fail("a period that is no run of digits")
-        value = Fraction(f"{whole or '0'}.{decimals or '0'}")
-        value += Fraction(int(period), (10 ** len(period) - 1) * 10 ** len(decimals))
-        return Number(value, Form.FRACTION)
+        return _periodic(f"{whole}.{decimals}", period)
+
+    def repeated(self, digits: str) -> Number:
+        """The number of "0.454545.." or "0.1666 repeating": the period is what is seen to repeat, or the last digit."""
+        found = _PERIOD.search(digits)
+        whole, _, decimals = digits.partition(".")
+        if found is None:
+            return _periodic(f"{whole}.{decimals[:-1]}", decimals[-1])
+        return _periodic(digits[: found.start()], found.group(1))
+
+    def goes_on(self, digits: str) -> bool:
+        """Whether dots behind digits that repeat, or the word "repeating", follow a decimal; they are left behind."""
+        if not digits.rpartition(".")[2].isdigit() or "." not in digits:
+            return False
+        dots = self.token == ("letter", "...", False) and _PERIOD.search(digits) is not None
+        if dots:
+            self.advance()
+        return self.says_repeating() or dots
+
+    def says_repeating(self) -> bool:
+        """Whether "repeating" stands here, also in brackets; it is left behind."""
+        at = 1 if self.token.kind == "open" and self.token.text == "(" else 0
+        if self.peek(at).kind not in ("word", "text") or self.peek(at).text.lower() not in _REPEATING:
+            return False
+        if at and self.peek(2).text != ")":
+            return False
+        self.at += 2 * at + 1
+        return True
 
     def degrees(self, node: Node) -> Node:
         """Degrees, with the minutes, seconds or temperature scale that follow."""
@@ -225,6 +253,14 @@ class StructureParser(CalculusParser, EnvironmentParser):
         if any(int(digit) >= base.data.value for digit in digits):
             self.fail(f"{digits!r} is no number of base {base.data.value}")
         return self.make(Op.BASED, (), (digits, int(base.data.value)))
+
+
+def _periodic(before: str, period: str) -> Number:
+    """The number whose decimals go on with a period for ever."""
+    whole, _, decimals = before.partition(".")
+    value = Fraction(f"{whole or '0'}.{decimals or '0'}")
+    value += Fraction(int(period), (10 ** len(period) - 1) * 10 ** len(decimals))
+    return Number(value, Form.FRACTION)
 
 
 def _is_segment(node: Node) -> bool:

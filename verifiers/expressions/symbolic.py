@@ -14,8 +14,18 @@ from typing import Any
 
 import sympy
 
+from verifiers.expressions.assignments import Chain, calculation
 from verifiers.expressions.errors import UndecidedError
-from verifiers.expressions.tree import Node, Op, difference, free_symbols, indexed_symbols
+from verifiers.expressions.relations import is_condition
+from verifiers.expressions.tree import (
+    UNEVALUATED,
+    Node,
+    Op,
+    difference,
+    free_symbols,
+    indexed_symbols,
+    operations,
+)
 
 _DIGITS = 30
 _UNDEFINED = (sympy.zoo, sympy.nan)
@@ -26,9 +36,10 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
     "sech": sympy.sech, "csch": sympy.csch, "arsinh": sympy.asinh, "arcosh": sympy.acosh, "artanh": sympy.atanh,
     "exp": sympy.exp, "ln": sympy.log, "log": sympy.log, "abs": sympy.Abs, "norm": sympy.Abs, "floor": sympy.floor,
     "ceil": sympy.ceiling, "factorial": sympy.factorial, "double_factorial": sympy.factorial2,
-    "binomial": sympy.binomial, "gcd": sympy.gcd, "lcm": sympy.lcm, "max": sympy.Max, "min": sympy.Min,
-    "mod": sympy.Mod, "sign": sympy.sign, "re": sympy.re, "im": sympy.im, "arg": sympy.arg,
-    "conj": sympy.conjugate, "gamma": sympy.gamma,
+    "binomial": sympy.binomial,
+    "gcd": lambda *values: sympy.gcd_list(values), "lcm": lambda *values: sympy.lcm_list(values),
+    "max": sympy.Max, "min": sympy.Min, "mod": sympy.Mod, "sign": sympy.sign, "re": sympy.re, "im": sympy.im,
+    "arg": sympy.arg, "conj": sympy.conjugate, "gamma": sympy.gamma,
     "root": lambda x, n: sympy.real_root(x, n) if n.is_odd else sympy.root(x, n),
 }  # fmt: skip
 _CONSTANTS = {"pi": sympy.pi, "e": sympy.E, "i": sympy.I, "inf": sympy.oo}
@@ -40,6 +51,14 @@ _SETS = {
     "C": sympy.S.Complexes,
 }
 _RELATIONS = {"=": sympy.Eq, "!=": sympy.Ne, "<": sympy.Lt, "<=": sympy.Le, ">": sympy.Gt, ">=": sympy.Ge}
+
+
+def warm_up() -> None:
+    """Have sympy import what it imports late, so that the first comparison takes no longer than the next one."""
+    x = sympy.Symbol("x", real=True)
+    sympy.Limit(sympy.sin(x) / x, x, 0).doit()
+    sympy.Integral(1 / (1 + x**2), (x, 0, 1)).doit()
+    (x**2 < 4).as_set()
 
 
 def same(gold: Node, answer: Node) -> bool | None:
@@ -54,7 +73,11 @@ def same(gold: Node, answer: Node) -> bool | None:
 
     """
     try:
-        if _is_relation(gold) or _is_relation(answer):
+        for one, other in ((gold, answer), (answer, gold)):
+            chain = calculation(one)
+            if chain is not None and operations(one) & UNEVALUATED and not is_condition(other):
+                return _same_as_calculation(other, chain)
+        if is_condition(gold) or is_condition(answer):
             return _same_relations(gold, answer)
         return _same_values(_Converter(False).convert(gold), _Converter(False).convert(answer))
     except (
@@ -100,12 +123,20 @@ def _antiderivative_variables(expression: Any) -> set[Any] | None:
     return {term.variables[0] for term in own} if len(own) == len(inside) else None
 
 
-def _is_relation(node: Node) -> bool:
-    return node.op is Op.RELATION or (node.op is Op.LIST and all(part.op is Op.RELATION for part in node.args))
+def _same_as_calculation(other: Node, chain: Chain) -> bool | None:
+    """Whether a calculation holds, where it was left open; that it ends in the other side, where that was too."""
+
+    def agree(left: Node, right: Node) -> bool | None:
+        return _same_values(_Converter(False).convert(left), _Converter(False).convert(right))
+
+    verdicts = [agree(step, chain.value) for step in chain.steps if operations(step) & UNEVALUATED]
+    if operations(other) & UNEVALUATED:
+        verdicts.append(agree(other, chain.value))
+    return False if False in verdicts else None if None in verdicts else True
 
 
 def _same_relations(gold: Node, answer: Node) -> bool | None:
-    names = free_symbols(gold) | (free_symbols(answer) if _is_relation(answer) else frozenset())
+    names = free_symbols(gold) | (free_symbols(answer) if is_condition(answer) else frozenset())
     if len(names) == 1:
         symbol = sympy.Symbol(next(iter(names)), real=True)
         first, second = _solution_set(gold, symbol), _solution_set(answer, symbol)
@@ -133,7 +164,7 @@ def _same_equations(left: Any, right: Any) -> bool | None:
 
 
 def _solution_set(node: Node, symbol: Any) -> Any:
-    if node.op is Op.LIST and _is_relation(node):
+    if node.op is Op.LIST and is_condition(node):
         sets = [_solution_set(part, symbol) for part in node.args]
         both = sympy.Intersection(*sets)
         return both if node.data != "or" and not both.is_empty else sympy.Union(*sets)
@@ -258,4 +289,6 @@ class _Converter:
         function = _FUNCTIONS.get(node.data)
         if function is None:
             return sympy.Function(node.data)(*args)
+        if node.data in ("gcd", "lcm") and not all(arg.is_Rational for arg in args):
+            raise UndecidedError(f"{node.data} of variables, which sympy takes for polynomials")
         return function(*args)

@@ -53,7 +53,7 @@ r"""Characters as the ASCII or LaTeX that means the same."""
 
 SKIPPED = frozenset(
     (
-        "left right middle bigl bigr Bigl Bigr biggl biggr Biggl Biggr big Big bigg Bigg displaystyle textstyle"
+        "left right mleft mright middle big Big bigg Bigg bigm Bigm biggm Biggm displaystyle textstyle hline"
         " scriptstyle limits nolimits mathop mathbin mathrel mathopen mathclose quad qquad thinspace enspace allowbreak"
         " nobreak nonumber notag cr strut hfill relax rm bf it sf tt"
     ).split()
@@ -155,8 +155,7 @@ OPERATORS = {
     "setminus": "\\",
     "backslash": "\\",
     "vert": "|",
-    "lvert": "|",
-    "rvert": "|",
+    "Vert": "||",
     "prime": "'",
     "bmod": "mod",
     "mod": "mod",
@@ -182,9 +181,14 @@ BRACKETS = {
     "rfloor": "floor)",
     "lceil": "ceil(",
     "rceil": "ceil)",
-    "lVert": "||",
-    "rVert": "||",
-    "Vert": "||",
+    "lgroup": "(",
+    "rgroup": ")",
+    "lang": "<|",
+    "rang": "|>",
+    "lvert": "abs(",
+    "rvert": "abs)",
+    "lVert": "norm(",
+    "rVert": "norm)",
 }
 """Brackets by the command that writes them."""
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import functools
 import re
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -81,6 +83,7 @@ _CHANGING = frozenset(
         " factorial double triple twice thrice times plus minus over less more fewer least most about approximately"
         " around roughly nearly almost not no or and but if when where then than to from of the a an is are was be as"
         " remainder mod modulo base percent percentage pct power root th st nd rd below above under zero tens ones"
+        " repeating recurring"
         " lakh lakhs crore crores googol zillion zillions point choose inverse inverses reciprocal reciprocals"
         " complement prime primes square cube cubes nonsense nothing none infinity true false yes wrong incorrect"
         " otherwise else unknown maybe possibly up down positive negative each only even odd"
@@ -191,6 +194,29 @@ def ratio(left: Unit, right: Unit) -> Fraction | None:
     if left.kind != "physical":
         return None
     return _converted(left.factors, right.factors)
+
+
+def product(parts: Sequence[tuple[Unit, int]]) -> Unit | None:
+    """The unit of a product of values whose units have these exponents; None where there is none, as of "$" by "$".
+
+    Its key is empty where the units cancel.
+    """
+    if len(parts) == 1 and parts[0][1] == 1:
+        return parts[0][0]
+    if any(unit.kind != "physical" for unit, _ in parts):
+        return None
+    total: Counter[str] = Counter()
+    for unit, sign in parts:
+        for name, exponent in unit.factors:
+            total[name] += sign * exponent
+    key = " ".join(f"{name}^{exponent}" for name, exponent in sorted(total.items()) if exponent)
+    return read_unit(key) if key else Unit("", "physical")
+
+
+def cancelled(unit: Unit) -> Fraction | None:
+    """What a unit such as m/cm is as a number; None where it does not cancel."""
+    signs = {exponent > 0 for _, exponent in unit.factors}
+    return _converted(unit.factors, ()) if len(signs) != 1 and unit.kind == "physical" else None
 
 
 def load() -> None:

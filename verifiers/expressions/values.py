@@ -11,7 +11,7 @@ from verifiers.expressions.structures import StructureParser
 from verifiers.expressions.tree import Node, Op, constant, negative, number, symbol
 from verifiers.numeric import Form, Number, parse_number
 
-_PERIOD = re.compile(r"(?<=[0-9.])([0-9]{1,6}?)\1{1,}\1?$")
+_PROPER = re.compile(r"(?:\{([0-9]{1,9})\}|([0-9]))(?:\{([0-9]{1,9})\}|([0-9]))")
 _SCALES = {"thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12, "dozen": 12, "hundred": 100}
 _CURRENCY_CODES = frozenset({"USD", "EUR", "GBP", "CNY", "RMB", "JPY", "INR"})
 MAX_WORD = 3
@@ -36,56 +36,64 @@ class ValueParser(StructureParser):
         """Terms and their signs."""
         terms = [self.signed_product()]
         while self.token.kind == "operator" and self.token.text in "+-±∓":
-            terms.append(self.signed_product())
+            sign = self.advance().text
+            terms.append(self.signed(sign, self.signed_product()))
         return terms[0] if len(terms) == 1 else self.make(Op.ADD, terms)
 
-    def signed_product(self) -> Node:
-        """One term with its sign or currency."""
+    def signed_product(self, signs: str = "") -> Node:
+        """One term with its sign or currency, after the signs that were read already."""
         if self.token.kind == "operator" and self.token.text in "+-±∓":
             sign = self.advance().text
             self.enter()
-            node = self.signed_product()
+            node = self.signed_product(sign + signs)
             self.leave()
-            if sign in "±∓":
-                return self.make(Op.PLUS_MINUS, (node,), 1 if sign == "±" else -1)
-            return negative(node) if sign == "-" else node
+            return node
         if self.token.kind == "word" and self.token.text == "US" and self.peek().kind == "currency":
             self.advance()
         is_code = self.token.kind == "word" and self.token.text in _CURRENCY_CODES and self.peek().kind == "number"
         if self.token.kind == "currency" or is_code:
             sign = self.advance().text
-            return self.make(Op.QUANTITY, (self.signed_product(),), sign)
-        return self.product()
+            return self.signed(signs, self.make(Op.QUANTITY, (self.signed_product(),), sign))
+        return self.product(signs)
 
-    def product(self) -> Node:
-        """Factors, quotients and congruences."""
+    def signed(self, signs: str, node: Node) -> Node:
+        """A value with the signs before it, the nearest one first."""
+        for sign in signs:
+            if sign in "±∓":
+                node = self.make(Op.PLUS_MINUS, (node,), 1 if sign == "±" else -1)
+            elif sign == "-":
+                node = negative(node)
+        return node
+
+    def product(self, signs: str = "") -> Node:
+        """Factors, quotients and congruences; a sign before them is one of the dividend of "mod"."""
         node = self.power()
         while True:
             token = self.token
             per_unit = token.text == "/" and self.peek().kind == "word" and node.op is Op.NUMBER
             if per_unit and units.is_named_unit(self.peek().text) and self.peek(2).kind == "end":
-                return node
+                return self.signed(signs, node)
             if token.kind == "operator" and token.text in ("*", "/", "mod"):
                 self.advance()
-                right = self.signed_power()
+                right = self.with_fraction(self.signed_power())
                 if token.text == "mod":
-                    node = self.make(Op.CALL, (node, right), "mod")
+                    node, signs = self.make(Op.CALL, (self.signed(signs, node), right), "mod"), ""
                 elif token.text == "/":
                     node = self.make(Op.DIV, (node, right))
                 else:
                     node = self.times(node, right)
             elif token.kind == "operator" and token.text == "pmod":
                 self.advance()
-                node = self.make(Op.CALL, (node, self.tex_argument()), "pmod")
+                node, signs = self.make(Op.CALL, (self.signed(signs, node), self.tex_argument()), "pmod"), ""
             elif token.kind == "open" and token.text == "(" and self.peek().text == "mod":
                 self.advance()
                 self.advance()
-                node = self.make(Op.CALL, (node, self.sum()), "pmod")
+                node, signs = self.make(Op.CALL, (self.signed(signs, node), self.sum()), "pmod"), ""
                 self.expect("close")
             elif self.starts_factor(node):
                 node = self.juxtaposed(node)
             else:
-                return node
+                return self.signed(signs, node)
 
     def starts_factor(self, before: Node) -> bool:
         """Whether another factor follows without a sign."""
@@ -130,6 +138,25 @@ class ValueParser(StructureParser):
         following = (self.peek(0), self.peek(1), self.peek(2))
         plain = [token.text.isdigit() for token in (following[0], following[2])]
         return before.data.form is Form.INTEGER and following[1].text == "/" and all(plain) and self.token.spaced
+
+    def with_fraction(self, node: Node) -> Node:
+        """A factor behind a sign such as `*`, with the proper fraction that makes a whole number a mixed one."""
+        if node.op is not Op.NUMBER or node.data.form is not Form.INTEGER:
+            return node
+        if self.token.kind == "number":
+            return self.juxtaposed(node) if self.is_mixed(node) else node
+        return self.juxtaposed(node) if self.at_proper_fraction() else node
+
+    def at_proper_fraction(self) -> bool:
+        r"""Whether "\frac{1}{2}" or "\frac12" stands here, with two plain numbers of which the first is smaller."""
+        if self.token.kind != "structure" or not self.token.text.endswith("frac"):
+            return False
+        braces = [self.peek(ahead).text for ahead in range(1, 7)]
+        match = _PROPER.match("".join(braces))
+        if match is None:
+            return False
+        top, bottom = int(match[1] or match[2]), int(match[3] or match[4])
+        return 0 < top < bottom
 
     def is_more_than_unit(self) -> bool:
         """Whether a product goes on behind what might be a unit, as in 2mg sin x."""
@@ -185,11 +212,9 @@ class ValueParser(StructureParser):
         if self.token.kind == "operator" and self.token.text in "+-±∓":
             sign = self.advance().text
             self.enter()
-            node = self.signed_power()
+            node = self.signed(sign, self.signed_power())
             self.leave()
-            if sign in "±∓":
-                return self.make(Op.PLUS_MINUS, (node,), 1 if sign == "±" else -1)
-            return negative(node) if sign == "-" else node
+            return node
         return self.power()
 
     def power(self) -> Node:
@@ -199,9 +224,24 @@ class ValueParser(StructureParser):
             if self.at_one_sided():
                 break
             self.advance()
-            base = self.make(Op.POW, (base, self.exponent()))
+            if base.op is Op.SYMBOL and self.is_subscript_behind():
+                power = self.bound()
+                self.advance()
+                base = self.make(Op.POW, (symbol(f"{base.data}_{self.script_text()}"), power))
+            else:
+                base = self.make(Op.POW, (base, self.exponent()))
             base = self.after(base)
         return base
+
+    def is_subscript_behind(self) -> bool:
+        """Whether a subscript follows the exponent that stands here, as in x^2_1."""
+        depth = ahead = 0
+        while self.peek(ahead).kind != "end":
+            depth += (self.peek(ahead).text == "{") - (self.peek(ahead).text == "}")
+            ahead += 1
+            if depth <= 0:
+                break
+        return depth == 0 and self.peek(ahead).text == "_"
 
     def exponent(self) -> Node:
         """What follows ^."""
@@ -280,23 +320,13 @@ class ValueParser(StructureParser):
             self.fail(f"the number {token.text[:20]!r} is too large")
         if self.token.kind == "structure" and self.token.text in ("overline", "accent dot"):
             value = self.repeating(token.text)
+        elif self.goes_on(token.text):
+            value = self.repeated(token.text)
         assert isinstance(value, Number)
-        if self.token == ("letter", "...", False) and (period := _PERIOD.search(token.text)):
-            self.advance()
-            value = self.period(token.text, period)
         if self.token.kind in ("word", "text") and self.token.text.lower() in _SCALES:
             scaled = value.value * _SCALES[self.advance().text.lower()]
             value = Number(scaled, Form.INTEGER if scaled.denominator == 1 else Form.DECIMAL)
         return self.make(Op.NUMBER, (), value)
-
-    def period(self, digits: str, found: re.Match[str]) -> Number:
-        """The number of "0.454545..", whose digits are seen to repeat."""
-        period = found.group(1)
-        start = digits.index(".") + 1
-        before = digits[start : found.start()]
-        value = Fraction(f"{digits[:start]}{before}0") if before else Fraction(f"{digits[:start]}0")
-        value += Fraction(int(period), (10 ** len(period) - 1) * 10 ** len(before))
-        return Number(value, Form.FRACTION)
 
     def word(self) -> Node:
         """A letter; of a longer run the first one, the rest stays for the next factor."""

@@ -38,7 +38,7 @@ class IsolatedVerifier(Verifier):
         verifier: "package.module:Name" (made anew in each worker), or a registered name or an object (pickled for
             each worker once).
         workers: how many processes.
-        seconds: the limit of one verdict; waiting for a free worker or processor does not count, see `WorkerPool`.
+        seconds: the limit of one verdict, in seconds of the worker's own, busy or asleep; see `WorkerPool`.
         memory_mb: MiB of address space for the verdicts of a worker, see `WorkerPool`; None for no limit.
         **kwargs: arguments for the class or function that the name stands for.
 

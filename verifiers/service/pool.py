@@ -33,9 +33,10 @@ class WorkerPool:
 
     Args:
         workers: how many processes.
-        seconds: the limit of a call, unless the call has its own. Its clock starts when the function starts inside a
-            worker; waiting for a free worker, a worker's start and a call's own imports do not count, nor (Linux) does
-            what the worker waits for a processor of a busy machine, up to ten times the limit in all.
+        seconds: the limit of a call, unless the call has its own, in seconds of the worker's own: processor time, or
+            time asleep. They start when the function starts inside a worker; waiting for a free worker, a worker's
+            start and a call's own imports do not count, nor does what the worker waits for a processor of a busy
+            machine. Where the system does not tell (it is not Linux), it is ten times as long by the wall clock.
         memory_mb: how many MiB of address space a worker may use beyond what it has when its imports are done; None
             for no limit. Address space is more than resident memory: allow some hundred MiB for imports that only a
             call does. Linux only; elsewhere there is no limit.

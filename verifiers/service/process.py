@@ -27,12 +27,10 @@ from verifiers.service.protocol import (
     describe,
     frame,
 )
-from verifiers.waiting import waited
+from verifiers.service.usage import Usage
 
 _TAIL_CHARS = 4_000
 _END_S = 10.0
-_LONGEST = 10.0
-_SHORTEST_S = 0.001
 _ONE_THREAD = (
     "OMP_NUM_THREADS",
     "OPENBLAS_NUM_THREADS",
@@ -106,11 +104,11 @@ class WorkerProcess:
             settings.memory_mb,
             settings.start_seconds,
         )
-        begun = time.monotonic()
+        deadline = time.monotonic() + settings.start_seconds
         with self._log:
             try:
-                self._channel.send(frame(Tag.START, pickle.dumps(tuple(start))), begun + settings.start_seconds)
-                self._receive(begun, settings.start_seconds)
+                self._channel.send(frame(Tag.START, pickle.dumps(tuple(start))), deadline)
+                self._receive(settings.start_seconds)
             except TimeoutError:
                 self.retire()
                 message = f"a worker was not ready after {settings.start_seconds:g} s{self._tail()}"
@@ -128,7 +126,7 @@ class WorkerProcess:
 
         Args:
             call: from `protocol.encode_call`.
-            seconds: the limit, counted from when the function starts inside the worker; see `_receive`.
+            seconds: the limit, counted from when the function starts inside the worker; see `Usage`.
 
         Returns:
             The outcome, and whether the worker can take another call.
@@ -139,13 +137,12 @@ class WorkerProcess:
         """
         start_seconds = self._settings.start_seconds
         begun = None
-        deadline = time.monotonic() + start_seconds
         try:
-            self._channel.send(self._request(call, seconds), deadline)
-            tag, body = self._channel.receive(deadline)
+            self._channel.send(self._request(call, seconds), time.monotonic() + start_seconds)
+            tag, body = self._receive(start_seconds)
             if tag is Tag.BEGUN:
                 begun = time.monotonic()
-                _, body = self._receive(begun, seconds)
+                _, body = self._receive(seconds)
         except EOFError:
             raise WorkerDied(self.retire()) from None
         except TimeoutError:
@@ -154,28 +151,27 @@ class WorkerProcess:
                 return Outcome(OutcomeKind.ERROR, message=message), False
             message = f"not done after {seconds:g} s; its worker was killed"
             return Outcome(OutcomeKind.TIMEOUT, message=message, seconds=time.monotonic() - begun), False
-        return _outcome(Reply(*pickle.loads(body)))
+        reply = Reply(*pickle.loads(body))
+        if reply.busy_seconds > seconds:  # it was faster to answer than this thread to look
+            message = f"not done after {seconds:g} s"
+            return Outcome(OutcomeKind.TIMEOUT, message=message, seconds=reply.seconds), not reply.out_of_memory
+        return _outcome(reply)
 
-    def _receive(self, begun: float, seconds: float) -> tuple[Tag, bytes]:
-        """Receive a frame within a limit of time that the worker has for itself.
-
-        What it waits for a processor, on a machine that is busy with others, is given to it on top, up to ten times
-        the limit in all; a worker that sleeps waits for nothing and is given nothing.
+    def _receive(self, seconds: float) -> tuple[Tag, bytes]:
+        """Receive a frame before the worker has used up a limit of time of its own; see `Usage`.
 
         Raises:
             EOFError: the worker has ended.
             TimeoutError: there was no frame within the limit.
 
         """
-        before, deadline = waited(self._popen.pid), begun + seconds
-        while True:
-            try:
-                return self._channel.receive(deadline)
-            except TimeoutError:
-                later = begun + min(seconds + waited(self._popen.pid) - before, _LONGEST * seconds)
-                if later < deadline + _SHORTEST_S:
-                    raise
-                deadline = later
+        usage = Usage(self._popen.pid)
+        left = seconds
+        while left:
+            with contextlib.suppress(TimeoutError):
+                return self._channel.receive(time.monotonic() + left)
+            left = usage.seconds_left(seconds)
+        return self._channel.receive(time.monotonic())
 
     def _request(self, call: bytes, seconds: float) -> bytes:
         path = current_path()

@@ -88,12 +88,13 @@ class Request(NamedTuple):
 
 
 class Reply(NamedTuple):
-    """What a call came to; `value` is pickled, `out_of_memory` asks for a new worker."""
+    """What a call came to; `value` is pickled, `busy_seconds` processor time, `out_of_memory` asks for a new worker."""
 
     ok: bool
     value: bytes
     message: str
     seconds: float
+    busy_seconds: float
     trace: str
     out_of_memory: bool
 

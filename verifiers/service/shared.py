@@ -9,6 +9,7 @@ from verifiers.service.pool import WorkerPool
 from verifiers.service.protocol import in_worker
 
 PRELOAD = ("verifiers.expressions.symbolic",)
+SETUP = ("verifiers.expressions.symbolic:warm_up",)
 
 _lock = threading.Lock()
 _pool: WorkerPool | None = None
@@ -28,7 +29,7 @@ def shared_pool() -> WorkerPool:
         raise RuntimeError("this process is a worker of a WorkerPool; do the work directly where in_worker() is true")
     with _lock:
         if _pool is None:
-            _pool = WorkerPool(preload=PRELOAD)
+            _pool = WorkerPool(preload=PRELOAD, setup=SETUP)
         return _pool
 
 
@@ -53,6 +54,7 @@ def configure(*, workers: int | None = None, seconds: float | None = None, memor
         seconds=old.seconds if seconds is None else seconds,
         memory_mb=old.memory_mb if memory_mb is None else memory_mb,
         preload=PRELOAD,
+        setup=SETUP,
     )
     with _lock:
         _pool = new

@@ -103,23 +103,27 @@ def _serve(request: Request, start: Start, reply_fd: int) -> bytes:
     if request.path is not None:
         sys.path[:] = request.path
     _limit_cpu(start.start_seconds)
-    began = time.perf_counter()
+    began, busy = time.perf_counter(), time.process_time()
+
+    def spent() -> tuple[float, float]:
+        return time.perf_counter() - began, time.process_time() - busy
+
     try:
         function, args = decode_call(request.call)
         _limit_cpu(request.seconds)
         _write(reply_fd, frame(Tag.BEGUN))
-        began = time.perf_counter()
+        began, busy = time.perf_counter(), time.process_time()
         value = function(*args)
-        seconds = time.perf_counter() - began
-        return _framed(Reply(True, _pickled(value), "", seconds, "", False))
+        times = spent()
+        return _framed(Reply(True, _pickled(value), "", *times, "", False))
     except MemoryError:
         limit = "the machine has" if start.memory_mb is None else f"the limit memory_mb={start.memory_mb}"
         message = f"MemoryError: the call needed more memory than {limit}; simplify its input or allow more"
-        failed = Reply(False, b"", message, time.perf_counter() - began, "", True)
+        failed = Reply(False, b"", message, *spent(), "", True)
     except BaseException as error:
-        seconds = time.perf_counter() - began
+        times = spent()
         trace = own_traceback(error, _LONGEST_TRACE)
-        failed = Reply(False, b"", describe(error), seconds, trace, False)
+        failed = Reply(False, b"", describe(error), *times, trace, False)
     return _framed(failed)
 
 
