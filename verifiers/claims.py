@@ -13,32 +13,39 @@ from dataclasses import dataclass
 from verifiers.normalize import text_key
 from verifiers.phrases import OR
 
+_THING = r"(?:answer|value|result|one|option|choice)"
 _WRONG = (
-    r"(?:wrong|incorrect|false|mistaken|invalid|impossible|a\s+mistake|an\s+error"
-    r"|not\s+(?:right|correct|true|valid|possible|it|the\s+(?:\w+\s)?answer))"
+    rf"(?:(?:an?\s+|the\s+)?(?:wrong|incorrect|false|mistaken|invalid|impossible)(?:\s+{_THING})?|a\s+mistake|an\s+error"
+    rf"|not\s+(?:right|correct|true|valid|possible|it|the\s+(?:\w+\s)?{_THING}))"
 )
 _SURELY = r"(?:\s+(?:clearly|obviously|actually|still|also|definitely|probably|just))?"
+_BEHIND = r"(?:[\s$)\]}.,;:!?*。，；、—–-]|\\q?quad\b|\\text\s?\{|\\[,;:\])]){0,12}"
 _WITHDRAWAL = re.compile(
-    r"[\s$)\]}.,;:!*\\—–-]{0,12}"
+    rf"{_BEHIND}"
     r"(?:(?:but|however|and|though|yet|wait|oh|hmm|sorry|actually|oops|hold\s+on|no)[\s,.!:—–-]{1,4}){0,4}"
-    rf"(?:(?:(?:this|that|it|which)(?:\s+(?:answer|value|result|one|option))?(?:(?:\s+(?:is|was)|['’]s){_SURELY}\s+{_WRONG}"
-    r"|\s+(?:isn|wasn)['’]t\s+(?:right|correct|true|it)|\s+can(?:not|['’]t)\s+be\b|\s+does(?:\s+not|n['’]t)\s+work))"
-    rf"|(?:is|was){_SURELY}\s+{_WRONG}|(?:isn|wasn)['’]t\s+(?:right|correct|the)"
+    rf"(?:(?:(?:this|that|it|which)(?:\s+{_THING})?\s*)?(?:(?:\b(?:is|was|would\s+be|must\s+be)|['’]s){_SURELY}\s+{_WRONG}"
+    rf"|\b(?:isn|wasn)['’]t\s+(?:right|correct|true|valid|it|the\s+(?:\w+\s)?{_THING})|\bcan(?:not|['’]t)\s+be\s+(?:right|correct|true|it|the\s+(?:\w+\s)?{_THING})"
+    r"|\bdoes(?:\s+not|n['’]t)\s+work)"
     r"|i\s+(?:made|was|must\s+have\s+made)\s+(?:an?\s+)?(?:mistake|error|wrong)|scratch\s+that|correction\b|not\s+correct"
-    r"|(?:wait|hmm|oh|sorry|actually)[\s,.!:—–-]{1,4}no\b|(?:wrong|incorrect)[.!,:]|no[,.:!]\s)",
+    r"|(?:wait|hmm|oh|sorry|actually)[\s,.!:—–-]{1,4}no\b|(?:wrong|incorrect)[.!,:]|no[,.:!](?:\s|\Z))",
     re.IGNORECASE,
 )
 _DENIED = re.compile(
-    r"(?:\b(?:not|never|nor|rather\s+than|instead\s+of|nicht|pas|não|non|не)|n['’]t|不是|नहीं)"
+    r"(?:\b(?:not|never|nor|rather\s+than|instead\s+of|nicht|pas|não|non|не)|n['’]t|不是|नहीं"
+    rf"|\b(?:wrong|incorrect|false)\s+{_THING}\s?(?:is|was|:))"
     r"(?:\s+(?:be|equal(?:\s+to)?|simply|just))?[\s$*\\(\[:{]{0,8}\Z",
     re.IGNORECASE,
 )
-_VALUE = r"\$[^$\n]{1,60}\$|[-+]?[0-9][0-9.,/]*(?<![.,])%?|\(?[A-Z]\)?(?![\w'’])"
+_VALUE = r"\$[^$\n]{1,60}\$|[-+]?[0-9][0-9.,/]*(?<![.,])%?|\(?[A-HJ-Z]\)?(?![\w'’])"
+_STOPS = r"(?=[\s$)]*(?:\Z|[\n.;(]))"
 _OFFER = re.compile(
-    rf"[\s$)\]}}.,;:(*\\]{{0,8}}(?:(?i:{OR.pattern})|\b(?i:maybe|perhaps|possibly|alternatively)\b)[,:\s]{{0,3}}"
+    rf"{_BEHIND}(?:\(\s?)?(?:(?i:{OR.pattern}|\b(?:maybe|perhaps|possibly|alternatively)\b))"
+    r"(?:[,:\s}$]|\\q?quad\b){0,4}"
     r"(?:(?i:maybe|perhaps|possibly|even|else|it\s+is|it['’]s|the\s+answer\s+is|is\s+it)\s+){0,2}"
-    rf"({_VALUE})"
+    rf"({_VALUE})|[\s$)*]{{0,4}}(?:\b(?i:and)\b|[/&])\s?({_VALUE})|[\s$)]{{0,4}}[,;、，]\s?({_VALUE}){_STOPS}"
 )
+_NEXT_LETTER = re.compile(rf"[\s$)]{{0,4}}(\([A-Za-z]\)|[A-HJ-Z](?![\w'’])){_STOPS}")
+_LETTER = re.compile(r"[\s$]*\(?[A-Za-z]\)?[.:]?[\s$]*")
 _LONGEST_BEFORE = 40
 
 
@@ -76,8 +83,12 @@ def standing(claims: Sequence[Claim], region: str) -> list[Claim]:
             kept = list(claims)
     for claim in kept[:]:
         offer = _OFFER.match(region, claim.end)
-        if offer and not any(other.start < offer.end(1) and offer.start(1) < other.end for other in claims):
-            kept.append(Claim(offer.group(1), offer.start(1), offer.end(1)))
+        if offer is None and _LETTER.fullmatch(claim.text):
+            offer = _NEXT_LETTER.match(region, claim.end)
+        if offer is not None and offer.lastindex is not None:
+            start, end = offer.span(offer.lastindex)
+            if not any(other.start < end and start < other.end for other in claims):
+                kept.append(Claim(region[start:end], start, end))
     return kept
 
 

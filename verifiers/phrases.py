@@ -62,7 +62,7 @@ FOREIGN_DENIAL = re.compile(
 )
 """What denies or doubts, in other languages than English."""
 OR = re.compile(
-    r"\b(?:and/)?or\b|\bou\b|\boder\b|\bили\b|\bлибо\b|或|还是|還是|または|もしくは|또는|혹은|(?<!\w)أو(?!\w)|(?<!\w)या(?!\w)",
+    r"\b(?:and/)?or\b|\bou\b|\boder\b|\bили\b|\bлибо\b|或者?|还是|還是|または|もしくは|또는|혹은|(?<!\w)أو(?!\w)|(?<!\w)या(?!\w)",
     re.IGNORECASE,
 )
 """What offers another answer."""

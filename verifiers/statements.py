@@ -127,9 +127,14 @@ def _last_options(text: str) -> list[str]:
 
 
 def first_line(region: str) -> list[Claim]:
-    """The first line, where it is one letter and an explanation follows: "(D)", "B."."""
+    """The first line, where it is one letter and an explanation follows, no other letter: "(D)", "B."."""
     match = _LONE_LETTER_LINE.match(region)
-    return [Claim(match.group(1), match.start(), match.end())] if match and region[match.end() :].strip() else []
+    if match is None:
+        return []
+    rest = region[match.end() :].strip()
+    if not rest or _OPTION_LINE.match(rest) or _LONE_LETTER_LINE.match(f"{rest}\n"):
+        return []
+    return [Claim(match.group(1), match.start(), match.end())]
 
 
 def last_formula(text: str) -> str | None:

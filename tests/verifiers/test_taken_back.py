@@ -19,6 +19,7 @@ CORRECTED = [
     r"\boxed{7}, which was not obvious.",
     r"\boxed{7}. This is not a trick: it is correct.",
     r"\boxed{7} or 7.0",
+    r"\boxed{7}, which cannot be reduced.",
 ]
 NOT_ONE_ANSWER = [
     r"\boxed{7}, but that is wrong.",
@@ -33,6 +34,17 @@ NOT_ONE_ANSWER = [
     r"If \boxed{8} is right, not \boxed{7}",
     r"\boxed{7} \boxed{8}",
     r"\boxed{7} or 8",
+    r"\boxed{7} \text{ or } 8",
+    r"\boxed{7} and 8",
+    r"\boxed{7}, 8",
+    r"\boxed{7}/8",
+    r"\boxed{7}? No.",
+    r"\boxed{7} is the wrong answer",
+    r"\boxed{7} cannot be the answer",
+    r"$\boxed{7}$ does not work.",
+    r"The wrong answer is \boxed{7}",
+    "Antwort: 7. Oder 8.",
+    "答案是7。或者8",
     r"\boxed{7}, or maybe 8",
     r"\boxed{7} (or 8)",
     r"\boxed{7}, perhaps 8",
@@ -63,7 +75,16 @@ def test_no_one_answer_is_never_rewarded(verifier, response):
 
 
 @pytest.mark.parametrize(
-    "response", [r"\boxed{B} or C", r"\boxed{B} is wrong.", "Answer: B. Or C.", "Answer: A. b. c. d."]
+    "response",
+    [
+        r"\boxed{B} or C",
+        r"\boxed{(B)} (C)",
+        "<answer>B</answer> C",
+        "(B)\n(C)\n(D)",
+        r"\boxed{B} is wrong.",
+        "Answer: B. Or C.",
+        "Answer: A. b. c. d.",
+    ],
 )
 @pytest.mark.parametrize("gold", ["A", "B"])
 def test_options_likewise(response, gold):
