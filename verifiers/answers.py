@@ -14,12 +14,15 @@ from verifiers.expressions import units
 from verifiers.expressions.approximate import context
 from verifiers.expressions.equality import EqualityPolicy
 from verifiers.expressions.identity import DIGITS
-from verifiers.extraction import Extraction, ExtractionPolicy
+from verifiers.extraction import POLICIES, Extraction, ExtractionPolicy
 from verifiers.feedback import DEFAULT_FEEDBACK_LEVEL, feedback_text
+from verifiers.golds import held_answer, is_solution, unmarked
 from verifiers.kinds import infer_kind
+from verifiers.letters import LetterComparer, LettersComparer, is_letter, several_letters
 from verifiers.lists import ListComparer
 from verifiers.mathematics import ExpressionComparer, NumberComparer
 from verifiers.multiple_choice import ChoiceComparer
+from verifiers.phrases import FOREIGN_DENIAL
 from verifiers.service import Outcome, OutcomeKind, in_worker, shared_pool
 from verifiers.types import AnswerKind, FrozenDict, Reference, Status, Verdict
 
@@ -28,6 +31,7 @@ __all__ = ["AnswerVerifier", "comparer_for", "infer_kind"]
 _LOG = logging.getLogger(__name__)
 _RIGHT_PARTS = FrozenDict(accuracy=1.0)
 _WRONG_PARTS = FrozenDict(accuracy=0.0)
+_OF_LETTERS = (AnswerKind.CHOICE, AnswerKind.TEXT)
 _SYMBOLIC = "verifiers.expressions.symbolic:same"
 
 
@@ -40,12 +44,14 @@ class AnswerVerifier(Verifier):
     to a worker process (`verifiers.service.shared_pool`) that is killed at the limit: `Status.TIMEOUT`.
 
     Args:
-        policy: where the answer is looked for.
+        policy: where the answer is looked for; None: where the mode says.
         equality: what counts as equal.
         symbolic_seconds: the limit of symbolic work on one answer; 0: never any, such answers are unparsable.
+        mode: "strict" for a reward: tags, boxes and statements. "lenient" for evaluation: where there is none of
+            these, also a letter in the first line and what the last line concludes with.
 
     Raises:
-        ValueError: `symbolic_seconds` is negative.
+        ValueError: `symbolic_seconds` is negative, the mode is neither, or a policy is given beside mode "lenient".
 
     Example:
         >>> verdict = AnswerVerifier().verify("<answer>3/4</answer>", Reference("0.75"))
@@ -57,17 +63,25 @@ class AnswerVerifier(Verifier):
     """
 
     name = "answer"
-    version = "2"
+    version = "3"
 
     def __init__(
         self,
         policy: ExtractionPolicy | None = None,
         equality: EqualityPolicy | None = None,
         symbolic_seconds: float = 0.8,
+        mode: str = "strict",
     ) -> None:
         if symbolic_seconds < 0:
             raise ValueError(f"symbolic_seconds is {symbolic_seconds}; it must be 0 or more")
-        self.policy = ExtractionPolicy() if policy is None else policy
+        if mode not in POLICIES:
+            raise ValueError(f"mode is {mode!r}; it must be one of {', '.join(map(repr, POLICIES))}")
+        if mode == "lenient":
+            if policy is not None:
+                raise ValueError("mode 'lenient' has a policy of its own; leave out policy or mode")
+            self.version = f"lenient-{type(self).version}"
+        self.mode = mode
+        self.policy = POLICIES[mode] if policy is None else policy
         self.equality = EqualityPolicy() if equality is None else equality
         self.symbolic_seconds = symbolic_seconds
 
@@ -137,10 +151,15 @@ class AnswerVerifier(Verifier):
     def _found(self, response: str, comparer: Comparer, reference: Reference) -> tuple[Extraction, Comparison]:
         found = self.policy.extract(response, comparer.same, comparer.reads)
         if found.text is not None:
-            return found, _compare(comparer, found.text, reference.answer)
+            comparison = _compare(comparer, found.text, reference)
+            if not comparison.correct and found.bare:
+                bare = _compare(comparer, found.bare, reference)
+                if bare.correct:
+                    return replace(found, text=found.bare), bare
+            return found, comparison
         if found.answers and comparer.takes_several:
             text = ", ".join(found.answers)
-            comparison = _compare(comparer, text, reference.answer)
+            comparison = _compare(comparer, text, reference)
             if comparison.correct:
                 return Extraction(text, Status.OK, found.method), comparison
         return found, Comparison(found.status)
@@ -183,10 +202,16 @@ def _concluded(outcome: Outcome) -> Comparison:
     return Comparison(status, message=f"The verifier could not decide: {outcome.message}")
 
 
-def _compare(comparer: Comparer, answer: str, gold: str) -> Comparison:
+def _compare(comparer: Comparer, answer: str, reference: Reference) -> Comparison:
+    gold = reference.answer.strip()
     if len(answer) > MAX_ANSWER_CHARS:
-        return RIGHT if answer == gold.strip() else UNPARSABLE
-    return comparer.compare(answer)
+        return RIGHT if answer == gold else UNPARSABLE
+    comparison = comparer.compare(answer)
+    if comparison.correct and FOREIGN_DENIAL.search(answer) and not FOREIGN_DENIAL.search(gold):
+        return UNPARSABLE  # "7 nicht": not 7 of a unit
+    if answer == gold and not comparison.correct and held_answer(gold, reference.choices) != gold:
+        return RIGHT
+    return comparison
 
 
 def comparer_for(reference: Reference, equality: EqualityPolicy | None = None) -> Comparer:
@@ -210,10 +235,28 @@ def _comparer(
     unit: str | None,
     equality: EqualityPolicy | None,
 ) -> Comparer:
+    if kind is not None and kind not in tuple(AnswerKind):
+        raise BadReference(f"kind is {kind!r}; it must be one of {', '.join(map(repr, map(str, AnswerKind)))}")
+    answer = held_answer(answer, choices)
+    letters = several_letters(answer, choices) if kind is None or kind in _OF_LETTERS else ""
+    if letters and (choices or kind is AnswerKind.CHOICE):
+        return LettersComparer(letters, choices)
+    comparer = _of_kind(answer, kind, choices, precision, unit, equality)
+    return LettersComparer(letters, otherwise=comparer) if letters else comparer
+
+
+def _of_kind(
+    answer: str,
+    kind: AnswerKind | None,
+    choices: tuple[str, ...],
+    precision: int | None,
+    unit: str | None,
+    equality: EqualityPolicy | None,
+) -> Comparer:
     if kind is None:
         kind = infer_kind(answer, choices)
-    elif kind not in tuple(AnswerKind):
-        raise BadReference(f"kind is {kind!r}; it must be one of {', '.join(map(repr, map(str, AnswerKind)))}")
+        if kind is AnswerKind.TEXT and is_solution(answer):
+            raise unmarked(answer)
     if kind == AnswerKind.CHOICE:
         return ChoiceComparer(answer, choices)
     if answer.strip().lower() == "nan":
@@ -223,5 +266,5 @@ def _comparer(
     if kind == AnswerKind.EXPRESSION:
         return ExpressionComparer(answer, precision, unit, equality)
     if kind == AnswerKind.TEXT:
-        return TextComparer(answer)
+        return LetterComparer(answer) if is_letter(answer) else TextComparer(answer)
     return NumberComparer(answer, AnswerKind(kind), precision, unit, equality)

@@ -8,7 +8,7 @@ from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Any
 
-from verifiers.normalize import flatten, text_key
+from verifiers.normalize import flatten, text_key, words_key
 from verifiers.types import Status
 
 MAX_ANSWER_CHARS = 10_000
@@ -94,10 +94,10 @@ def offers_alternatives(answer: str) -> bool:
 
 
 class TextComparer(Comparer):
-    """Texts, compared by `normalize.text_key`."""
+    """Texts, compared by `normalize.words_key`."""
 
     def __init__(self, gold: str) -> None:
-        self._key = text_key(gold)
+        self._key = words_key(gold)
         self._flat = flatten(gold)
         letter = self._flat.strip("(). ")
         self._letter = letter if len(letter) == 1 and letter.isalpha() else ""
@@ -109,18 +109,18 @@ class TextComparer(Comparer):
         if offers_alternatives(answer):
             return AMBIGUOUS
         parts = alternatives(answer)
-        if len(parts) > 1 and any(text_key(part) == self._key for part in parts):
+        if len(parts) > 1 and any(words_key(part) == self._key for part in parts):
             return AMBIGUOUS
         return WRONG
 
     def key(self, answer: str) -> Hashable | None:
         """The text's normal form."""
-        return text_key(answer)
+        return words_key(answer)
 
     def _is_gold(self, answer: str) -> bool:
         if self._letter and (match := _LETTER.fullmatch(flatten(answer))):
             return match.group(1).upper() == self._letter.upper()
-        if text_key(answer) != self._key:
+        if words_key(answer) != self._key:
             return False
         # the case of a symbol is what it is: Co is not CO
         is_symbol = len(self._flat) == 2 and not self._flat.islower() and self._key not in _SHORT_WORDS

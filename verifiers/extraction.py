@@ -3,58 +3,32 @@ r"""Where in a response its answer is: `ExtractionPolicy`.
 1. Only the text after the last `</think>` counts; a thought that was opened and never closed has no answer.
 2. The methods are tried in order: `answer_tag` (`<answer>..</answer>`), `boxed` (`\boxed{..}`, `\fbox{..}`,
    `\boxed 3`), `statement` ("the final answer is ..", "Answer: .."), `first_line` (a letter with an explanation
-   below), `last_line`. A sentence that is no answer itself is read after its last "is", and a last line also from
-   its last formula, unless the sentence denies or doubts.
-3. Several answers of the method that is used must be equal, and a tag and a box must agree; otherwise the
-   response is ambiguous. Prose is only read where there is neither, so a response may correct itself
-   before its one tag or box.
+   below), `last_line`, `conclusion` (the last line, and what it ends in: "Thus we get x = 7."). A sentence that is no
+   answer itself is read after its last "is", and a last line also from its last formula, unless the sentence denies
+   or doubts.
+3. What a response takes back ("\boxed{3}, but that is wrong") is not its answer. Several answers of the method that
+   is used must be equal, and a tag and a box must agree; otherwise the response is ambiguous. Prose is only read where
+   there is neither, so a response may correct itself before its one tag or box.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType
 
+from verifiers.claims import Claim, standing
+from verifiers.conclusions import conclusion, conclusion_readings
+from verifiers.marked import answer_tags, boxes, has_box, outside_tags
 from verifiers.normalize import text_key
+from verifiers.statements import first_line, last_line, readings, statements
 from verifiers.types import Status
 
-_ANSWER_TAG = re.compile(r"</?answer>", re.IGNORECASE)
 _TURN_END = re.compile(r"<\|(?:im_start|im_end|endoftext|eot_id|end_of_text)\|>")
-_BOX = re.compile(r"\\f?box")
-_BOX_TOKEN = re.compile(r"\\f?box(?:ed)?\s?\{|\\boxed ?(?=[^\s{}\\A-Za-z])[^\s{}$\\,]{1,40}|\\.|[{}]", re.DOTALL)
-_STATEMENT = re.compile(
-    r"\b(?:(final\s{1,3})?answer|(?:correct|right|best)\s{1,3}(?:option|choice|letter))"
-    r"(?:\*\*)?\s{0,3}(?:(?:is|would\s+be|should\s+be)\b|[:=：])|^####(?=\s)",
-    re.IGNORECASE | re.MULTILINE,
-)
-_FORMULA = re.compile(r"\$\$([^$]+)\$\$|\$([^$\n]+)\$|\\\((.+?)\\\)|\\\[(.+?)\\\]", re.DOTALL)
-_LONG_FORMULA = re.compile(r"\$\$.+?\$\$|\$[^$]{1,400}\$|\\\(.+?\\\)|\\\[.+?\\\]", re.DOTALL)
-_SIGN_BEHIND = re.compile(r"\s?(?:\\%|%|\^\s?\{?\\circ\}?)")
-_CLOSES_FORMULA = re.compile(r"(?:\$|\\\]|\\\))[\s.*]*\Z")
-_COPULA = re.compile(r"\b(?:is|are|equals|be)\b[\s:]*", re.IGNORECASE)
-_SENTENCE_START = re.compile(r"\W{0,3}(?:the|there|this|it|so|thus|therefore|hence|we|our)\b", re.IGNORECASE)
-_DENIAL = re.compile(
-    r"\b(?:not?|none|nobody|never|neither|nor|cannot|without|wrong|incorrect|false|except|unlikely|unsure|either|doubt"
-    r"|could|might|may|maybe|perhaps|possibly|what|if|whether|unless|guess)\b|n't\b",
-    re.IGNORECASE,
-)
-_DENIED_STATEMENT = re.compile(
-    r"(?:\b(?:not?|wrong|incorrect|false|what|whether|if)\b|n't\b)[\w\s]{0,20}\Z", re.IGNORECASE
-)
-_OPTION_LINE = re.compile(r"[ \t*]*\(?([A-Z])(?:\)|[.:])")
-_LONE_LETTER_LINE = re.compile(r"\s*\**\(?([A-Z])\)?[.:]?\**[ \t]*\n")
-_HEDGE = re.compile(r"\b(?:or|and|not)\b", re.IGNORECASE)
-_SHORT_ANSWER = re.compile(r"[0-9]|\b[A-Z]\b")
-_FILLER = frozenset({"", "the", "our", "my", "your", "a", "so", "thus", "therefore"})
-_SENTENCE_END = re.compile(r"\.(?=\s|\*|$)|\s(?:because|since)\b|</?answer>", re.IGNORECASE)
 MOST_CHARS = 200_000
 """How much of a response is read, from its end."""
-_LONGEST_STATEMENT = 1_000
-_LONGEST_DENIAL = 40
 _MOST_PARTS = 20
-_SHORTEST_FORMULA_LINE = 6
-_BEFORE_STATEMENT = " \t\r\n:=*："
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +40,7 @@ class Extraction:
         status: `OK`, `NO_ANSWER` or `AMBIGUOUS`.
         method: the method that found it; "" where none did.
         answers: where they differ, the answers of that method.
+        bare: the answer without a percent sign that stands behind its box or tag; "" where none does.
 
     """
 
@@ -73,6 +48,7 @@ class Extraction:
     status: Status
     method: str = ""
     answers: tuple[str, ...] = ()
+    bare: str = ""
 
 
 def answer_region(response: str) -> str | None:
@@ -86,163 +62,13 @@ def answer_region(response: str) -> str | None:
     return None if "<think>" in region else region[-MOST_CHARS:]
 
 
-def answer_tags(region: str) -> list[str]:
-    r"""Contents of the `<answer>` tags; of "x = \boxed{5}" or "it is \boxed{5}" inside a tag, the box.
-
-    An opened, unclosed last tag counts beside closed ones, so that it can contradict them.
-    """
-    return [answer for start, end in _tag_spans(region) for answer in _boxed_answers(region[start:end])]
-
-
-def _tag_spans(region: str) -> list[tuple[int, int]]:
-    spans: list[tuple[int, int]] = []
-    start: int | None = None
-    for match in _ANSWER_TAG.finditer(region):
-        if match.group()[1] != "/":
-            if start is not None and _SHORT_ANSWER.search(region, start, min(match.start(), start + _LONGEST_DENIAL)):
-                spans.append((start, match.start()))  # an answer in a tag that is opened again
-            start = match.end()
-        elif start is not None:
-            spans.append((start, match.start()))
-            start = None
-        elif spans and region[spans[-1][1] + len("</answer>") : match.start()].strip():  # a tag that closes twice
-            spans.append((spans[-1][1] + len("</answer>"), match.start()))
-    if start is not None and spans:
-        spans.append((start, len(region)))
-    return spans
-
-
-def _outside_tags(region: str) -> str:
-    starts = [0]
-    ends = []
-    for start, end in _tag_spans(region):
-        ends.append(start)
-        starts.append(end)
-    return " ".join(region[start:end] for start, end in zip(starts, [*ends, len(region)]))
-
-
-def _boxed_answers(content: str) -> list[str]:
-    r"""The boxes of a tag if they are all that it says; "-\boxed{5}" and "\boxed{5}\%" say more."""
-    spans = _box_spans(content)
-    if not spans:
-        return [content]
-    before = content[: spans[0][0]].rpartition("\\")[0].rstrip(" \t\n$*([\\:")
-    if any(character.isdigit() for character in before) or _HEDGE.search(before):
-        return [content]
-    after = content[spans[-1][1] + 1 :].strip(" \t\n$*)]\\.")
-    if after or (before and before[-1] != "=" and before.rpartition(" ")[2] not in ("is", "are")):
-        return [content]
-    return [content[start:end] for start, end in spans]
-
-
-def boxes(region: str) -> list[str]:
-    r"""Contents of the outermost `\boxed{..}` and `\fbox{..}` with balanced braces."""
-    found = []
-    for start, end in _box_spans(region):
-        sign = _SIGN_BEHIND.match(region, end + 1)  # \\boxed{50}\\%
-        found.append(region[start:end] + (sign.group() if sign else ""))
-    return found
-
-
-def _box_spans(region: str) -> list[tuple[int, int]]:
-    first = _BOX.search(region)
-    if first is None:
-        return []
-    open_braces: list[int] = []  # where the content of each open box starts; -1 for a plain brace
-    spans: list[tuple[int, int]] = []
-    for match in _BOX_TOKEN.finditer(region, first.start()):
-        token = match.group()
-        if token == "}":
-            start = open_braces.pop() if open_braces else -1
-            if start >= 0:
-                while spans and spans[-1][0] > start:  # boxes inside this one
-                    spans.pop()
-                spans.append((start, match.start()))
-        elif token.startswith(r"\boxed") and token[-1] != "{":
-            if not any(start >= 0 for start in open_braces):
-                spans.append((match.start() + len(r"\boxed"), match.end()))
-        elif token[-1] == "{" and token != r"\{":
-            open_braces.append(match.end() if len(token) > 1 else -1)
-    return spans
-
-
-def statements(region: str) -> list[str]:
-    """What "the answer is .." and "answer: .." state; only "final answer" ones where there are any."""
-    matches = list(_STATEMENT.finditer(region))
-    ends = [match.start() for match in matches[1:]] + [len(region)]
-    finals = [pair for pair in zip(matches, ends) if pair[0].group(1)]
-    found = []
-    for match, end in finals or zip(matches, ends):
-        if _DENIED_STATEMENT.search(region, max(0, match.start() - _LONGEST_DENIAL), match.start()):
-            continue
-        text = region[match.end() : min(end, match.end() + _LONGEST_STATEMENT)].lstrip(_BEFORE_STATEMENT)
-        formula = _LONG_FORMULA.match(text)
-        long = formula is not None and "\n" in formula.group()
-        line = text[: formula.end()] if formula is not None and long else text.partition("\n")[0]
-        stop = None if long else _SENTENCE_END.search(line)
-        statement = (line[: stop.start()] if stop else line).rstrip(" *")
-        if statement.strip().lower() not in _FILLER:
-            found.append(statement)
-    return found
-
-
-def last_line(region: str) -> list[str]:
-    """The last line that is not empty, or the whole formula that ends there; of a list of options, two of them."""
-    text = region.rstrip()
-    options = _last_options(text)
-    if options:
-        return options
-    line = text[text.rfind("\n") + 1 :]
-    if len(line) < _SHORTEST_FORMULA_LINE and _CLOSES_FORMULA.search(line):
-        formula = last_formula(text[-_LONGEST_STATEMENT:])
-        if formula is not None:
-            return [formula]
-    return [line] if text else []
-
-
-def _last_options(text: str) -> list[str]:
-    """The letters of the last two lines, where both are options: "A. red", "B. blue"."""
-    lines = [line for line in text.rsplit("\n", 40) if line.strip()][-2:]
-    letters = [match[1] for match in map(_OPTION_LINE.match, lines) if match]
-    return letters if len(set(letters)) == 2 else []
-
-
-def first_line(region: str) -> list[str]:
-    """The first line, where it is one letter and an explanation follows: "(D)", "B."."""
-    match = _LONE_LETTER_LINE.match(region)
-    return [match.group(1)] if match and region[match.end() :].strip() else []
-
-
-def last_formula(text: str) -> str | None:
-    r"""The content of the last `$..$`, `$$..$$`, `\(..\)` or `\[..\]`."""
-    content = None
-    for match in _FORMULA.finditer(text):
-        content = next(group for group in match.groups() if group is not None)
-    return content
-
-
-def readings(sentence: str, method: str) -> list[str]:
-    """What a sentence may mean as an answer, from the most literal on."""
-    found = [sentence]
-    if len(sentence) > _LONGEST_STATEMENT:
-        return found
-    copulas = list(_COPULA.finditer(sentence))
-    if copulas and (method == "last_line" or _SENTENCE_START.match(sentence)):
-        before = sentence[: copulas[-1].end()]
-        if not _DENIAL.search(before):
-            found.append(sentence[len(before) :].strip(" .*"))
-    formula = last_formula(sentence)
-    if formula is not None and method == "last_line" and not _DENIAL.search(sentence):
-        found.append(formula)
-    return found
-
-
-_FINDERS: dict[str, Callable[[str], list[str]]] = {
+_FINDERS: dict[str, Callable[[str], list[Claim]]] = {
     "answer_tag": answer_tags,
     "boxed": boxes,
     "statement": statements,
     "first_line": first_line,
     "last_line": last_line,
+    "conclusion": conclusion,
 }
 _MARKED = frozenset({"answer_tag", "boxed"})
 
@@ -252,7 +78,7 @@ def _same_text(left: str, right: str) -> bool:
 
 
 def _readable(sentence: str, method: str, reads: Callable[[str], bool]) -> str:
-    for reading in readings(sentence, method):
+    for reading in conclusion_readings(sentence) if method == "conclusion" else readings(sentence, method):
         if reads(reading):
             return reading
     return sentence
@@ -263,7 +89,7 @@ class ExtractionPolicy:
     """Which methods find an answer, in which order.
 
     Attributes:
-        methods: names out of "answer_tag", "boxed", "statement", "first_line" and "last_line".
+        methods: names out of "answer_tag", "boxed", "statement", "first_line", "last_line" and "conclusion".
 
     Raises:
         ValueError: no method, an unknown one, or one twice.
@@ -286,6 +112,7 @@ class ExtractionPolicy:
             "statement": 'a sentence "The answer is ..."',
             "first_line": "the first line",
             "last_line": "the last line",
+            "conclusion": "the last line",
         }[self.methods[0]]
 
     def extract(
@@ -305,27 +132,55 @@ class ExtractionPolicy:
         region = answer_region(response)
         if region is None:
             return Extraction(None, Status.NO_ANSWER)
-        answers: list[str] = []
-        own: tuple[str, ...] = ()
+        claims: list[Claim] = []
+        own: list[Claim] = []
         chosen = ""
         for method in self.methods:
             if chosen and method not in _MARKED:
                 continue
             # what a box inside a tag says, the tag says
-            apart = method == "boxed" and "answer_tag" in self.methods and _BOX.search(region)
-            where = _outside_tags(region) if apart else region
-            found = [text.strip() for text in _FINDERS[method](where) if text and not text.isspace()]
+            apart = method == "boxed" and "answer_tag" in self.methods and has_box(region)
+            where = outside_tags(region) if apart else region
+            made = [claim for claim in _FINDERS[method](where) if claim.text and not claim.text.isspace()]
+            found = standing(made, where)
+            if made and not found:
+                return Extraction(None, Status.NO_ANSWER, method)  # taken back
             if method not in _MARKED:
-                found = [_readable(text, method, reads) for text in found]
+                found = _without_headings(found, where, reads)
+                found = [replace(claim, text=_readable(claim.text.strip(), method, reads)) for claim in found]
             if found and not chosen:
-                chosen, own = method, tuple(found)
-            answers += found
-        if not answers:
-            return Extraction(None, Status.NO_ANSWER)
-        first = answers[0]
-        if len(dict.fromkeys(answers)) > _MOST_PARTS:
-            return Extraction(None, Status.AMBIGUOUS, chosen)
-        if any(other != first and not same(first, other) for other in dict.fromkeys(answers)):
-            several = own if len(own) == len(answers) <= _MOST_PARTS else ()
-            return Extraction(None, Status.AMBIGUOUS, chosen, several)
-        return Extraction(first, Status.OK, chosen)
+                chosen, own = method, found
+            claims += found
+        return _agreed(claims, own, chosen, same)
+
+
+def _without_headings(claims: list[Claim], region: str, reads: Callable[[str], bool]) -> list[Claim]:
+    """Statements without those whose next line is no answer, such as "The correct option:", before a later one."""
+    return [
+        claim
+        for claim in claims
+        if claim is claims[-1] or reads(claim.text) or "\n" not in region[claim.start : claim.end - len(claim.text)]
+    ]
+
+
+def _agreed(claims: list[Claim], own: list[Claim], method: str, same: Callable[[str, str], bool]) -> Extraction:
+    """The answer that all claims are."""
+    answers = list(dict.fromkeys(claim.text.strip() for claim in claims))
+    if not answers:
+        return Extraction(None, Status.NO_ANSWER)
+    if len(answers) > _MOST_PARTS:
+        return Extraction(None, Status.AMBIGUOUS, method)
+    first, bare = answers[0], claims[0].bare.strip()
+    if any(other != bare and not same(first, other) for other in answers[1:]):
+        texts = tuple(claim.text.strip() for claim in own)
+        several = texts if len(own) == len(claims) <= _MOST_PARTS else ()
+        return Extraction(None, Status.AMBIGUOUS, method, several)
+    return Extraction(first, Status.OK, method, bare=bare)
+
+
+STRICT = ExtractionPolicy()
+"""What a reward reads: tags, boxes and statements."""
+LENIENT = ExtractionPolicy(("answer_tag", "boxed", "statement", "first_line", "conclusion"))
+"""What an evaluation may read as well: a letter in the first line, and what the last line concludes with."""
+POLICIES: Mapping[str, ExtractionPolicy] = MappingProxyType({"strict": STRICT, "lenient": LENIENT})
+"""The policies that have a name: `AnswerVerifier`'s modes."""

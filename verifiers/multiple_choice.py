@@ -3,7 +3,8 @@ r"""Multiple choice: which option does an answer name? Never a guess.
 An answer names an option by
 
 1. its letter: "B", "(B)", "B.", "option B", "\text{(B)}";
-2. its letter and anything that does not contradict it: "B) 12 cm", "(B) because ..";
+2. its letter and anything that does not contradict it: "B) 12 cm", "(B) because .."; a lower-case letter only with
+   the option's own text, as it may be the item of another list, and no letter with a value that is no option's;
 3. its text, or the same value written otherwise: "0.5" where an option is "1/2", "2/\sqrt{\pi}" for
    "\sqrt{4/\pi}"; it must be the value of one option only.
 
@@ -24,9 +25,10 @@ from verifiers.errors import BadReference
 from verifiers.mathematics import ExpressionComparer, read
 from verifiers.normalize import flatten, text_key
 from verifiers.numeric import parse_number
+from verifiers.phrases import FOREIGN_DENIAL, OR
 
 _LETTER = re.compile(r"\(?([A-Za-z])\)?[.):]?")
-_LETTER_AND_REST = re.compile(r"(?:\(([A-Za-z])\)[.:]?|([A-Za-z])(?:[.):]| [-–—] )) ?(.+)", re.DOTALL)
+_LETTER_AND_REST = re.compile(r"(?:\(([A-Za-z])\)[.:]?|([A-Za-z])(?:[):]|\.(?![0-9])| [-–—] )) ?(.+)", re.DOTALL)
 _BARE_LETTER_AND_REST = re.compile(r"([A-Z]) (.+)", re.DOTALL)
 _TEXT_AND_LETTER = re.compile(r"(.+?) ?\(([A-Z])\)", re.DOTALL)
 _NAMED = re.compile(
@@ -45,9 +47,11 @@ _UNDER_WAY = re.compile(
 _MENTIONED = re.compile(r"\b(?:option|choice|choose|select|pick) \(?([A-Z])(?![A-Za-z])")
 _LETTER_IN_BRACKETS = re.compile(r"\(([A-Z])\)")
 _OTHER_LETTER = re.compile(r"\([A-Z]\)|\b(?:or|and|not) \(?[A-Z]\b|^[,/&]|^\(?[A-Z][.)]?$")
+_LIST_ITEM = re.compile(r"(?<![A-Za-z0-9])(?:\(([A-Za-z])\)|([A-Za-z])\))")
+_ONLY_LETTERS = re.compile(r"(?:\(?[A-Za-z][).:,;]*(?: |$))+")
 _DENIAL = re.compile(
-    r"\b(?:not?|wrong|incorrect|false|cannot|or|actually|otherwise|maybe|perhaps|instead|never|rather|ruled out)\b"
-    r"|n't\b",
+    r"\b(?:not?|wrong|incorrect|false|cannot|actually|otherwise|maybe|perhaps|instead|never|rather|ruled out)\b"
+    rf"|n't\b|{OR.pattern}|{FOREIGN_DENIAL.pattern}",
     re.IGNORECASE,
 )
 _PUNCTUATION = re.compile(r"[.,;:!?]+(?= |$)")
@@ -83,7 +87,7 @@ class ChoiceComparer(Comparer):
             self._texts[key] = self._texts.get(key, frozenset()) | {index}
             if (leading := _leading_number(choice)) is not None:
                 self._leading[index] = leading
-            if len(choice.strip()) > 1 and read(choice) is not None:
+            if (len(choice.strip()) > 1 or choice.strip().isdigit()) and read(choice) is not None:
                 self._formulas.setdefault(key, ExpressionComparer(choice))
             if number := parse_number(choice):
                 self._values[number.value] = self._values.get(number.value, frozenset()) | {index}
@@ -151,7 +155,7 @@ class ChoiceComparer(Comparer):
         return None if index is None else frozenset({index})
 
     def _by_text(self, text: str) -> frozenset[int] | None:
-        named = self._texts.get(text_key(text))
+        named = self._texts.get(text_key(text)) or self._texts.get(text_key(_without_brackets(text)))
         if named is not None and len(named) > 1:  # options that differ by case only
             named = frozenset(index for index in named if self._written[index] == text) or named
         if named is None and self._values and (number := parse_number(text)):
@@ -170,15 +174,31 @@ class ChoiceComparer(Comparer):
         named = self._by_text(rest)
         if named is not None:
             return frozenset({index}) if index in named else None
-        leading = _leading_number(rest)
-        contradicts = leading is not None and self._leading.get(index, leading) != leading
-        if contradicts or _OTHER_LETTER.search(rest) or _DENIAL.search(rest) or self._names_another(index, rest):
+        if letter.islower() or self._is_other_value(index, rest):
+            return None
+        if _OTHER_LETTER.search(rest) or _DENIAL.search(rest) or self._names_another(index, rest):
             return None
         return frozenset({index})
 
+    def _is_other_value(self, index: int, rest: str) -> bool:
+        """Whether what follows a letter is, or begins with, a value that is not the option's."""
+        written = self._written[index] if index < len(self._written) else ""
+        if not written:
+            return False
+        leading = _leading_number(rest)
+        if leading is not None and self._leading.get(index, leading) != leading:
+            return True
+        first, own = (text.split(" ", 1)[0].rstrip(".,;") for text in (rest, written))
+        if any(map(str.isdigit, own)) and any(map(str.isdigit, first)) and not _same_value(first, own):
+            return True
+        return parse_number(rest) is not None or (text_key(written) in self._formulas and read(rest) is not None)
+
     def _names_another(self, index: int, rest: str) -> bool:
         """Whether the words after a letter name another option, by its letter or by its text."""
-        if any(self._index(letter) not in (None, index) for letter in _LONE_LETTER.findall(rest)):
+        letters = [*_LONE_LETTER.findall(rest), *(first or second for first, second in _LIST_ITEM.findall(rest))]
+        if _ONLY_LETTERS.fullmatch(rest):
+            letters += re.findall("[A-Za-z]", rest)
+        if any(self._index(letter) not in (None, index) for letter in letters):
             return True
         words = f" {_PUNCTUATION.sub(' ', text_key(rest))} "
         for key, indices in self._texts.items():
@@ -195,6 +215,19 @@ class ChoiceComparer(Comparer):
             return self._index(match.group(1) or match.group(2)) is not None
         parts = alternatives(answer)
         return len(parts) > 1 and sum(self.key(part) is not None for part in parts[:100]) > 1
+
+
+def _without_brackets(text: str) -> str:
+    """A text without the round brackets around all of it."""
+    inner = text.strip()[1:-1]
+    return inner if text.strip() == f"({inner})" and "(" not in inner and ")" not in inner else text
+
+
+def _same_value(left: str, right: str) -> bool:
+    """Whether two words read the same, or are the same number or formula."""
+    if text_key(left) == text_key(right):
+        return True
+    return read(left) is not None and read(right) is not None and ExpressionComparer(left).same(left, right)
 
 
 def _leading_number(text: str) -> Fraction | None:

@@ -17,8 +17,6 @@ _PAIRS = (
     ("*", "*"),
     ("`", "`"),
     ('"', '"'),
-    ("“", "”"),
-    ("‘", "’"),
     ("'", "'"),
 )
 _OPENERS = frozenset(opener[0] for opener, _ in _PAIRS)
@@ -39,6 +37,10 @@ _NEEDLESS_SPACE = re.compile(r"(?<![A-Za-z0-9]) | (?![A-Za-z0-9])|(?<=[A-Za-z]) 
 _COMMA = re.compile(r" ?, ?")
 _LEADING = re.compile(r"(?:[:,;]|\.{2,}|…)+ ?")
 _TRAILING = ".,;:… "
+_WORD_PUNCTUATION = re.compile(r"(?:(?<=[^\W\d_])[.,;:]+|(?<=[^\W\d_]{2})[!?]+)(?=\s|\Z)|\"")
+_WORD_HYPHEN = re.compile(r"(?<=[^\W\d_]{2})-(?=[^\W\d_]{2})")
+_ARTICLES = re.compile(r"\bthe\s|\A(?:a|an)\s(?!(?:minor|major|flat|sharp|level)\b)(?=[^\W\d_]{2})")
+_LONGEST_WORDS = 10_000
 _WORDS_IN_PARENTHESES = re.compile(r"\(([^\W\d_](?:[^\W\d_]|[ '-])*)\)")
 
 _SCRIPTS = {ord(c): f"^{d}" for d, c in zip("0123456789+-n", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻ⁿ")}
@@ -47,7 +49,10 @@ _SYMBOLS = {"π": r"\pi ", "∞": r"\infty ", "×": r"\times ", "·": r"\cdot ",
 _SCRIPTS |= {ord(symbol): command for symbol, command in _SYMBOLS.items()}
 _SIGNS = {ord(c): "-" for c in "−﹣－‐‑–"} | {ord(c): " " for c in "\u00a0\u2007\u2009\u202f"}
 _DIGITS = {0xFF10 + d: str(d) for d in range(10)}
-_TO_ASCII = _SIGNS | _DIGITS
+_FULL_WIDTH = {code: chr(code - 0xFEE0) for code in range(0xFF01, 0xFF5F)} | {0x3000: " "}
+_PUNCTUATION = {ord(c): d for c, d in zip("。、٫٬「」“”‘’", '.,.,""""\'\'')}
+_WIDE = _FULL_WIDTH | _PUNCTUATION
+_TO_ASCII = _DIGITS | _SIGNS
 
 
 def ascii_signs(text: str) -> str:
@@ -56,8 +61,11 @@ def ascii_signs(text: str) -> str:
 
 
 def unwrap(text: str) -> str:
-    r"""Remove what is only put around an answer: spaces, `$`, `\(`, quotes, `**`, `\boxed{}`, `\text{}`."""
-    text = text.strip()
+    r"""Remove what is only put around an answer: spaces, `$`, `\(`, quotes, `**`, `\boxed{}`, `\text{}`.
+
+    Full-width characters and curly quotes are written in ASCII.
+    """
+    text = (text if text.isascii() else text.translate(_WIDE)).strip()
     for _ in range(_MOST_LAYERS):
         inner = _unwrap_once(text)
         if inner is None:
@@ -119,6 +127,19 @@ def text_key(text: str) -> str:
     words = _WORDS_IN_PARENTHESES.fullmatch(key)
     key = _COMMA.sub(", ", words.group(1) if words else key).casefold()
     return key or flat
+
+
+def words_key(text: str) -> str:
+    """The form in which answers in words are compared: `text_key` without punctuation between words, and articles.
+
+    "Hello, world!" and "hello world", "the Eiffel Tower" and "Eiffel Tower" are the same. Only "the", and "a" or "an"
+    in front of a word, are articles: "vitamin A" and "A minor" keep their letter.
+    """
+    key = text_key(text)
+    if len(key) > _LONGEST_WORDS or _LATEX.search(key):
+        return key
+    plain = _WORD_HYPHEN.sub(" ", _WORD_PUNCTUATION.sub("", key))
+    return " ".join(_ARTICLES.sub("", plain).split()) or key
 
 
 def _strip_punctuation(text: str) -> str:

@@ -18,6 +18,7 @@ from verifiers.base import Verifier
 from verifiers.comparison import MAX_ANSWER_CHARS, RIGHT, UNPARSABLE, WRONG, Comparer, Comparison, TextComparer
 from verifiers.extraction import ExtractionPolicy
 from verifiers.feedback import DEFAULT_FEEDBACK_LEVEL, feedback_text
+from verifiers.golds import held_answer
 from verifiers.normalize import text_key
 from verifiers.numeric import parse_number
 from verifiers.types import FrozenDict, Reference, Status, Verdict
@@ -55,7 +56,12 @@ class RelaxedAccuracy(Verifier):
         self.policy = ExtractionPolicy() if policy is None else policy
 
     def verify(self, response: str, reference: Reference) -> Verdict:
-        """Judge one response."""
+        """Judge one response.
+
+        Raises:
+            BadReference: the gold answer is a whole text that holds several answers, or none.
+
+        """
         comparer = _comparer(reference.answer, self.tolerance)
         found = self.policy.extract(response, comparer.same, comparer.reads)
         if found.text is None:
@@ -128,4 +134,4 @@ def chart_number(text: str) -> Fraction | None:
 
 @functools.lru_cache(maxsize=4096)
 def _comparer(gold: str, tolerance: float) -> RelaxedComparer:
-    return RelaxedComparer(gold, tolerance)
+    return RelaxedComparer(held_answer(gold), tolerance)

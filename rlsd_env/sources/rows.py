@@ -12,7 +12,7 @@ from rlsd_env.sources.cells import as_text, shown
 from rlsd_env.task import IMAGE_PLACEHOLDER
 from verifiers import Reference
 from verifiers.answers import comparer_for
-from verifiers.extraction import boxes
+from verifiers.marked import boxes
 from verifiers.official.texts import literal
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ def unboxed(answer: str) -> str:
     ('\\frac{1}{2}', '5 cm')
     """
     found = boxes(answer)
-    return found[0].strip() if len(found) == 1 else answer.strip()
+    return found[0].text.strip() if len(found) == 1 else answer.strip()
 
 
 def gradable(reference: Reference) -> Reference:

@@ -19,7 +19,7 @@ FOUND = [
     (r"<answer>x = \boxed{4}</answer>", "4", "answer_tag"),
     (r"<answer>\[\boxed{4}\]</answer>", "4", "answer_tag"),
     (r"<answer>-\boxed{4}</answer>", r"-\boxed{4}", "answer_tag"),  # the sign counts
-    (r"<answer>\boxed{4}\%</answer>", r"\boxed{4}\%", "answer_tag"),
+    (r"<answer>\boxed{4}\%</answer>", r"4\%", "answer_tag"),
     (r"<answer>not \boxed{4}</answer>", r"not \boxed{4}", "answer_tag"),
     (r"<answer>4</answer> \boxed{4}", "4", "answer_tag"),
     (r"I said 3. No: \boxed{4}", "4", "boxed"),
@@ -39,6 +39,13 @@ FOUND = [
     ("After ruling out A, C and D, the answer is (B).", "(B)", "statement"),
     ("The answer is 3? The final answer is 4.", "4", "statement"),
     ("the answer is 4 because 2 + 2 is 4", "4", "statement"),
+    (r"\[\text{Answer: 4}\]", "4", "statement"),
+    (r"\[ \text{The answer is } 4 \]", "4", "statement"),
+    (r"$\text{Answer: } 4$", "4", "statement"),
+    (r"\textbf{Answer:} $\frac{1}{2}$", r"$\frac{1}{2}$", "statement"),
+    ("**Choose the correct option:**\n\nIt is about 60.\n\nAnswer: B", "B", "statement"),
+    ("Select the best answer: A, B or C?\nThe answer is B.", "B", "statement"),
+    ("Final Answer: The number that could be reached is 19.", "The number that could be reached is 19", "statement"),
 ]
 
 NOT_FOUND = [
@@ -56,6 +63,8 @@ NOT_FOUND = [
     r"\boxed{}",
     r"\boxed{4",
     "answers vary",
+    "I doubt it. Maybe the answer is 4.",
+    "Choose the correct answer: 4",
 ]
 
 AMBIGUOUS = [
@@ -66,6 +75,7 @@ AMBIGUOUS = [
     r"\boxed{3} \boxed{4}",
     r"<answer>\boxed{3} \boxed{4}</answer>",
     "The answer is 3. The answer is 4.",
+    "Answer: A. Answer: B",
     "<answer>3</answer><answer>4</answer><answer>3</answer>",
 ]
 
@@ -112,3 +122,26 @@ def test_only_the_methods_of_the_policy_are_used(methods, response, text):
 def test_a_policy_of_unknown_methods_is_refused(methods):
     with pytest.raises(ValueError, match="answer_tag"):
         ExtractionPolicy(methods)
+
+
+READ_AFTER_ITS_IS = [
+    ("Final Answer: The number that could be reached is 4.", "4"),
+    ("Final Answer: The largest number which does not occur is 4", "4"),
+    ("Final Answer: There are x points, so the total is 4", "4"),
+    ("Final Answer: The number might be 4", None),
+    ("Final Answer: It is one that could be 4", None),
+    ("Final Answer: It is not known whether it is 4", None),
+    ("Final Answer: The total is 4 or the total is 5", None),
+]
+
+
+@pytest.mark.parametrize(("response", "text"), READ_AFTER_ITS_IS)
+def test_a_sentence_as_final_answer(response, text):
+    reads = str.isdigit
+    found = ExtractionPolicy().extract(response, reads=reads)
+    assert (found.text if found.text and reads(found.text) else None) == text
+
+
+def test_a_heading_without_an_answer_is_none_where_one_follows():
+    response = "**Correct option:**\n\nWe compute.\n\nAnswer: B"
+    assert ExtractionPolicy().extract(response, reads=lambda text: len(text) == 1).text == "B"

@@ -10,6 +10,8 @@ COLOURS = ("red", "blue", "green", "Yellow", "It cannot be known.")
 NUMBERS = ("1/2", "12", r"$12 \mathrm{~cm}$", r"$\frac{1}{4}$")
 LETTERS = ("A", "B", "C", "D", "E")
 PAIRS = ("A", "B", "C", "A or B")
+RATIOS = ("1:1", "2:3", "3:5")
+MONTHS = ("Jul '21", "May '21")
 SKIPPED = ("A", "B", "D", "F", "G")
 
 
@@ -59,6 +61,14 @@ def judge(answer, gold, choices):
         ("E", "E", SKIPPED),
         ("D", "D", SKIPPED),  # the letter wins over the text
         ("B", "B", ()),  # options that are only in the picture
+        ("(a) red", "A", COLOURS),
+        ("b. blue", "B", COLOURS),
+        ("(A) 1:1", "A", RATIOS),
+        ("(A) because both are equal", "A", RATIOS),
+        ("B (May '21)", "B", MONTHS),
+        ("(B) May ’21", "B", MONTHS),
+        ("May '21 (B)", "B", MONTHS),
+        ("A (don't know)", "A", ("don't know", "do know")),
     ],
 )
 def test_right(answer, gold, choices):
@@ -108,6 +118,28 @@ def test_wrong(answer, gold, choices):
         ("C) 13 cm", "C", NUMBERS, Status.AMBIGUOUS),
         ("A: B", "A", LETTERS, Status.AMBIGUOUS),
         ("(A) is wrong", "A", COLOURS, Status.AMBIGUOUS),
+        ("(a) (b)", "A", COLOURS, Status.AMBIGUOUS),
+        ("(a) (b) (c) (d)", "A", COLOURS, Status.AMBIGUOUS),
+        ("(A) (b) (c) (d)", "A", COLOURS, Status.AMBIGUOUS),
+        ("(A)(b)", "A", COLOURS, Status.AMBIGUOUS),
+        ("(A) b) c)", "A", COLOURS, Status.AMBIGUOUS),
+        ("A. b. c. d.", "A", COLOURS, Status.AMBIGUOUS),
+        ("a) b) c) d)", "A", COLOURS, Status.AMBIGUOUS),
+        ("a, b, c, d", "A", COLOURS, Status.AMBIGUOUS),
+        ("a b c d", "A", COLOURS, Status.UNPARSABLE),
+        ("d. yellow", "D", NUMBERS, Status.AMBIGUOUS),  # the item of another list
+        ("(a) 20", "A", NUMBERS, Status.AMBIGUOUS),
+        ("(A) 1:3", "A", RATIOS, Status.AMBIGUOUS),
+        (r"\text{(A)}\ 1:3", "A", RATIOS, Status.AMBIGUOUS),
+        ("(A) 3:1", "A", RATIOS, Status.AMBIGUOUS),
+        ("(A) 1:3 because", "A", RATIOS, Status.AMBIGUOUS),
+        ("(A) 15", "A", RATIOS, Status.AMBIGUOUS),
+        ("(A) x+2y", "A", ("x+y", "x-y"), Status.AMBIGUOUS),
+        ("(A) (1,3)", "A", ("(1,2)", "(2,1)"), Status.AMBIGUOUS),
+        ("(A) 3:50", "A", ("3:45", "4:15"), Status.AMBIGUOUS),
+        ("(A) 5", "A", COLOURS, Status.AMBIGUOUS),
+        ("B (Jul '21)", "B", MONTHS, Status.UNPARSABLE),
+        ("B (May '22)", "B", MONTHS, Status.UNPARSABLE),
         ("0.5", "A", ("1/2", "2/4"), Status.UNPARSABLE),  # which of the two is meant?
         ("option option option B", "B", COLOURS, Status.UNPARSABLE),
     ],
@@ -178,3 +210,20 @@ def test_an_option_by_its_value():
         for gold in "ABCDE":
             verdict = LAST_LINE.verify(rf"\boxed{{{answer}}}", Reference(gold, choices=choices))
             assert verdict.correct is (gold == "ABCDE"[at]), (answer, gold)
+
+
+@pytest.mark.parametrize(
+    "response",
+    [
+        "a. red\nb. blue\nc. green\nd. yellow",
+        "(a) red\n(b) blue",
+        "- a. red\n- d. black",
+        "a. 10\nb. 20\nc. 30\nd. 40",
+        "a. red\nb. blue\nc. green\nD. yellow",
+    ],
+)
+@pytest.mark.parametrize("gold", "ABCD")
+def test_a_list_of_options_is_no_answer(response, gold):
+    reference = Reference(gold, choices=("10", "20", "30", "40"))
+    assert not LAST_LINE.verify(response, reference).correct
+    assert not AnswerVerifier(mode="lenient").verify(response, reference).correct

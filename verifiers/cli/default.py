@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import verifiers
 from verifiers.base import Verifier
-from verifiers.extraction import ExtractionPolicy
 
 SHORT = "answer"
 """The `kind` of a row whose prediction is an answer alone."""
@@ -14,9 +13,7 @@ WHOLE = "response"
 
 def default_verifier() -> Verifier:
     """The verifier of answers, which also takes a prediction without tag, box or statement: its last line."""
-    return verifiers.make(
-        "answer", policy=ExtractionPolicy(methods=("answer_tag", "boxed", "statement", "first_line", "last_line"))
-    )
+    return verifiers.make("answer", mode="lenient")
 
 
 def default_response(prediction: str, kind: object) -> str:

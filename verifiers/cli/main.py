@@ -45,7 +45,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     grading.add_argument("file", metavar="FILE", type=Path, help="JSON lines; gzipped where the name ends in .gz")
     grading.add_argument("--verifier", metavar="NAME", help="a registered name, or package.module:Name")
-    grading.add_argument("--mode", metavar="MODE", help="of a verifier that has modes: official or strict")
+    grading.add_argument("--mode", metavar="MODE", help="of a verifier that has modes: strict, official, lenient")
     grading.add_argument("--out", metavar="FILE", help="where the rows go with their results; - is standard output")
     grading.add_argument("--workers", metavar="N", type=_at_least(1), default=1, help="processes that grade (1)")
     grading.add_argument("--errors", metavar="N", type=_at_least(0), default=0, help="name N rows that disagree (0)")

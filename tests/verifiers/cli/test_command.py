@@ -26,7 +26,7 @@ def command(*words, **options):
         (["grade", "FILE", "--workers", "0"], "argument --workers: invalid integer of 1 or more value: '0'"),
         (["grade", "FILE", "--errors", "-1"], "argument --errors: invalid integer of 0 or more value: '-1'"),
         (["grade", "FILE", "--mode", "strict"], "--mode strict is for a verifier that has modes"),
-        (["grade", "FILE", "--verifier", "answer", "--mode", "strict"], "verifier 'answer' has no modes; leave out"),
+        (["grade", "FILE", "--verifier", "relaxed", "--mode", "strict"], "verifier 'relaxed' has no modes; leave out"),
         (["grade", "FILE", "--verifier", "anwser"], "did you mean 'answer'?"),
         (["grade", "FILE", "--verifier", "no.such:Thing"], "there is no module 'no.such'"),
         (["grade", "FILE", "--verifier", "verifiers:Reference"], "verifier 'verifiers:Reference' cannot be made"),

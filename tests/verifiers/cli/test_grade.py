@@ -102,7 +102,12 @@ def test_every_row_in_order_with_its_verdict(graded):
         ("h", True, 1.0, "ok"),
         ("i", False, 0.0, "ambiguous"),
     ]
-    assert pick(rows[:4], "extracted", "method") == [("7", "last_line"), ("8", "last_line"), ("7", "boxed"), (None, "")]
+    assert pick(rows[:4], "extracted", "method") == [
+        ("7", "conclusion"),
+        ("8", "conclusion"),
+        ("7", "boxed"),
+        (None, ""),
+    ]
     assert rows[1]["note"] == [1]
     assert all(row["seconds"] >= 0 and "error" not in row for row in rows)
 
@@ -180,7 +185,7 @@ def test_results_of_an_earlier_run_are_replaced(graded):
     _, rows, _ = graded([{"gold": "7", "prediction": "7", "correct": False, "error": "x", "status": "old"}])
     assert rows == [
         {"gold": "7", "prediction": "7", "correct": True, "reward": 1.0, "status": "ok", "extracted": "7",
-         "method": "last_line", "seconds": rows[0]["seconds"]}
+         "method": "conclusion", "seconds": rows[0]["seconds"]}
     ]  # fmt: skip
 
 

@@ -59,7 +59,7 @@ def reference(answer, **columns):
         ("5", "{15}", False, False),
         ("1/2", r"{\frac{1}{2}}", False, True),
         ("Cat", "{cat}", True, True),
-        ("Cat", "{a cat}", False, False),
+        ("Cat", "{a cat}", False, True),
         ("7", r"\boxed{7}", True, True),
         ("7", r"\boxed{8} so {7}", True, False),  # two answers
         ("7", "<think>{7}</think> hm", True, False),
