@@ -74,7 +74,7 @@ def _evaluated(
         cache = None if options.out is None else options.out / CACHE
         judge = make_judge(options.judge, options.judge_url, options.judge_kwargs, cache)
         for label, store in stores.items():
-            asked[label] = judge_rows(judge, envs[label], store.rows, folders[label])
+            asked[label] = judge_rows(judge, envs[label], store.rows, folders[label], options.judge_audit)
     found = {}
     for subject in subjects:
         env, store = envs[subject.label], stores[subject.label]
@@ -83,9 +83,8 @@ def _evaluated(
         own = own_mode(env)
         found[subject.label] = environment_results(subject.env, env, own, store, options.samples, counted)
         if subject.label in asked:
-            part = asked[subject.label]
-            figures = {"after": part.after, "asked": part.count, "right": part.right, "failed": part.failed}
-            found[subject.label]["judge"] = {"judge": judge.version, **figures}
+            told = asked[subject.label].record(options.judge_prices)
+            found[subject.label]["judge"] = {"judge": judge.version, **told}
     return found, asked
 
 

@@ -14,7 +14,7 @@ from rlsd_env.errors import ConfigurationError, one_of
 from rlsd_env.fingerprints import Recorded
 from rlsd_env.sources import TaskSource
 from verifiers import Reference, Status, Verdict, Verifier
-from verifiers.judge import JudgeVerifier
+from verifiers.judge import JudgeVerifier, Question
 from verifiers.official.base import MODES, BenchmarkVerifier
 
 OWN = "verifier"
@@ -98,11 +98,15 @@ def check_judge(judge: JudgeVerifier) -> None:
 
 
 def ask_judge(judge: JudgeVerifier, answers: Sequence[str], golds: Sequence[Reference]) -> list[Verdict]:
-    """Have a judge decide on answers that rules could not read, each as far as it was extracted."""
-    found: list[Verdict] = []
-    for start in range(0, len(answers), _AT_ONCE):
-        found += judge.verify_batch(answers[start : start + _AT_ONCE], golds[start : start + _AT_ONCE])
-    return found
+    """Have a judge decide whether answers[i] is golds[i]; the same question is asked once."""
+    questions = [Question.of(answer, gold) for answer, gold in zip(answers, golds)]
+    once = list({question: place for place, question in enumerate(questions)}.items())
+    found: dict[Question, Verdict] = {}
+    for start in range(0, len(once), _AT_ONCE):
+        asked = once[start : start + _AT_ONCE]
+        verdicts = judge.verify_batch([answers[place] for _, place in asked], [golds[place] for _, place in asked])
+        found |= {question: verdict for (question, _), verdict in zip(asked, verdicts)}
+    return [found[question] for question in questions]
 
 
 def undecided(status: Status) -> bool:

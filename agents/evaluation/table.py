@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
@@ -14,6 +14,7 @@ from agents.evaluation.judging import Asked
 from agents.evaluation.published import PERCENT, SOURCE
 from agents.report.failures import failures, partial_reward
 from agents.terminal import counted
+from verifiers.judge import Usage
 
 HEADS = {OWN: "its verifier", "official": "official", "strict": "strict", JUDGED: "judged"}
 """Columns of verdicts, in order."""
@@ -93,11 +94,36 @@ def remarks(results: Mapping[str, Mapping[str, Any]], asked: Mapping[str, Asked]
             part = asked[label]
             rules = "strict rules" if part.after == "strict" else "its verifier"
             answers = f"{counted(part.count, 'answer')} that {rules} could not read"
+            name = _called(label, one)
             told.append(
-                f"{_called(label, one)}: judged is {rules}, and {judge} on {answers}: {part.right:,} right"
+                f"{name}: judged is {rules}, and {judge} on {answers}: {part.right:,} right"
                 + (f", no verdict on {part.failed:,}, which are left out" if part.failed else "")
             )
+            told += [f"{name}: {line}" for line in _agreements(part, judge)]
+            told += (
+                [f"{name}: {judge} took {_spent(part.usage, one['judge']['cost'])}"] if part.usage != Usage() else []
+            )
     return told
+
+
+def _agreements(part: Asked, judge: str) -> Iterator[str]:
+    for mode, one in part.agreement.items():
+        if one.count:
+            rules = "its verifier" if mode == OWN else f"{mode} rules"
+            of = counted(one.count, "answer") + (f", {part.audited:,} of them audited" if part.audited else "")
+            apart = f"right by the rules alone {one.rules:,}, by {judge} alone {one.judge:,}"
+            yield f"{judge} and {rules} agree on {one.both + one.neither:,} of {of}; {apart}"
+
+
+def _spent(usage: Usage, cost: float | None) -> str:
+    told = counted(usage.requests, "request")
+    if usage.untold:
+        told += f", tokens not told by {usage.untold:,}"
+    else:
+        told += f", {usage.prompt_tokens:,} tokens read and {usage.completion_tokens:,} written"
+    if usage.remembered:
+        told += f", {counted(usage.remembered, 'verdict')} of them remembered"
+    return told + ("" if cost is None else f": {cost:,.4g} by judge_prices")
 
 
 def published_table(results: Mapping[str, Mapping[str, Any]], *, always: bool) -> Table | None:

@@ -15,6 +15,7 @@ import tomli_w
 from agents.evaluation.benchmarks import of_suite
 from agents.options.assumptions import read_assumptions
 from agents.options.cluster import ClusterOptions
+from agents.options.judge import JudgeOptions
 from agents.options.learner import LearnerOptions
 from agents.options.log import LogOptions
 from agents.options.model import ModelOptions, SamplerOptions, TrainedModelOptions, TrainingSamplerOptions
@@ -305,7 +306,7 @@ class CompareOptions(ClusterOptions, TrainingOptions):
 
 
 @dataclass(frozen=True)
-class EvaluateOptions(SamplerOptions, ModelOptions, EnvironmentOptions):
+class EvaluateOptions(JudgeOptions, SamplerOptions, ModelOptions, EnvironmentOptions):
     """Options of `python -m agents.evaluate`."""
 
     env: str = "rlsd/ShapeCount-v0"
@@ -323,13 +324,6 @@ class EvaluateOptions(SamplerOptions, ModelOptions, EnvironmentOptions):
     """Sampled completions per task."""
     seed: int = 0
     """Seed of sampling."""
-    judge: str = ""
-    """Name of a model that judges, in a column of its own, answers which rules cannot read; its key is read from the
-    variable RLSD_JUDGE_API_KEY."""
-    judge_url: str = ""
-    """Where it answers: an OpenAI-compatible address such as http://localhost:8000/v1."""
-    judge_kwargs: Pairs = field(default_factory=dict)
-    """Further arguments of verifiers.judge.JudgeVerifier, e.g. max_tokens=2048 seconds=60."""
     out: Path | None = None
     """Folder for config.toml, results.json and responses.jsonl (every completion with its verdict); must be new unless
     --resume."""
@@ -347,14 +341,7 @@ class EvaluateOptions(SamplerOptions, ModelOptions, EnvironmentOptions):
             raise ConfigurationError(f"env is {self.env!r} and suite {self.suite} has its own; leave one of them out")
         if self.resume and self.out is None:
             raise ConfigurationError("resume continues what --out holds; give --out as well")
-        if bool(self.judge) != bool(self.judge_url):
-            lacking = "judge_url, such as http://localhost:8000/v1" if self.judge else "judge, the model's name there"
-            raise ConfigurationError(f"a judge is a model at an address; give {lacking}")
-        if self.judge_kwargs and not self.judge:
-            raise ConfigurationError("judge_kwargs are for a judge; give --judge, or leave them out")
-        for name in ("api_key", "cache", "first", "model", "base_url"):
-            if name in self.judge_kwargs:
-                raise ConfigurationError(f"judge_kwargs has {name}, which this command sets itself; leave it out")
+        self.check_judge()
         self._check_environments()
 
     def _check_environments(self) -> None:

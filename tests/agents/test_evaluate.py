@@ -12,12 +12,15 @@ from agents.evaluation import asking, judging, table
 from agents.evaluation.benchmarks import PAPER
 from agents.evaluation.responses import Chunk, Store
 from agents.options.commands import EvaluateOptions
+from agents.rollouts.environments import make_group_env
 from agents.runs.kept import kept
 from rlsd_env.cli import main as environments
 from rlsd_env.errors import ConfigurationError
 from tests.agents.commands import call
 from tests.conftest import DATA
-from tests.verifiers.judge_server import honest, saying, serving, verdict
+from tests.verifiers.judge_server import completion, honest, saying, serving, verdict
+from verifiers import Status, Verdict
+from verifiers.judge import Usage
 
 SMALL = ["--limit", "6", "--samples", "2"]
 
@@ -83,6 +86,11 @@ def test_arguments_are_of_all_environments_or_of_one():
         ({"judge_url": "http://localhost/v1"}, "give judge, the model's name"),
         ({"judge_kwargs": {"seconds": 1}}, "give --judge, or leave them out"),
         ({"judge": "m", "judge_url": "http://x", "judge_kwargs": {"api_key": "k"}}, "judge_kwargs has api_key"),
+        ({"judge_audit": 3}, "judge_audit is for a judge"),
+        ({"judge": "m", "judge_url": "http://x", "judge_audit": -1}, "judge_audit is -1; it must be at least 0"),
+        ({"judge": "m", "judge_url": "http://x", "judge_prices": {"prompts": 1}}, "did you mean 'prompt'"),
+        ({"judge": "m", "judge_url": "http://x", "judge_prices": {"prompt": 1}}, "needs both prompt and completion"),
+        ({"judge": "m", "judge_url": "http://x", "judge_prices": {"prompt": "a"}}, "prompt is 'a'; it must be a num"),
     ],
 )
 def test_what_cannot_be_used_is_refused_in_one_line(given, message):
@@ -205,15 +213,75 @@ def test_a_judge_decides_what_rules_cannot_read_in_a_column_of_its_own(mathvisio
     assert [(row["task_id"], row["greedy"], row["sample"]) for row in judged] == [
         (row["task_id"], row["greedy"], row["sample"]) for row in unread
     ]
-    assert found["judge"] | {"judge": ""} == {
-        "judge": "", "after": "strict", "asked": len(unread), "right": len(unread), "failed": 0,
-    }  # fmt: skip
+    told = {name: found["judge"][name] for name in ("after", "asked", "right", "failed", "audited")}
+    assert told == {"after": "strict", "asked": len(unread), "right": len(unread), "failed": 0, "audited": 0}
     by_rules = sum(row["correct"] for row in rows if row["greedy"])
     by_judge = by_rules + sum(row["greedy"] for row in unread)
     assert found["scores"]["strict"]["greedy"]["mean"] == pytest.approx(by_rules / 12)
     assert found["scores"]["judged"]["greedy"]["mean"] == pytest.approx(by_judge / 12)
     assert "judged" not in rows[0]["verdicts"]
     assert f"and m on {len(unread)} answers that strict rules could not read" in done.stdout
+
+
+def test_what_a_judge_took_and_where_rules_disagree_is_told(mathvision_dir, tmp_path):
+    def reply(request, number):
+        told = {"prompt_tokens": 1000, "completion_tokens": 20}
+        return 200, completion(verdict(request["messages"], True)) | {"usage": told}, {}
+
+    argv = ["--env", "rlsd/MathVision-testmini-v0", "--env-kwargs", f"path={mathvision_dir}", "--limit", "12"]
+    argv += ["--samples", "2", "--judge-audit", "5", "--judge-prices", "prompt=1", "completion=10"]
+    out = tmp_path / "out"
+    with serving(reply) as server:
+        argv += ["--judge", "m", "--judge-url", server.url, "--out", out]
+        done = call("agents.evaluate", *argv)
+        requests = len(server.requests) - 1  # but for whether 4 is 4
+        first = (out / "results.json").read_bytes()
+        again = call("agents.evaluate", *argv, "--resume")
+        assert len(server.requests) == requests + 2
+    assert (out / "results.json").read_bytes() == first
+    rows = rows_of(out)
+    lines = [json.loads(line) for line in (out / judging.FILE).read_text().splitlines()]
+    audited = [line for line in lines if line["audit"]]
+    (found,) = results_of(out)["environments"].values()
+    told = found["judge"]
+    assert told["asked"] + told["audited"] == len(lines)
+    assert told["audited"] == len(audited) == min(5, sum(row["verdicts"]["strict"]["status"] == "ok" for row in rows))
+    assert (told["requests"], told["prompt_tokens"], told["completion_tokens"], told["untold"]) == (
+        requests, 1000 * requests, 20 * requests, 0,
+    )  # fmt: skip
+    assert told["cost"] == pytest.approx(requests * 1.2e-3)
+    right = sum(line["rules"]["official"] for line in lines)
+    assert told["agreement"]["official"] == {"both": right, "rules": 0, "judge": len(lines) - right, "neither": 0}
+    if audited:  # answers that strict rules could not read are no disagreement with them
+        assert sum(told["agreement"]["strict"].values()) == len(audited)
+    assert f"m and official rules agree on {right:,} of {len(lines)} answers" in done.stdout
+    assert f"m took {requests} requests, {1000 * requests:,} tokens read and {20 * requests:,} written" in done.stdout
+    assert "verdicts of them remembered" in again.stdout
+    strict = sum(row["verdicts"]["strict"]["correct"] for row in rows if row["greedy"])
+    unread = sum(line["greedy"] and not line["audit"] for line in lines)
+    assert found["scores"]["judged"]["greedy"]["mean"] == pytest.approx((strict + unread) / 12)
+
+
+def test_the_judge_reads_the_whole_response_where_rules_found_only_a_line_of_it():
+    verdicts = {"strict": {"extracted": "Explanation: no", "status": "unparsable", "correct": False}}
+    shown = []
+
+    class Judge:
+        version, usage = "1:m", Usage()
+
+        def verify_batch(self, responses, references):
+            shown.extend(responses)
+            return [Verdict(0.0, False, response, Status.OK) for response in responses]
+
+    base = {"env": "e", "task": 0, "task_id": "t", "greedy": True, "sample": 0, "correct": False, "status": "ok"}
+    rows = [
+        base | {"response": text, "verdicts": {mode: dict(one) for mode, one in verdicts.items()}, "extracted": "x"}
+        for text in ("It is (B).\n\nExplanation: no", "so \\boxed{Explanation: no}")
+    ]
+    asked = judging.judge_rows(Judge(), make_group_env("rlsd/Chain-v0", {}, 1, 1), rows, None)
+    assert shown == ["It is (B).\n\nExplanation: no", "Explanation: no"]
+    assert (asked.count, asked.right, asked.audited) == (2, 0, 0)
+    assert asked.record({"prompt": 1.0, "completion": 1.0})["cost"] == 0.0
 
 
 def test_a_judge_without_verdicts_is_told_of_and_its_answers_are_left_out(mathvision_dir):

@@ -8,8 +8,18 @@ import logging
 import os
 import tempfile
 from pathlib import Path
+from typing import NamedTuple
+
+from verifiers.judge.usage import Usage, stored_usage
 
 _LOG = logging.getLogger(__name__)
+
+
+class Stored(NamedTuple):
+    """A verdict, and what asking for it took."""
+
+    equal: bool
+    usage: Usage
 
 
 class VerdictCache:
@@ -27,7 +37,7 @@ class VerdictCache:
         self.folder = Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
 
-    def get(self, key: str) -> bool | None:
+    def get(self, key: str) -> Stored | None:
         """The stored verdict; None where there is none."""
         path = self._path(key)
         try:
@@ -40,9 +50,9 @@ class VerdictCache:
         if not isinstance(stored, dict) or stored.get("key") != key or not isinstance(stored.get("equal"), bool):
             _LOG.warning("the judge's verdict in %s is not a verdict and is asked for again", path)
             return None
-        return stored["equal"]
+        return Stored(stored["equal"], stored_usage(stored.get("usage")))
 
-    def put(self, key: str, equal: bool) -> None:
+    def put(self, key: str, stored: Stored) -> None:
         """Store a verdict."""
         path = self._path(key)
         try:
@@ -50,7 +60,7 @@ class VerdictCache:
             handle, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".part")
             try:
                 with os.fdopen(handle, "w", encoding="ascii") as file:
-                    json.dump({"key": key, "equal": equal}, file)
+                    json.dump({"key": key, "equal": stored.equal, "usage": stored.usage.record()}, file)
                 os.replace(name, path)
             except BaseException:
                 os.unlink(name)

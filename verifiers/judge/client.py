@@ -10,8 +10,10 @@ import socket
 import ssl
 import time
 from collections.abc import Mapping
-from typing import cast
+from typing import NamedTuple, cast
 from urllib.parse import urlsplit
+
+from verifiers.judge.usage import Usage, told_usage
 
 _LOG = logging.getLogger(__name__)
 
@@ -21,7 +23,14 @@ _TOO_MANY = 429
 
 
 class ChatError(Exception):
-    """The endpoint gave no usable reply; the message says why, and never holds the key."""
+    """The endpoint gave no usable reply; the message says why, and never holds the key.
+
+    Attributes:
+        usage: what the tries took.
+
+    """
+
+    usage = Usage()
 
 
 class ChatTimeout(ChatError):  # noqa: N818 - a verifier's `Status.TIMEOUT`
@@ -34,6 +43,13 @@ class _PassingError(ChatError):
     def __init__(self, message: str, pause: float | None = None) -> None:
         super().__init__(message)
         self.pause = pause
+
+
+class Reply(NamedTuple):
+    """What the endpoint said, and what all tries for it took."""
+
+    content: object
+    usage: Usage
 
 
 class ChatClient:
@@ -72,7 +88,7 @@ class ChatClient:
     def __repr__(self) -> str:
         return f"ChatClient({self.base_url!r})"
 
-    def complete(self, request: Mapping[str, object]) -> object:
+    def complete(self, request: Mapping[str, object]) -> Reply:
         """Send one request and return the reply's text, as the endpoint gave it.
 
         Raises:
@@ -81,18 +97,28 @@ class ChatClient:
 
         """
         body = json.dumps(request).encode("ascii")
-        for attempt in range(self._retries + 1):
-            try:
-                return self._once(body)
-            except _PassingError as error:
-                if attempt == self._retries:
-                    raise ChatError(f"{error}; tries: {attempt + 1}") from error
-                pause = max(self._backoff * 2**attempt, error.pause or 0.0)
-                _LOG.info("%s: %s; asked again in %.1f s", self.base_url, error, pause)
-                time.sleep(min(pause, _LONGEST_PAUSE))
+        usage = Usage()
+        try:
+            for attempt in range(self._retries + 1):
+                usage += Usage(requests=1)
+                try:
+                    text = self._once(body)
+                except _PassingError as error:
+                    if attempt == self._retries:
+                        raise ChatError(f"{error}; tries: {attempt + 1}") from error
+                    pause = max(self._backoff * 2**attempt, error.pause or 0.0)
+                    _LOG.info("%s: %s; asked again in %.1f s", self.base_url, error, pause)
+                    time.sleep(min(pause, _LONGEST_PAUSE))
+                else:
+                    reply = self._parsed(text)
+                    usage += told_usage(reply)
+                    return Reply(self._content(reply, text), usage)
+        except ChatError as error:
+            error.usage = usage
+            raise
         raise AssertionError("unreachable")
 
-    def _once(self, body: bytes) -> object:
+    def _once(self, body: bytes) -> bytes:
         deadline = time.monotonic() + self._seconds
         connection = self._connection()
         headers = {"Content-Type": "application/json", "Accept": "application/json"}
@@ -113,7 +139,7 @@ class ChatClient:
             raise _PassingError(self._refusal(reply.status, text), _retry_after(reply.getheader("Retry-After")))
         if reply.status != 200:
             raise ChatError(self._refusal(reply.status, text))
-        return self._content(text)
+        return text
 
     def _connection(self) -> http.client.HTTPConnection:
         if self._secure:
@@ -121,17 +147,26 @@ class ChatClient:
             return http.client.HTTPSConnection(self._host, self._port, timeout=self._seconds, context=context)
         return http.client.HTTPConnection(self._host, self._port, timeout=self._seconds)
 
-    def _content(self, text: bytes) -> object:
+    def _parsed(self, text: bytes) -> object:
         if len(text) > _MOST_BYTES:
             raise ChatError(f"{self.base_url} replied with more than {_MOST_BYTES} bytes")
         try:
-            choice = json.loads(text)["choices"][0]
+            return json.loads(text)
+        except (ValueError, RecursionError):
+            raise self._no_completion(text) from None
+
+    def _content(self, reply: object, text: bytes) -> object:
+        try:
+            choice = reply["choices"][0]  # type: ignore[index]
             finish, content = choice.get("finish_reason"), choice["message"]["content"]
-        except (ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError):
-            raise ChatError(f"{self.base_url} replied with no chat completion: {self._excerpt(text)}") from None
+        except (KeyError, IndexError, TypeError, AttributeError):
+            raise self._no_completion(text) from None
         if finish == "length":
             raise ChatError("the reply was cut off at max_tokens; allow more, or turn the model's thinking off")
         return content
+
+    def _no_completion(self, text: bytes) -> ChatError:
+        return ChatError(f"{self.base_url} replied with no chat completion: {self._excerpt(text)}")
 
     def _refusal(self, status: int, text: bytes) -> str:
         if status in (401, 403):  # some servers repeat the key here, in part

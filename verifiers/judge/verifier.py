@@ -13,9 +13,10 @@ from typing import NamedTuple
 
 from verifiers.base import Verifier
 from verifiers.extraction import answer_region
-from verifiers.judge.cache import VerdictCache, key_of
+from verifiers.judge.cache import Stored, VerdictCache, key_of
 from verifiers.judge.client import ChatClient, ChatError, ChatTimeout
 from verifiers.judge.prompt import PROMPT_VERSION, MalformedVerdict, Question, read_verdict
+from verifiers.judge.usage import Meter, Usage
 from verifiers.types import FrozenDict, Reference, Status, Verdict
 
 API_KEY_VARIABLE = "RLSD_JUDGE_API_KEY"
@@ -96,6 +97,7 @@ class JudgeVerifier(Verifier):
         self._cache = None if cache is None else VerdictCache(cache)
         self._max_concurrency, self._max_tokens, self._max_chars = max_concurrency, max_tokens, max_chars
         self._extra = json.loads(json.dumps(dict(extra)))  # what is sent, however `extra` changes
+        self._meter = Meter()
         self._threads: tuple[int, ThreadPoolExecutor] | None = None
         self.version = f"{PROMPT_VERSION}:{model}"
         if first is not None:
@@ -106,6 +108,11 @@ class JudgeVerifier(Verifier):
 
     def __getstate__(self) -> dict[str, object]:
         return {**vars(self), "_threads": None}
+
+    @property
+    def usage(self) -> Usage:
+        """What all verdicts so far took, those of a cache with what they took when they were asked for."""
+        return self._meter.read()
 
     def verify(self, response: str, reference: Reference) -> Verdict:
         """Judge one response.
@@ -179,17 +186,22 @@ class JudgeVerifier(Verifier):
         key = key_of(PROMPT_VERSION, self.model, self._extra, astuple(question))
         stored = None if self._cache is None else self._cache.get(key)
         if stored is not None:
-            return _Answer(Status.OK, stored)
+            self._meter.add(stored.usage + Usage(remembered=1))
+            return _Answer(Status.OK, stored.equal)
         code, messages = question.messages()
         request = {"model": self.model, "messages": messages, "temperature": 0, "max_tokens": self._max_tokens}
         try:
-            equal = read_verdict(self._client.complete(request | self._extra), code)
-        except ChatTimeout as error:
-            return self._failed(Status.TIMEOUT, error)
-        except (ChatError, MalformedVerdict) as error:
+            reply = self._client.complete(request | self._extra)
+        except ChatError as error:
+            self._meter.add(error.usage)
+            return self._failed(Status.TIMEOUT if isinstance(error, ChatTimeout) else Status.ERROR, error)
+        self._meter.add(reply.usage)
+        try:
+            equal = read_verdict(reply.content, code)
+        except MalformedVerdict as error:
             return self._failed(Status.ERROR, error)
         if self._cache is not None:
-            self._cache.put(key, equal)
+            self._cache.put(key, Stored(equal, reply.usage))
         return _Answer(Status.OK, equal)
 
     def _failed(self, status: Status, error: Exception) -> _Answer:

@@ -12,9 +12,10 @@ The official rule:
 
 What differs here:
 
-1. Rules replace GPT (`extract_answer`): the last `<answer>` tag or `\boxed{}`, else what the last "answer is" or
-   "answer:" states, else the last line, else the whole response after its thoughts; in it an "(X)" that it begins
-   with or the last one, a letter that it begins with, or the choice written last; of numbers and lists the last.
+1. Rules replace GPT (`extract_answer`): the last `<answer>` tag or `\boxed{}`, else what the last "the answer is" or
+   "answer:" states, else a line that is a choice, else the last line, else the whole response after its thoughts. In
+   it counts what `named_choice` and `stated_number` find, and for yes and no what a sentence says (`yes_or_no`; the
+   column `question`, where there is one, tells which sentence and of which sense); of lists the last.
 2. Of a response the last 20,000 characters are searched; the edit distance looks at the last 200 of an
    extraction. No choice is longer than 121.
 
@@ -30,6 +31,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 from verifiers.official.base import BenchmarkVerifier, grouped, judged
+from verifiers.official.mathvista_choices import LETTERS, is_yes_or_no, lone_choice, named_choice, yes_or_no
+from verifiers.official.mathvista_numbers import stated_number
 from verifiers.official.texts import last_box, last_tag, region
 from verifiers.types import AnswerKind, Reference, Verdict
 
@@ -38,16 +41,21 @@ MAX_RESPONSE_CHARS = 20_000
 MAX_EXTRACTION_CHARS = 200
 """How much of the end of an extraction is compared with the choices."""
 
-_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+_MOST_STATEMENTS = 4
 _KINDS = {"integer": AnswerKind.INTEGER, "float": AnswerKind.DECIMAL, "list": AnswerKind.LIST, "text": None}
 _QUESTION_TYPES = ("multi_choice", "free_form")
 _OWN_COLUMNS = ("question_type", "answer_type")
 _METADATA = ("language", "source", "category", "task", "context", "grade")
-_STATEMENT = re.compile(r"\banswer(?:\*\*)?(?: is\b| would be\b|:)", re.IGNORECASE)
+_STATEMENT = re.compile(
+    r"(?<!other )(?<!wrong )(?<!incorrect )"
+    r"\b(?:answer|(?:correct|right|best|final|my|the) (?:option|choice)|(?:option|choice)(?=:))"
+    r"(?: choice| option| letter| value)*(?:\*\*)?"
+    r"(?: (?:to|for|of|from|in|among|based|given|in this)\b[^.:?!\n]{1,100}?)?"
+    r"(?:(?:\*\*)?:| (?:is|would be|should be|must be|will be)\b(?! (?:not|wrong|incorrect|correct)\b))",
+    re.IGNORECASE,
+)
+_NUMBERED = re.compile(r"1[.)]\s[^\n]*\n\s*(?:\*\*)?2[.)]\s")
 _IN_PARENTHESES = re.compile(r"\(([A-Za-z])\)")
-_LETTER_IN_FRONT = re.compile(r"[\s*$\"'(:]{0,20}(?:option |choice )?([A-Z])(?![A-Za-z0-9'])")
-_LETTER_ALONE = re.compile(r"(?<![A-Za-z0-9'])([B-Z])(?=[.,;:)*$]|\s*$)")
-_NUMBER = re.compile(r"(?<![0-9A-Za-z.])-?(?:[0-9]++(?:,[0-9]{3})*+(?:\.[0-9]++)?|\.[0-9]++)")
 _LIST = re.compile(r"\[[^\[\]]{0,300}\]")
 
 
@@ -69,11 +77,13 @@ class MathVistaVerifier(BenchmarkVerifier):
         kind = self._one_of(row, "question_type", _QUESTION_TYPES)
         answer_type = self._one_of(row, "answer_type", tuple(_KINDS))
         extras = {"id": str(row.get("pid", "")), "gold": gold, "answer_type": answer_type}
+        if row.get("question"):
+            extras["question"] = str(row["question"])
         if kind == "multi_choice":
             choices = self.texts(row, "choices")
             if gold not in choices:
                 raise ValueError(f"{self.which(row)}: column 'answer' is {gold!r}, which is none of {list(choices)!r}")
-            answer = _LETTERS[choices.index(gold)] if choices.count(gold) == 1 else gold
+            answer = LETTERS[choices.index(gold)] if choices.count(gold) == 1 else gold
             return Reference(answer, AnswerKind.CHOICE, choices, extras=extras)
         return Reference(
             gold,
@@ -86,7 +96,7 @@ class MathVistaVerifier(BenchmarkVerifier):
     def official(self, response: str, reference: Reference) -> Verdict:
         """The official rule; see the module."""
         answer_type = str(reference.extras.get("answer_type", "text"))
-        extraction = extract_answer(response, answer_type, reference.choices)
+        extraction = extract_answer(response, answer_type, reference.choices, str(reference.extras.get("question", "")))
         prediction = normalize_extracted_answer(extraction, answer_type, reference.choices, reference.precision)
         gold = reference.extras.get("gold", reference.answer)
         return judged(prediction is not None and prediction == gold, prediction, "official")
@@ -116,13 +126,14 @@ class MathVistaVerifier(BenchmarkVerifier):
         return None if value is None or value != value else int(value)  # a table may have NaN for None
 
 
-def extract_answer(response: str, answer_type: str, choices: Sequence[str] = ()) -> str:
+def extract_answer(response: str, answer_type: str, choices: Sequence[str] = (), question: str = "") -> str:
     """Step 1: what stands for the answer; rules where the original asks GPT.
 
     Args:
         response: what the model wrote.
         answer_type: "text", "integer", "float" or "list".
         choices: the choices' texts of a multiple-choice question.
+        question: what was asked, for a sentence that answers by yes or no; "" where it is not known.
 
     """
     if not response or (choices and response in choices):
@@ -134,50 +145,45 @@ def extract_answer(response: str, answer_type: str, choices: Sequence[str] = ())
             return str(float(response))
     except ValueError:
         pass
-    for candidate in _candidates(response):
-        if choices:
-            found = _choice_in(candidate, choices)
-        elif answer_type in ("integer", "float"):
-            found = next((number.replace(",", "") for number in reversed(_NUMBER.findall(candidate))), "")
+    after = region(response)[1][-MAX_RESPONSE_CHARS:]
+    if choices:
+        return _choice(after, choices, question) or after.strip()[-MAX_EXTRACTION_CHARS:]
+    stated = [*_marked(after), *_statements(after)]
+    for at, text in enumerate((*stated, after.strip().rpartition("\n")[2], after)):
+        if answer_type in ("integer", "float"):
+            found = stated_number(text, answer_type == "integer", answer=at < len(stated))
         elif answer_type == "list":
-            found = next(reversed(_LIST.findall(candidate)), "")
+            found = next(reversed(_LIST.findall(text)), "")
         else:
-            found = candidate.strip()
+            found = text.strip()
         if found:
             return found
-    return region(response)[1].strip()[-MAX_EXTRACTION_CHARS:] if choices else ""
+    return ""
 
 
-def _candidates(response: str) -> Iterator[str]:
-    """Texts that may hold the answer, the likeliest first."""
-    after = region(response)[1][-MAX_RESPONSE_CHARS:]
-    yield from filter(None, (last_tag(after), last_box(after)))
-    starts = [match.end() for match in _STATEMENT.finditer(after)]
-    if starts:
-        yield after[starts[-1] :].strip().partition("\n")[0]
-    yield after.strip().rpartition("\n")[2]
-    yield after
+def _choice(after: str, choices: Sequence[str], question: str) -> str:
+    for text in (*_marked(after), *_statements(after)):
+        if found := named_choice(text, choices, answer=True):
+            return found
+    if found := lone_choice(after, choices):
+        return found
+    for text in (after.strip().rpartition("\n")[2], after):
+        if found := named_choice(text, choices):
+            return found
+    return yes_or_no(after, choices, question) if is_yes_or_no(choices) else ""
 
 
-def _choice_in(text: str, choices: Sequence[str]) -> str:
-    """The letter or choice that a text names: "(X)", a letter in front, or the choice written last; "" for none."""
-    text = text.strip()
-    if text in choices:
-        return text
-    letters = _LETTERS[: len(choices)]
-    named = [match for match in _IN_PARENTHESES.finditer(text) if match[1].upper() in letters]
-    if named:
-        return named[0 if named[0].start() == 0 else -1][1].upper()
-    front = _LETTER_IN_FRONT.match(text)
-    if front and front[1] in letters and not (front[1] in "AI" and text[front.end() :][:1] == " "):
-        return front[1]
-    ends: dict[str, int] = {}
-    for choice in choices:
-        for match in re.finditer(rf"(?<![^\W_]){re.escape(choice)}(?![^\W_])", text, re.IGNORECASE):
-            ends[choice] = match.end()
-    if ends:
-        return max(ends, key=lambda choice: (ends[choice], len(choice)))
-    return next((letter for letter in reversed(_LETTER_ALONE.findall(text)) if letter in letters), "")
+def _marked(after: str) -> list[str]:
+    """What stands in the last tag and the last box."""
+    return [text for text in (last_tag(after), last_box(after)) if text]
+
+
+def _statements(after: str) -> Iterator[str]:
+    """What "the answer is" states, the last first."""
+    for match in reversed(list(_STATEMENT.finditer(after))[-_MOST_STATEMENTS:]):
+        rest = after[match.end() :].lstrip(" \t\n:*")
+        if not _NUMBERED.match(rest):
+            yield rest.partition("\n")[0]
 
 
 def normalize_extracted_answer(
@@ -196,7 +202,7 @@ def normalize_extracted_answer(
         extraction = extraction.strip()
         letter = _IN_PARENTHESES.search(extraction)
         extraction = letter[1].upper() if letter else extraction
-        index = _LETTERS.find(extraction) if len(extraction) == 1 else -1
+        index = LETTERS.find(extraction) if len(extraction) == 1 else -1
         if 0 <= index < len(choices):
             return choices[index]
         shown = extraction[-MAX_EXTRACTION_CHARS:]

@@ -72,7 +72,7 @@ def test_numbers_and_lists(extraction, answer_type, precision, answer):
         ("1_000", "integer", (), "1000"),
         ("7.50", "float", (), "7.5"),
         ("There are 3 red and 4 blue ones, so 7.", "integer", (), "7"),
-        ("The answer is 1,234 because 5 < 6.\nDone with 9", "integer", (), "6"),
+        ("The answer is 1,234 because 5 < 6.\nDone with 9", "integer", (), "1234"),
         ("So \\boxed{12}, not 13.", "integer", (), "12"),
         ("<think>99</think><answer>5 g</answer> or 6", "integer", (), "5"),
         ("Final answer: $-2.5$", "float", (), "-2.5"),
@@ -93,6 +93,139 @@ def test_numbers_and_lists(extraction, answer_type, precision, answer):
 )
 def test_extraction(response, answer_type, choices, extraction):
     assert extract_answer(response, answer_type, choices) == extraction
+
+
+YES_NO, NO_YES = ("Yes", "No"), ("No", "Yes")
+CHANGES = ("decrease", "remain the same", "increase")
+LETTERED = ("(c)", "(a)", "(e)", "(d)", "(b)")
+
+
+def chosen(response, choices, question=""):
+    return normalize_extracted_answer(extract_answer(response, "text", choices, question), "text", choices)
+
+
+@pytest.mark.parametrize(
+    ("sentence", "answer"),
+    [
+        ("The function is not convex.", "No"),
+        ("The function isn't convex.", "No"),
+        ("The function is convex.", "Yes"),
+        ("The graph never reaches zero.", "No"),
+        ("None of the bars is above 50.", "No"),
+        ("Neither curve is periodic.", "No"),
+        ("There are no red cubes in front of the sphere.", "No"),
+        ("The curve fails to cross the axis.", "No"),
+        ("It is not true that the lines do not meet.", "Yes"),
+        ("Not only is it convex, it is smooth.", "Yes"),
+        ("The bars are equal because no bar is higher.", "Yes"),
+        ("The answer is that the function is not convex.", "No"),
+        ("The function is not convex.\nIt has a bump in the middle.", "No"),
+        ("The lines look close.\nSo the lines do not meet.", "No"),
+        ("No. The bars are equal.", "No"),
+        ("Yes.\nThe bars are not equal.", "Yes"),
+        ("The windows are not square, so the answer is no.", "No"),
+        ("A: No", "No"),
+        ("A: no, the bars differ.", "No"),
+        ("A: Yes", "Yes"),
+    ],
+)
+def test_sentences_that_say_yes_or_no(sentence, answer):
+    assert chosen(sentence, YES_NO) == chosen(sentence, NO_YES) == answer
+
+
+@pytest.mark.parametrize(
+    ("question", "sentence", "answer"),
+    [
+        ("Is Dark Violet the smoothest?", "Dark Violet is the smoothest.", "Yes"),
+        ("Is Dark Violet the smoothest?", "It varies. Dark Violet is not the smoothest. It is rough.", "No"),
+        ("Is Web Purple less than Coral?", "Web Purple is greater than Coral.", "No"),
+        ("Is Web Purple less than Coral?", "Coral is less than Web Purple.", "No"),
+        ("Is Web Purple less than Coral?", "Coral is greater than Web Purple.", "Yes"),
+        ("Are there fewer cars than planes?", "There are more cars than planes.", "No"),
+        ("Is the function odd?", "The function is even.", "No"),
+        ("Is the function not odd?", "The function is not odd.", "Yes"),
+    ],
+)
+def test_the_question_tells_what_a_sentence_affirms(question, sentence, answer):
+    assert chosen(sentence, YES_NO, question) == answer
+    columns = row(question_type="multi_choice", answer_type="text", choices=list(YES_NO), question=question)
+    verifier = MathVistaVerifier("official")
+    for gold in YES_NO:
+        assert verifier.verify(sentence, verifier.reference(columns | {"answer": gold})).correct is (gold == answer)
+
+
+def test_sentences_that_say_neither_are_left_to_the_nearest_choice():
+    for refusal in (
+        "I'm sorry, but I cannot see the picture.",
+        "It cannot be determined.",
+        "There is not enough data.",
+    ):
+        assert extract_answer(refusal, "text", YES_NO) == refusal
+    assert extract_answer("The sky is not blue.", "text", YES_NO, "Is Coral minimum?") == "The sky is not blue."
+
+
+@pytest.mark.parametrize(
+    ("response", "choices", "choice"),
+    [
+        ("A", YES_NO, "Yes"),
+        ("A: 5", ("3", "5"), "5"),
+        ("A: it looks right", ("3", "5"), "3"),
+        ("My answer is:\n\nB\n\nThe windows are not square.", YES_NO, "No"),
+        ("The answer is:\n\n**A**\n\nThey do not differ.", YES_NO, "Yes"),
+        ("The correct option letter is:\n(C)\nBecause (A) is too small.", ("1", "2", "3"), "3"),
+        ("B\n\n1 is too small and 3 too large.", ("1", "2", "3"), "2"),
+        (
+            "The correct answer to the question is:\n\n(B) remain the same\n\nExplanation: they do not decrease.",
+            CHANGES,
+            "remain the same",
+        ),
+        ("(B) remain the same\n\nIf it were heated, it would decrease.", CHANGES, "remain the same"),
+        ("They remain the same. They do not decrease.", CHANGES, "remain the same"),
+        ("They would remain the same rather than increase.", CHANGES, "remain the same"),
+        ("The answer is increase, as they decrease elsewhere.", CHANGES, "increase"),
+        ("(A) decrease: wrong.\n(B) remain the same: wrong.\n(C) increase: right.", CHANGES, "increase"),
+        ("Since (A) is too small, I take (B).", ("1", "2", "3"), "2"),
+        ("The correct option is (E) (b).", LETTERED, "(b)"),
+        ("E. (b)", LETTERED, "(b)"),
+        ("The answer is (A) (c), because (b) is too big.", LETTERED, "(c)"),
+        ("Option (D) (d) is right.", LETTERED, "(d)"),
+        ("It is \\boxed{2\\pi}.", ("$\\pi$", "$2 \\pi$"), "$2 \\pi$"),
+    ],
+)
+def test_the_choice_that_is_stated(response, choices, choice):
+    assert chosen(response, choices) == choice
+
+
+@pytest.mark.parametrize(
+    ("response", "number"),
+    [
+        ("There are 3 groups of bars smaller than 40.", "3"),
+        ("There were 5 peaks in 2010.", "5"),
+        ("There are 3 red ones and 4 blue ones.", "4"),
+        ("There are 8 objects. Subtracting 2 leaves 6.", "6"),
+        ("There are no cubes left.", "0"),
+        ("The number of bars above 70 is 2.", "2"),
+        ("He is 4 years older than the 30-year-old.", "4"),
+        ("The lowest was in 2012.", "2012"),
+        ("KLA is highest in **2019**, with 25.8%.", "2019"),
+        ("**5** people are in the picture, 2 of whom sit.", "5"),
+        ("From **8** and **3** we get 5.", "5"),
+        ("**Step 1:** 5\n**Answer:** 8", "8"),
+        ("There are three objects left.", "3"),
+        ("Two of the lines pass 40.", "2"),
+        ("There are twenty-one dots.", "21"),
+        ("There is only one object left.", "1"),
+        ("The tallest one is 5.", "5"),
+        ("three", "3"),
+        ("So the answer is 4 (9 - 5).", "4"),
+        ("The answer is 7 (since 12 - 5 = 7).", "7"),
+        ("The answer is 9 - 5 = 4.", "4"),
+        ("The answer is 3.\n\nI looked at 10 bars.", "3"),
+        ("Answer:\n1. Count the bars: 5.\n2. Subtract 2, so 3.", "3"),
+    ],
+)
+def test_the_number_that_is_stated(response, number):
+    assert extract_answer(response, "integer") == number
 
 
 def row(**columns):
