@@ -6,7 +6,7 @@ import dataclasses
 import random
 from collections.abc import Iterator
 
-from benchmarks.campaign import shapes, words
+from benchmarks.campaign import shape_mistakes, shapes, words
 from benchmarks.campaign.grammar import VALUES
 from benchmarks.campaign.meaning import same
 from benchmarks.campaign.notation import Writer
@@ -93,7 +93,7 @@ def _drawn(kind: str, equal: bool, generator: random.Random) -> list[Row]:
         first, second = TREES[kind](generator)
         changes: list[str] = []
         if not equal:
-            second, changes = shapes.mutated(second, generator)
+            second, changes = shape_mistakes.mutated(second, generator)
             if not changes:
                 continue
         sides = [rewritten(first, generator), rewritten(second, generator)]

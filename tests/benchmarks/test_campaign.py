@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 import sys
 from fractions import Fraction
 
@@ -212,15 +213,6 @@ def test_an_unknown_kind_is_told():
         run(CampaignOptions(kinds=("fraction",)))
 
 
-def _run_as_code(response, gold):
-    for text in (response, response.removeprefix("<answer>").removesuffix("</answer>")):
-        try:
-            exec(text, {})
-        except BaseException:
-            continue
-    return False
-
-
 @pytest.fixture
 def alone(monkeypatch):
     """No workers to wait for."""
@@ -229,14 +221,13 @@ def alone(monkeypatch):
 
 
 def test_fuzzing_sees_what_runs_an_answer(alone):
-    payloads = [
-        (response, reference)
-        for response, reference in fuzzing.answers(2_000, 0, "/mark")
-        if response.removeprefix("<answer>").startswith("open('/mark'")
-    ]
-    assert payloads
-    judged = Same(lambda response, gold: "open('" in response and _run_as_code(response, gold))
-    assert fuzzing.fuzz(judged, 2_000, 0, lambda found: None).executed > 0
+    def judged(response, gold):
+        for payload in re.findall(r"(?<!')open\('[^']+','w'\)", response):
+            eval(payload).close()
+        return False
+
+    assert fuzzing.fuzz(Same(judged), 500, 0, lambda found: None).executed > 0
+    assert fuzzing.fuzz(Same(lambda response, gold: False), 500, 0, lambda found: None).executed == 0
 
 
 def test_fuzzing_sees_exceptions_and_slow_verdicts(alone, monkeypatch):
