@@ -18,7 +18,7 @@ _CLOSE = len("</answer>")
 _LONGEST_REOPENED = 40
 _LONGEST_MARK = 12
 
-_BETWEEN = re.compile(r"(?:\\[,;:! ]|\\\)|\\\]|(?<!\\)\$|\*\*|[ \t~]){0,8}")
+_BETWEEN = re.compile(r"(?:\\[,;:! ]|\\\)|\\\]|(?<!\\)\$|\*\*|[ \t~(]){0,8}")
 _SIGN = re.compile(r"(\\?%|\^\s?\{?\\circ\}?\s?[CF]?|°[CF]?|\\\$|[€£¥₹])(?![A-Za-z])")
 _UNIT_IN_TEXT = re.compile(
     r"\\(?:text|textrm|mathrm|mbox|operatorname|rm)\s?\{\s?([^{}]{1,40}?)\s?\}(\^\s?\{?-?[0-9]\}?)?"
