@@ -27,7 +27,8 @@ _SENTENCES = re.compile(r"(?<=[.!?。！？])\**\s+")
 _SUPPOSES = re.compile(
     r"\b(?:let|suppose|supposing|assum\w+|say|example|such\s+as|e\.g\.|when|where|given|because|try|trying|check\w*|test\w*"
     r"|consider\w*|substitut\w+|expect\w*|seems?|appears?|likely|probably|at\s+(?:least|most)|(?:more|less|fewer|greater)\s+than"
-    r"|up\s+to|wait|hmm|actually|initially|originally|would|should|rather|instead|contrary)\b|\?",
+    r"|up\s+to|wait|hmm|actually|initially|originally|would|should|rather|instead|contrary)\b|\?"
+    r"|\A\W*(?:is|are|was|were|do|does|did|can)\b",
     re.IGNORECASE,
 )
 _DIGITS = r"(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]+)(?:\.[0-9]+)?(?:/[0-9]+)?"

@@ -18,7 +18,7 @@ _CLOSE = len("</answer>")
 _LONGEST_REOPENED = 40
 _LONGEST_MARK = 12
 
-_BETWEEN = re.compile(r"(?:\\[,;:! ]|\\\)|\\\]|(?<!\\)\$|\*\*|[ \t~]){0,8}")
+_BETWEEN = re.compile(r"(?:\\[,;:! ]|\\\)|\\\]|(?<!\\)\$|\*\*|[ \t~(]){0,8}")
 _SIGN = re.compile(r"(\\?%|\^\s?\{?\\circ\}?\s?[CF]?|°[CF]?|\\\$|[€£¥₹])(?![A-Za-z])")
 _UNIT_IN_TEXT = re.compile(
     r"\\(?:text|textrm|mathrm|mbox|operatorname|rm)\s?\{\s?([^{}]{1,40}?)\s?\}(\^\s?\{?-?[0-9]\}?)?"
@@ -104,7 +104,7 @@ def _measured(region: str, start: int, end: int, behind: int) -> Claim:
     opens = max(region.rfind("\\", max(0, start - _LONGEST_MARK), start), 0)
     unit, stop = unit_behind(region, behind)
     if not unit or not _takes_unit(content, unit):
-        return Claim(content, opens, stop if unit else behind)
+        return Claim(content, opens, stop if any(map(str.isdigit, content)) else behind)
     spaced = content + (unit if unit[0] in "\\%^°" else f" {unit}")
     return Claim(spaced, opens, stop, bare=content if unit.endswith("%") else "")
 

@@ -160,7 +160,7 @@ def readings(sentence: str, method: str) -> list[str]:
     copulas = list(_COPULA.finditer(sentence))
     if copulas and (method == "last_line" or _SENTENCE_START.match(sentence)):
         before = sentence[: copulas[-1].end()]
-        if not denies(before) and not (len(copulas) > 1 and OR.search(before)):
+        if _COPULA.fullmatch(before) is None and not denies(before) and not (len(copulas) > 1 and OR.search(before)):
             found.append(sentence[len(before) :].strip(" .*"))
     formula = last_formula(sentence)
     if formula is not None and method == "last_line" and not denies(sentence):

@@ -39,6 +39,7 @@ WRONG = [
     ("5 cm", r"\boxed{5}\text{ km}"),
     ("5 cm", r"\boxed{5} meters"),
     ("5 cm", r"\boxed{5} in."),
+    ("5 cm", r"\boxed{5} (km)"),
     ("5 cm", r"\boxed{5\text{ cm}} km"),
     ("5 cm", "<answer>5</answer> km"),
     ("5 cm", r"<answer>\boxed{5} km</answer>"),

@@ -63,6 +63,18 @@ CONCLUDE_NOTHING = [
     "**7** is wrong.",
     "So **8**, maybe 7.",
     "I think it could be 7.",
+    "Is it 7",
+    "He has 8 apples, she has 7.",
+    "a = 8, b = 7",
+    "**8** and **7**",
+    "There are 7-8 dots.",
+    "There are 7 red dots and 8 blue dots.",
+    "The ratio is 7 to 8.",
+    "7 out of 8",
+    "x ≠ 7",
+    "x ≈ 7.2",
+    "2x = 7",
+    "Total: 7%",
 ]
 
 
