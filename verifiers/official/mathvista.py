@@ -13,9 +13,10 @@ The official rule:
 What differs here:
 
 1. Rules replace GPT (`extract_answer`): the last `<answer>` tag or `\boxed{}`, else what the last "the answer is" or
-   "answer:" states, else a line that is a choice, else the last line, else the whole response after its thoughts. In
-   it counts what `named_choice` and `stated_number` find, and for yes and no what a sentence says (`yes_or_no`; the
-   column `question`, where there is one, tells which sentence and of which sense); of lists the last.
+   "answer:" states, else a line that is a choice, else what stands before an explanation, else the last line, else the
+   whole response after its thoughts. In it counts what `named_choice` and `stated_number` find, and for yes and no
+   what a sentence says (`yes_or_no`; the column `question`, where there is one, tells which sentence, and in which
+   sense); of lists the last.
 2. Of a response the last 20,000 characters are searched; the edit distance looks at the last 200 of an
    extraction. No choice is longer than 121.
 
@@ -54,6 +55,11 @@ _STATEMENT = re.compile(
     r"(?:(?:\*\*)?:| (?:is|would be|should be|must be|will be)\b(?! (?:not|wrong|incorrect|correct)\b))",
     re.IGNORECASE,
 )
+_EXPLANATION = re.compile(
+    r"(?:^|(?<=[.!?] ))[ *#]{0,8}(?:explanation|reason(?:ing|s)?|rationale|justification|this (?:is because|means))\b",
+    re.IGNORECASE | re.MULTILINE,
+)
+_CONCLUSION = re.compile(r"\b(?:so|therefore|thus|hence|answer)\b", re.IGNORECASE)
 _NUMBERED = re.compile(r"1[.)]\s[^\n]*\n\s*(?:\*\*)?2[.)]\s")
 _IN_PARENTHESES = re.compile(r"\(([A-Za-z])\)")
 _LIST = re.compile(r"\[[^\[\]]{0,300}\]")
@@ -149,7 +155,7 @@ def extract_answer(response: str, answer_type: str, choices: Sequence[str] = (),
     if choices:
         return _choice(after, choices, question) or after.strip()[-MAX_EXTRACTION_CHARS:]
     stated = [*_marked(after), *_statements(after)]
-    for at, text in enumerate((*stated, after.strip().rpartition("\n")[2], after)):
+    for at, text in enumerate((*stated, *_unstated(after))):
         if answer_type in ("integer", "float"):
             found = stated_number(text, answer_type == "integer", answer=at < len(stated))
         elif answer_type == "list":
@@ -167,7 +173,7 @@ def _choice(after: str, choices: Sequence[str], question: str) -> str:
             return found
     if found := lone_choice(after, choices):
         return found
-    for text in (after.strip().rpartition("\n")[2], after):
+    for text in _unstated(after):
         if found := named_choice(text, choices):
             return found
     return yes_or_no(after, choices, question) if is_yes_or_no(choices) else ""
@@ -184,6 +190,15 @@ def _statements(after: str) -> Iterator[str]:
         rest = after[match.end() :].lstrip(" \t\n:*")
         if not _NUMBERED.match(rest):
             yield rest.partition("\n")[0]
+
+
+def _unstated(after: str) -> Iterator[str]:
+    """What stands before an explanation that concludes nothing, the last line, everything."""
+    explanation = _EXPLANATION.search(after)
+    if explanation and not _CONCLUSION.search(after, explanation.end()):
+        yield after[: explanation.start()]
+    yield after.strip().rpartition("\n")[2]
+    yield after
 
 
 def normalize_extracted_answer(

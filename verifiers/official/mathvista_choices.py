@@ -168,7 +168,7 @@ def yes_or_no(text: str, choices: Sequence[str], question: str = "") -> str:
 
     """
     asked = _content(question)
-    sentences = [sentence for sentence in _SENTENCE_END.split(text) if re.search(r"[A-Za-z]{2}.*\s", sentence)]
+    sentences = [sentence for sentence in _SENTENCE_END.split(text) if len(sentence.split()) > 1]
     sentences = [sentence for sentence in sentences if not asked or _shared(asked, sentence)]
     if not sentences or any(map(_REFUSAL.search, sentences)):
         return ""

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from verifiers.words import spelled_number
 
 _MOST_WORDS = 6  # of a spelled number
+_LONGEST_SENTENCE = 2_000
 _NUMBER = re.compile(r"(?<![0-9A-Za-z.])-?(?:[0-9]++(?:,[0-9]{3})*+(?:\.[0-9]++)?|\.[0-9]++)")
 _WORD = re.compile(r"(?<![\w-])[A-Za-z]+(?:-[A-Za-z]+)?(?![\w-])")
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+(?=[A-Z*])|\n+")
@@ -29,11 +30,16 @@ _THERE_ARE = re.compile(
 )
 _BARRIER = re.compile(
     r"(?:\b(?:than|above|below|over|under|exceed(?:s|ing|ed)?|at least|at most|up to|out of|or equal to"
-    r"|[0-9a-z]+ of the|[0-9]+ of|between|within)(?: the| an?| age)?|[<>≤≥])[\s*$]*$",
+    r"|[0-9a-z]+ of the|[0-9]+ of|between|within|through|past|reach(?:es|ing)?|with (?:an? |the )?(?!total|sum)\w+ of)"
+    r"(?: the| an?| age)?|[<>≤≥])[\s*$]*$",
     re.IGNORECASE,
 )
+_JOINED = re.compile(r"[\s*%$]*(?:and|or|to|-|–)[\s*$]*")
 _DATE = re.compile(r"\b(?:in|since|of|by|from|during|for|until|year|and|to)\s*$", re.IGNORECASE)
 _OF_THEM = re.compile(r"\*{0,2} of (?:the|these|those|them)\b")
+_BREAKDOWN = re.compile(r":|\b(?:namely|including|such as|which are|that is|consisting of)\b")
+_NONE = re.compile(r"\bthere (?:are|were) no\b|^\W*no (?:\w+ ){1,3}(?:is|are|was|were|remains?)\b", re.IGNORECASE)
+_PRONOUN = re.compile(r"\s+(?:of|can|could|may|might|must|should|would|has to|needs|way|thing|by|more|at)\b")
 _YEAR = re.compile(r"(?:1[5-9]|20)[0-9]{2}")
 _IN_FRONT = re.compile(
     r"[\s*$€£:\"'({\\]*(?:(?:is|are|that|there are|it is|approximately|about|around|roughly|only|exactly|just"
@@ -75,7 +81,8 @@ def stated_number(text: str, whole: bool, *, answer: bool = False) -> str:
     bold = {token.value for token in _bold(text)}
     if len(bold) == 1:
         return bold.pop()
-    for sentence in reversed(_SENTENCE_END.split(text)):
+    for part in reversed(_SENTENCE_END.split(text)):
+        sentence = part[-_LONGEST_SENTENCE:]
         bare = _WORKING.sub(" ", sentence)
         found = _of_sentence(bare, whole) or _of_sentence(sentence, whole)
         if found:
@@ -122,10 +129,10 @@ def _in_front(text: str) -> str:
 def _of_sentence(text: str, whole: bool) -> str:
     digits, words = _digits(text), list(_words(text))
     if not digits and not words:
-        return "0" if re.search(r"\bthere (?:are|were) no\b", text, re.IGNORECASE) else ""
+        return "0" if _NONE.search(text) else ""
     if whole and any(_is_whole(token.value) for token in digits):
         digits = [token for token in digits if _is_whole(token.value)]
-    free = [token for token in digits if not _is_bound(text, token)]
+    free = _free(text, digits)
     concluded = [match.end() for match in _CONCLUSION.finditer(text)]
     for start in reversed(concluded):
         if after := [token for token in free if token.start >= start]:
@@ -143,20 +150,34 @@ def _counted(text: str, start: int, digits: Sequence[_Token], words: Sequence[_T
     found = found or [token for token in tokens if token.value != "1" and _OF_THEM.match(text, token.end)]
     if len(found) != 1:
         return ""
-    others = [token for token in tokens if token.start > found[0].end]
+    breakdown = _BREAKDOWN.search(text, found[0].end)
+    end = breakdown.start() if breakdown else len(text)
+    others = [token for token in tokens if found[0].end < token.start < end]
     more = any(re.search(r"(?:\band|,)[\s*]*$", text[: token.start][-20:]) for token in others)
     return "" if more else found[0].value
 
 
-def _is_bound(text: str, token: _Token) -> bool:
-    """Whether a number only says which things are counted: "than 40", "in 2019"."""
-    before = text[max(0, token.start - 40) : token.start]
-    return bool(_BARRIER.search(before) or (_YEAR.fullmatch(token.value) and _DATE.search(before)))
+def _free(text: str, tokens: Sequence[_Token]) -> list[_Token]:
+    """The numbers that do not only say which things are counted: "than 40", "over 20 and 30", "in 2019"."""
+    free, bound_until = [], -1
+    for token in tokens:
+        before = text[max(0, token.start - 40) : token.start]
+        joined = bound_until >= 0 and _JOINED.fullmatch(text[bound_until : token.start])
+        if joined or _BARRIER.search(before) or (_YEAR.fullmatch(token.value) and _DATE.search(before)):
+            bound_until = token.end
+        else:
+            free.append(token)
+            bound_until = -1
+    return free
 
 
 def _is_pronoun(text: str, token: _Token) -> bool:
-    alone = re.fullmatch(r"\W*", text[: token.start] + text[token.end :])
-    return token.value == "1" and not alone and not re.search(r"\b(?:is|are|only|exactly)\s+\W*$", text[: token.start])
+    """Whether "one" is none: it is a number by itself, after "is" or "only", or as the first word: "One cube is"."""
+    if token.value != "1":
+        return False
+    before, after = text[: token.start], text[token.end :]
+    first = not re.search(r"\w", before) and not _PRONOUN.match(after)
+    return not first and not re.search(r"\b(?:is|are|only|exactly)\s+\W*$", before, re.IGNORECASE)
 
 
 def _is_whole(value: str) -> bool:

@@ -1,5 +1,7 @@
 """MathVista: extraction by rules, the official normalisation, and the stored problems."""
 
+import time
+
 import pytest
 
 from verifiers.official.mathvista import (
@@ -182,6 +184,9 @@ def test_sentences_that_say_neither_are_left_to_the_nearest_choice():
         ("(B) remain the same\n\nIf it were heated, it would decrease.", CHANGES, "remain the same"),
         ("They remain the same. They do not decrease.", CHANGES, "remain the same"),
         ("They would remain the same rather than increase.", CHANGES, "remain the same"),
+        ("They remain the same.\n\nExplanation: if it were heated, they would increase.", CHANGES, "remain the same"),
+        ("They remain the same. This means that others increase.", CHANGES, "remain the same"),
+        ("They seem to decrease.\nReasoning: it is hot.\nSo they increase.", CHANGES, "increase"),
         ("The answer is increase, as they decrease elsewhere.", CHANGES, "increase"),
         ("(A) decrease: wrong.\n(B) remain the same: wrong.\n(C) increase: right.", CHANGES, "increase"),
         ("Since (A) is too small, I take (B).", ("1", "2", "3"), "2"),
@@ -204,6 +209,12 @@ def test_the_choice_that_is_stated(response, choices, choice):
         ("There are 3 red ones and 4 blue ones.", "4"),
         ("There are 8 objects. Subtracting 2 leaves 6.", "6"),
         ("There are no cubes left.", "0"),
+        ("No objects are left.", "0"),
+        ("One object is left.", "1"),
+        ("There are six objects left: 2 cubes, 1 ball and 3 cylinders.", "6"),
+        ("There are 4 bars.\n\nExplanation: they are at 10, 20, 30 and 40.", "4"),
+        ("I count 4 lines that pass through 50 and 100.", "4"),
+        ("There are 5 bars with a value of 20.", "5"),
         ("The number of bars above 70 is 2.", "2"),
         ("He is 4 years older than the 30-year-old.", "4"),
         ("The lowest was in 2012.", "2012"),
@@ -226,6 +237,17 @@ def test_the_choice_that_is_stated(response, choices, choice):
 )
 def test_the_number_that_is_stated(response, number):
     assert extract_answer(response, "integer") == number
+
+
+@pytest.mark.parametrize(
+    "unit", ["\n", "x", "one ", "one hundred and ", "**1", "a because ", "there are ", "(", "1 and "]
+)
+def test_extraction_takes_time_in_proportion(unit):
+    response = unit * (1_000_000 // len(unit))
+    for answer_type, choices in (("integer", ()), ("text", YES_NO), ("text", CHANGES)):
+        start = time.thread_time()
+        extract_answer(response, answer_type, choices, "Is a less than b?")
+        assert time.thread_time() - start < 1.0
 
 
 def row(**columns):
