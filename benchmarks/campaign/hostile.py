@@ -63,14 +63,27 @@ _PAYLOADS = (
     "x=open('{0}','w')",
     r"\sqrt{{open('{0}','w')}}",
 )
+_HERE = "ANSWER"
 _WRAPPED = (
-    "<answer>{}</answer>",
-    "<answer>{}</answer>",
-    r"\boxed{{{}}}",
-    "The final answer is ${}$.",
-    "{}",
-    "<think>{}</think><answer>{}</answer>",
-    "<answer>{}",
+    *["<answer>ANSWER</answer>"] * 5,
+    *[r"\boxed{ANSWER}"] * 3,
+    *["The final answer is $ANSWER$."] * 2,
+    "ANSWER",
+    "<think>ANSWER</think><answer>ANSWER</answer>",
+    "<answer>ANSWER",
+)
+_BESIDE = (
+    *["ANSWER"] * 2,
+    "7+ANSWER",
+    "(ANSWER)",
+    r"\frac{1}{ANSWER}",
+    "[ANSWER, 2]",
+    "x = ANSWER",
+    "ANSWER = 7",
+    r"\sqrt{ANSWER}",
+    "-ANSWER",
+    "ANSWER-ANSWER",
+    "ANSWER cm",
 )
 
 
@@ -99,8 +112,7 @@ def answers(count: int, seed: int, mark: str) -> Iterator[tuple[str, Reference]]
         else:
             text = _combined(generator.choice(_PAYLOADS).format(mark), generator)
         gold, choices = (row.gold, row.choices) if generator.random() < 0.95 else ("B", ("1", "2", "red"))
-        wrapped = generator.choice(_WRAPPED)
-        yield wrapped.replace("{}", text).replace("{{", "{").replace("}}", "}"), Reference(gold, choices=choices)
+        yield generator.choice(_WRAPPED).replace(_HERE, text), Reference(gold, choices=choices)
 
 
 def changed(text: str, generator: random.Random) -> str:
@@ -137,21 +149,5 @@ def _nested(text: str, generator: random.Random) -> str:
 
 def _combined(text: str, generator: random.Random) -> str:
     """Put a text beside or into something ordinary."""
-    form = generator.choice(
-        (
-            "{}",
-            "{}",
-            "7+{}",
-            "({})",
-            r"\frac{{1}}{{{}}}",
-            "[{}, 2]",
-            "x = {}",
-            "{} = 7",
-            r"\sqrt{{{}}}",
-            "-{}",
-            "{}-{}",
-            "{} cm",
-        )
-    )
-    made = form.replace("{{", "\0").replace("}}", "\1").replace("{}", text).replace("\0", "{").replace("\1", "}")
+    made = generator.choice(_BESIDE).replace(_HERE, text)
     return changed(made, generator) if generator.random() < 0.3 else made
