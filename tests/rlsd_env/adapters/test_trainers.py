@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from rlsd_env.adapters import easyr1, ms_swift, verl
+from rlsd_env.adapters.parquet import write_parquet
 from rlsd_env.adapters.tasks import VerifierFailed, rows, verdicts
 from rlsd_env.cli.common import make_env
 from rlsd_env.errors import ConfigurationError
@@ -160,9 +161,7 @@ def test_easyr1_scores_a_batch_and_one_at_a_time(task):
 
 
 def test_pictures_in_some_tasks_only_are_told(tmp_path):
-    lines = [{"id": "a", "question": "1?", "answer": "1"}]
-    lines += [{"id": "b", "question": "<image>2?", "answer": "2", "images": ["p.png"]}]
-    PIL.Image.new("RGB", (32, 32)).save(tmp_path / "p.png")
-    (tmp_path / "t.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
-    with pytest.raises(ConfigurationError, match=r"some tasks for '.*' have pictures and some have none"):
-        easyr1.write("rlsd/Table-v0", tmp_path / "out.parquet", fold="all", path=str(tmp_path / "t.jsonl"))
+    lines = [{"prompt": "1?", "images": []}, {"prompt": "<image>2?", "images": [{"bytes": b"png"}]}]
+    for given in (lines, lines[::-1]):
+        with pytest.raises(ConfigurationError, match=r"some tasks for '.*' have pictures and some have none"):
+            write_parquet(tmp_path / "out.parquet", given)
