@@ -35,7 +35,8 @@ test-vllm: .venv-vllm/.ready ## the tests that need vLLM, in an environment of t
 	.venv-vllm/bin/python -m pytest $(wildcard tests/agents/test_vllm*.py) $(ARGS)
 
 test-peers: .venv-peers/.ready ## the tests that need TRL, in an environment of their own
-	.venv-peers/bin/python -m pytest tests/benchmarks/test_memory.py tests/benchmarks/test_update_vs_trl.py $(ARGS)
+	.venv-peers/bin/python -m pytest tests/benchmarks/test_memory.py tests/benchmarks/test_update_vs_trl.py \
+		tests/rlsd_env/adapters/test_trl.py $(ARGS)
 
 ci: test test-peers test-vllm ## every test there is, in three environments
 

@@ -6,8 +6,8 @@ import ast
 from pathlib import Path
 
 COMMANDS = (
-    "compare", "train", "evaluate", "report", "inspect", "chat", "samples", "algorithms", "presets", "lab.precision",
-    "lab.card", "lab.make", "lab.pages", "tiny.card", "tiny.make", "diagnostics.theory",
+    "compare", "train", "evaluate", "report", "inspect", "chat", "samples", "export", "algorithms", "presets",
+    "lab.precision", "lab.card", "lab.make", "lab.pages", "tiny.card", "tiny.make", "diagnostics.theory",
 )  # fmt: skip
 """The modules of this package that are commands."""
 

@@ -1,4 +1,4 @@
-"""The models that come with the package, by name."""
+"""Policies by name: the models that come with the package, and what a run has trained."""
 
 from __future__ import annotations
 
@@ -33,3 +33,27 @@ def found_place(policy: str) -> str:
             "a hub id such as Qwen/Qwen3-VL-2B-Instruct"
         )
     return place
+
+
+def checkpoint_of(policy: str) -> str:
+    """Return the policy that is meant: of a run's folder its trained model.
+
+    Raises:
+        ConfigurationError: the run has no model (yet), or it is a comparison, which has several.
+
+    """
+    folder = Path(policy)
+    if (folder / "runs").is_dir():
+        runs = sorted(str(path.parent.parent) for path in folder.glob("runs/*/seed*/model/*config.json"))
+        which = (
+            f"give one of its runs: {', '.join(dict.fromkeys(runs))}" if runs else "none of its runs has a model yet"
+        )
+        raise ConfigurationError(f"policy {policy!r} is a comparison; {which}")
+    if not (folder / "config.toml").exists():
+        return policy
+    if any((folder / "model").glob("*config.json")):
+        return str(folder / "model")
+    raise ConfigurationError(
+        f"policy {policy!r} is a run without a language model in model/, which is written at its end unless --keep "
+        "figures is given; give a checkpoint folder"
+    )

@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING
 from tyro.conf import Positional
 
 from agents import command_line
+from agents.bundled import checkpoint_of
 from agents.foresight import check_sees, check_source, check_verifier, policy_config
 from agents.options.model import DEVICES, PRECISIONS, ModelOptions
 from agents.options.types import Pairs, at_least
@@ -96,30 +97,6 @@ class ChatOptions:
             raise ConfigurationError(f"env and {name} are both given; give one, and ask on when the task is done")
         if self.index is not None and self.task_id:
             raise ConfigurationError("index and task_id are both given; give one")
-
-
-def checkpoint_of(policy: str) -> str:
-    """Return the policy that is meant: of a run's folder its trained model.
-
-    Raises:
-        ConfigurationError: the run has no model (yet), or it is a comparison, which has several.
-
-    """
-    folder = Path(policy)
-    if (folder / "runs").is_dir():
-        runs = sorted(str(path.parent.parent) for path in folder.glob("runs/*/seed*/model/*config.json"))
-        which = (
-            f"give one of its runs: {', '.join(dict.fromkeys(runs))}" if runs else "none of its runs has a model yet"
-        )
-        raise ConfigurationError(f"policy {policy!r} is a comparison; {which}")
-    if not (folder / "config.toml").exists():
-        return policy
-    if any((folder / "model").glob("*config.json")):
-        return str(folder / "model")
-    raise ConfigurationError(
-        f"policy {policy!r} is a run without a language model in model/, which is written at its end unless --keep "
-        "figures is given; give a checkpoint folder"
-    )
 
 
 def read_picture(path: Path) -> Image:

@@ -2,28 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
 from agents.episodes import Completion, Episode, Message, Prompt, StopReason
-from rlsd_env.task import IMAGE_PLACEHOLDER, VIDEO_PLACEHOLDER, escaped, unescaped
-
-_PLACEHOLDERS = re.compile(f"({re.escape(IMAGE_PLACEHOLDER)}|{re.escape(VIDEO_PLACEHOLDER)})")
-
-
-def user_message(text: str) -> Message:
-    """Make a user message of a text, split at its placeholders where it has any; `<!image>` becomes the word."""
-    pieces = _PLACEHOLDERS.split(text)
-    if len(pieces) == 1:
-        return {"role": "user", "content": unescaped(text)}  # text-only models' templates read nothing else
-    kinds = {IMAGE_PLACEHOLDER: "image", VIDEO_PLACEHOLDER: "video"}
-    content = [
-        {"type": kinds[piece]} if piece in kinds else {"type": "text", "text": unescaped(piece)}
-        for piece in pieces
-        if piece
-    ]
-    return {"role": "user", "content": content}
+from rlsd_env.messages import user_message
+from rlsd_env.task import IMAGE_PLACEHOLDER, VIDEO_PLACEHOLDER, escaped
 
 
 def first_prompt(observation: Mapping[str, Any]) -> Prompt:

@@ -11,6 +11,7 @@ import PIL.Image
 import pytest
 
 from agents import chat, conversation
+from agents.bundled import checkpoint_of
 from agents.conversation import Conversation, Streamer, with_placeholders
 from agents.episodes import StopReason
 from agents.policy.base import Request, Sampling
@@ -248,18 +249,18 @@ def test_pictures_are_read_as_data_sets_pictures_are(tmp_path):
 def test_a_run_stands_for_its_model(tmp_path):
     run = write_run(tmp_path / "run")
     with pytest.raises(ConfigurationError, match="a run without a language model in model/"):
-        chat.checkpoint_of(str(run))
+        checkpoint_of(str(run))
     (run / "model").mkdir()
     (run / "model" / "config.json").write_text("{}")
-    assert chat.checkpoint_of(str(run)) == str(run / "model")
-    assert chat.checkpoint_of("tiny") == "tiny"
+    assert checkpoint_of(str(run)) == str(run / "model")
+    assert checkpoint_of("tiny") == "tiny"
     folder = write_comparison(tmp_path / "two")
     with pytest.raises(ConfigurationError, match="none of its runs has a model yet"):
-        chat.checkpoint_of(str(folder))
+        checkpoint_of(str(folder))
     (folder / "runs" / "grpo" / "seed0" / "model").mkdir()
     (folder / "runs" / "grpo" / "seed0" / "model" / "config.json").write_text("{}")
     with pytest.raises(ConfigurationError, match=r"is a comparison; give one of its runs: \S+grpo/seed0$"):
-        chat.checkpoint_of(str(folder))
+        checkpoint_of(str(folder))
 
 
 @pytest.mark.parametrize(

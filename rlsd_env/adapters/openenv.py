@@ -1,0 +1,114 @@
+"""An OpenEnv server of a reasoning environment, several turns and tools included.
+
+    from rlsd_env.adapters.openenv import app
+    served = app("rlsd/ShapeCount-v0")  # uvicorn my_server:served
+
+An action is {"text": the completion}; `reset` takes seed, task_id or task_index. Where the verifier failed the reward
+of the end is null, as before the end, and `metadata["status"]` says why. Neither observations nor the state have
+anything of the reference.
+"""
+
+from __future__ import annotations
+
+import base64
+import functools
+import uuid
+from typing import TYPE_CHECKING, Any
+
+from rlsd_env.adapters.parquet import encoded
+from rlsd_env.adapters.tasks import reward_of
+from rlsd_env.cli.common import make_env
+from rlsd_env.desk import RESET_OPTIONS
+from rlsd_env.extras import require
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+DATA_URL = "data:image/png;base64,"
+
+
+def app(env: str, *, sessions: int = 64, **env_kwargs: Any) -> FastAPI:
+    """Return the server, an ASGI application.
+
+    Args:
+        env: "rlsd/Name-v0", or "module:namespace/Name-v0" to import what registers it.
+        sessions: clients at a time, each with an environment of its own.
+        env_kwargs: the environment's arguments.
+
+    Raises:
+        ConfigurationError: openenv is not installed, or the environment cannot be made.
+
+    """
+    environment, action, observation = classes()
+    make = functools.partial(environment, env, **env_kwargs)
+    make().close()  # what a user got wrong shows here
+    from openenv.core.env_server import create_fastapi_app
+
+    return create_fastapi_app(make, action, observation, max_concurrent_envs=sessions)
+
+
+@functools.cache
+def classes() -> tuple[type, type, type]:
+    """Return the classes of the environment, its actions and its observations, which derive from OpenEnv's."""
+    require("an OpenEnv server", "openenv", "openenv")
+    from openenv.core.env_server.interfaces import Environment
+    from openenv.core.env_server.types import Action, Observation, State
+    from pydantic import create_model
+
+    text_action = create_model("TextAction", __base__=Action, text=(str, ...))
+    text_observation = create_model(
+        "TextObservation",
+        __base__=Observation,
+        question=(str, ""),
+        images=(list[str], []),
+        choices=(list[str], []),
+        feedback=(str, ""),
+        turn=(int, 0),
+    )
+
+    class ReasoningEnvironment(Environment):
+        """A `rlsd_env.ReasoningEnv` behind OpenEnv's interface."""
+
+        SUPPORTS_CONCURRENT_SESSIONS = True
+
+        def __init__(self, env: str, **env_kwargs: Any) -> None:
+            super().__init__()
+            self._env = make_env(env, env_kwargs)
+            self._state = State()
+
+        def reset(self, seed: int | None = None, episode_id: str | None = None, **kwargs: Any) -> Any:
+            options = {name: kwargs[name] for name in RESET_OPTIONS if kwargs.get(name) is not None}
+            observation, info = self._env.reset(seed=seed, options=options or None)
+            self._state = State(episode_id=episode_id or str(uuid.uuid4()), step_count=0)
+            return self._observed(observation, info)
+
+        def step(self, action: Any, timeout_s: float | None = None, **kwargs: Any) -> Any:
+            observation, _, terminated, truncated, info = self._env.step(action.text)
+            self._state.step_count += 1
+            return self._observed(observation, info, done=terminated or truncated)
+
+        @property
+        def state(self) -> Any:
+            return self._state
+
+        def close(self) -> None:
+            self._env.close()
+            self._env.desk.close()
+
+        def _observed(self, seen: dict[str, Any], info: dict[str, Any], *, done: bool = False) -> Any:
+            verdict = info.get("verdict")
+            told: dict[str, Any] = {"task_id": info["task_id"]}
+            if done and verdict is not None:
+                told |= {"status": str(verdict.status), "correct": verdict.correct}
+            return text_observation(
+                done=done,
+                reward=reward_of(verdict) if done and verdict is not None else None,
+                metadata=told,
+                question=seen["question"],
+                images=[DATA_URL + base64.b64encode(one["bytes"]).decode() for one in encoded(seen["images"])],
+                choices=list(seen["choices"]),
+                feedback=seen["feedback"],
+                turn=seen["turn"],
+            )
+
+    return ReasoningEnvironment, text_action, text_observation

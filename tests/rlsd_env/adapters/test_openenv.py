@@ -1,0 +1,109 @@
+"""A reasoning environment behind OpenEnv's own server and client."""
+
+from __future__ import annotations
+
+import base64
+import importlib.util
+import io
+import json
+
+import numpy as np
+import PIL.Image
+import pytest
+
+from rlsd_env.adapters import openenv
+from rlsd_env.cli.common import make_env
+from rlsd_env.errors import ConfigurationError
+from tests.rlsd_env.adapters.moody import MOODY
+
+INSTALLED = importlib.util.find_spec("openenv") is not None
+needs_openenv = pytest.mark.skipif(not INSTALLED, reason="OpenEnv is not installed; the extra openenv has it")
+SUMS = "rlsd/Arithmetic-v0"
+
+
+def gold(index):
+    return make_env(SUMS, {}).desk.source.privileged(index).reference.answer
+
+
+@pytest.mark.skipif(INSTALLED, reason="OpenEnv is installed")
+def test_without_openenv_it_says_what_to_install():
+    with pytest.raises(ConfigurationError, match=r"an OpenEnv server needs openenv, .*pip install 'rlsd\[openenv\]'"):
+        openenv.app(SUMS)
+
+
+@needs_openenv
+def test_an_episode_of_one_turn():
+    environment, action, _ = openenv.classes()
+    env = environment("rlsd/ShapeCount-v0")
+    observation = env.reset(task_index=3, episode_id="mine")
+    assert (observation.done, observation.reward) == (False, None)
+    assert observation.question.count("<image>") == 1
+    picture = PIL.Image.open(io.BytesIO(base64.b64decode(observation.images[0].partition(",")[2])))
+    expected = make_env("rlsd/ShapeCount-v0", {}).reset(options={"task_index": 3})[0]["images"][0]
+    assert np.array_equal(np.asarray(picture), expected)
+    assert (env.state.episode_id, env.state.step_count) == ("mine", 0)
+    observation = env.step(action(text="<answer> no </answer>"))
+    assert (observation.done, observation.reward) == (True, 0.0)
+    assert env.state.step_count == 1
+    env.close()
+
+
+@needs_openenv
+def test_several_turns_have_a_reward_at_the_end_only():
+    environment, action, _ = openenv.classes()
+    env = environment(SUMS, max_turns=2, feedback="outcome")
+    env.reset(task_index=5)
+    observation = env.step(action(text="<answer> -1 </answer>"))
+    assert (observation.done, observation.reward, observation.turn) == (False, None, 1)
+    assert observation.feedback
+    observation = env.step(action(text=f"<answer> {gold(5)} </answer>"))
+    assert (observation.done, observation.reward) == (True, 1.0)
+    env.close()
+
+
+@needs_openenv
+def test_a_failure_of_the_verifier_is_no_reward():
+    environment, action, _ = openenv.classes()
+    env = environment(SUMS, **MOODY)
+    env.reset(seed=1)
+    observation = env.step(action(text="crash"))
+    assert (observation.done, observation.reward, observation.metadata["status"]) == (True, None, "error")
+    env.close()
+
+
+@needs_openenv
+def test_openenvs_own_client_plays_over_the_wire():
+    from openenv.core.generic_client import GenericEnvClient
+
+    with served(SUMS) as address, GenericEnvClient(base_url=address).sync() as client:
+        result = client.reset(task_index=5)
+        assert "question" in result.observation
+        assert gold(5) not in json.dumps({**result.observation, "question": ""})
+        result = client.step({"text": f"<answer> {gold(5)} </answer>"})
+        assert (result.done, result.reward) == (True, 1.0)
+        assert set(client.state()) >= {"episode_id", "step_count"}
+
+
+class served:  # noqa: N801 - a context manager
+    """A server in a thread, for the length of a test."""
+
+    def __init__(self, env):
+        import uvicorn
+
+        self.server = uvicorn.Server(uvicorn.Config(openenv.app(env), port=0, log_level="warning"))
+
+    def __enter__(self):
+        import threading
+        import time
+
+        self.thread = threading.Thread(target=self.server.run, daemon=True)
+        self.thread.start()
+        until = time.monotonic() + 60
+        while not self.server.started and time.monotonic() < until:
+            time.sleep(0.05)
+        port = self.server.servers[0].sockets[0].getsockname()[1]
+        return f"http://127.0.0.1:{port}"
+
+    def __exit__(self, *_):
+        self.server.should_exit = True
+        self.thread.join(20)
