@@ -141,17 +141,23 @@ class PromptEncoder:
         """Return the token ids that a text of a message is written as, by itself."""
         return self._tokens(self._defuse(text))
 
-    def _tokenise(self, prompt: Prompt) -> list[int]:
-        sampled: list[Sequence[int]] = []
-        messages = []
+    def rendered(self, prompt: Prompt) -> str:
+        """Return what the chat template writes of a prompt, with a mark for what was sampled in each earlier turn."""
+        shown, earlier = [], 0
         for message in prompt.messages:
-            if (ids := message.get("token_ids")) is None:
-                messages.append({**message, "content": self._defuse(message["content"])})
+            if message.get("token_ids") is None:
+                said = {**message, "content": self._defuse(message["content"])}
             else:
-                messages.append({"role": message["role"], "content": f"\ue000{len(sampled)}\ue001"})
-                sampled.append(ids)
-        shown = [in_form(message, self._forms) for message in messages]
-        text = self.processor.apply_chat_template(shown, add_generation_prompt=True, tokenize=False)
+                said = {"role": message["role"], "content": f"\ue000{earlier}\ue001"}
+                earlier += 1
+            shown.append(in_form(said, self._forms))
+        return str(self.processor.apply_chat_template(shown, add_generation_prompt=True, tokenize=False))
+
+    def _tokenise(self, prompt: Prompt) -> list[int]:
+        sampled: list[Sequence[int]] = [
+            ids for message in prompt.messages if (ids := message.get("token_ids")) is not None
+        ]
+        text = self.rendered(prompt)
         if self.media.sees:
             text = self._expand(text, prompt)
         pieces = _SAMPLED.split(text)

@@ -20,6 +20,8 @@ from rlsd_env.errors import ConfigurationError
 from rlsd_env.extras import require
 
 ADAPTER = "default"
+JOINED = {"gate_up_proj": ("gate_proj", "up_proj"), "qkv_proj": ("q_proj", "k_proj", "v_proj")}
+"""Matrices that some families have in one; to adapt a part there is to adapt the whole."""
 
 
 def prepare_model(model: Any, options: ModelOptions) -> bool:
@@ -139,13 +141,15 @@ def add_adapters(model: Any, options: TrainedModelOptions) -> None:
         name: module for name, module in model.named_modules() if id(module) in inside and isinstance(module, nn.Linear)
     }
     kinds = sorted({name.rpartition(".")[2] for name in linear})
-    for target in options.lora_targets:
+    joined = {part: whole for whole, parts in JOINED.items() if whole in kinds for part in parts}
+    targets = {target if target in kinds else joined.get(target, target) for target in options.lora_targets}
+    for target in sorted(targets):
         if target not in kinds:
             raise ConfigurationError(f"lora_targets has {target!r}; this model's layers have {', '.join(kinds)}")
     config = LoraConfig(
         r=options.lora_rank,
         lora_alpha=options.lora_alpha or 2 * options.lora_rank,  # type: ignore[arg-type]  # only divided by the rank
-        target_modules=[name for name in linear if name.rpartition(".")[2] in options.lora_targets],
+        target_modules=[name for name in linear if name.rpartition(".")[2] in targets],
         lora_dropout=0.0,
     )
     model.requires_grad_(False)

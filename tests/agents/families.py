@@ -115,7 +115,97 @@ def gemma3() -> tuple[Any, Any]:
     return transformers.Gemma3ForConditionalGeneration(config), processor
 
 
-FAMILIES = {"smolvlm": smolvlm, "internvl": internvl, "gemma3": gemma3}
+def gemma4() -> tuple[Any, Any]:
+    """Gemma 4: as Gemma 3 in its windows alone, with layers that take others' keys, and logits that are capped."""
+    words = tokenizer(
+        image_token="<|image|>", boi_token="<|image>", eoi_token="<image|>", audio_token="<|audio|>",
+        boa_token="<|audio>", eoa_token="<audio|>", video_token="<|video|>",
+    )  # fmt: skip
+    patches = {"patch_size": 2, "pooling_kernel_size": 2, "max_soft_tokens": 70}
+    processor = transformers.Gemma4Processor(
+        transformers.Gemma4AudioFeatureExtractor(), transformers.Gemma4ImageProcessor(**patches), words,
+        transformers.Gemma4VideoProcessor(**patches), chat_template=template("<|image|>", start="<s>"),
+        image_seq_length=70,
+    )  # fmt: skip
+    layers = ["sliding_attention", "full_attention"] * 2
+    config = transformers.Gemma4Config(
+        text_config=text(
+            words, num_hidden_layers=4, layer_types=layers, sliding_window=9, head_dim=8, global_head_dim=16,
+            num_kv_shared_layers=2, hidden_size_per_layer_input=8, vocab_size_per_layer_input=len(words),
+            final_logit_softcapping=4.0, use_bidirectional_attention="vision",
+        ),
+        vision_config={
+            "hidden_size": 16, "intermediate_size": 24, "num_hidden_layers": 1, "num_attention_heads": 2,
+            "num_key_value_heads": 2, "head_dim": 8, "patch_size": 2, "pooling_kernel_size": 2,
+            "position_embedding_size": 512, "initializer_range": 0.3,
+        },
+        image_token_id=words.image_token_id, boi_token_id=words.boi_token_id, eoi_token_id=words.eoi_token_id,
+        video_token_id=words.video_token_id, audio_token_id=words.audio_token_id, boa_token_id=words.boa_token_id,
+        eoa_token_index=words.eoa_token_id,
+    )  # fmt: skip
+    return transformers.Gemma4ForConditionalGeneration(config), processor
+
+
+def glm46v() -> tuple[Any, Any]:
+    """GLM-4.6V: patches of any number, and positions of three axes."""
+    words = tokenizer(
+        "<|begin_of_image|>", "<|end_of_image|>", "<|begin_of_video|>", "<|end_of_video|>",
+        image_token="<|image|>", video_token="<|video|>",
+    )  # fmt: skip
+    ids = words.get_vocab()
+    patches = {"patch_size": 4, "merge_size": 2, "temporal_patch_size": 2, **HALVES}
+    patches["size"] = {"shortest_edge": 2 * 8 * 8, "longest_edge": 2 * 32 * 32}
+    processor = transformers.Glm46VProcessor(
+        transformers.Glm46VImageProcessor(**patches), words, transformers.Glm46VVideoProcessor(**patches),
+        chat_template=template("<|begin_of_image|><|image|><|end_of_image|>"),
+    )  # fmt: skip
+    rope = {"rope_type": "default", "rope_theta": 10000.0, "mrope_section": [1, 1, 2], "partial_rotary_factor": 1.0}
+    config = transformers.Glm46VConfig(
+        text_config=text(words, rope_parameters=rope),
+        vision_config={
+            "depth": 2, "hidden_size": 16, "intermediate_size": 24, "num_heads": 2, "image_size": 32, "patch_size": 4,
+            "spatial_merge_size": 2, "temporal_patch_size": 2, "out_hidden_size": 32, "initializer_range": 0.3,
+        },
+        image_token_id=words.image_token_id, video_token_id=words.video_token_id,
+        image_start_token_id=ids["<|begin_of_image|>"], image_end_token_id=ids["<|end_of_image|>"],
+        video_start_token_id=ids["<|begin_of_video|>"], video_end_token_id=ids["<|end_of_video|>"],
+    )  # fmt: skip
+    return transformers.Glm46VForConditionalGeneration(config), processor
+
+
+def llava_onevision() -> tuple[Any, Any]:
+    """LLaVA-OneVision: a picture alone is read in tiles of the nearest grid, one in company as a whole."""
+    words = tokenizer(image_token="<image>", video_token="<video>")
+    grids = [[SIDE, SIDE], [SIDE, 2 * SIDE], [2 * SIDE, SIDE], [2 * SIDE, 2 * SIDE]]
+    size = {"size": {"height": SIDE, "width": SIDE}, **HALVES}
+    processor = transformers.LlavaOnevisionProcessor(
+        transformers.LlavaOnevisionImageProcessor(**size, image_grid_pinpoints=grids), words,
+        transformers.LlavaOnevisionVideoProcessor(**size), num_image_tokens=16, vision_feature_select_strategy="full",
+        chat_template=template("<image>", PARTS),
+    )  # fmt: skip
+    config = transformers.LlavaOnevisionConfig(
+        text_config=text(words, model_type="qwen2"), vision_config={**VISION, "vision_use_head": False},
+        image_grid_pinpoints=grids, image_token_index=words.image_token_id, video_token_index=words.video_token_id,
+    )  # fmt: skip
+    return transformers.LlavaOnevisionForConditionalGeneration(config), processor
+
+
+def mistral3() -> tuple[Any, Any]:
+    """Mistral 3: pictures in their own shape, with a token at the end of each row; windows in the language model."""
+    words = tokenizer(image_token="[IMG]", image_break_token="[IMG_BREAK]", image_end_token="[IMG_END]")
+    processor = transformers.PixtralProcessor(
+        transformers.PixtralImageProcessor(size={"longest_edge": 32}, patch_size={"height": 4, "width": 4}, **HALVES),
+        words, patch_size=4, spatial_merge_size=2, chat_template=template("[IMG]", start="<s>"),
+    )  # fmt: skip
+    config = transformers.Mistral3Config(
+        text_config=text(words, model_type="mistral", sliding_window=11, head_dim=8),
+        vision_config={**VISION, "model_type": "pixtral", "image_size": 32}, spatial_merge_size=2,
+        image_token_index=words.image_token_id, tie_word_embeddings=False,
+    )  # fmt: skip
+    return transformers.Mistral3ForConditionalGeneration(config), processor
+
+
+FAMILIES = {one.__name__: one for one in (smolvlm, internvl, gemma3, gemma4, glm46v, llava_onevision, mistral3)}
 PACKAGES = {"smolvlm": "num2words"}
 """What a family's processor needs beyond transformers."""
 
