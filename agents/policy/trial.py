@@ -22,7 +22,7 @@ from rlsd_env.errors import ConfigurationError
 HELD = frozenset(
     {
         "gemma3", "gemma4", "glm46v", "internvl", "llava_onevision", "mistral3", "qwen2_5_vl", "qwen3_vl",
-        "qwen3_vl_moe", "smolvlm", "gemma3_text", "llama", "mistral", "qwen2", "qwen3",
+        "smolvlm", "llama", "mistral", "qwen2", "qwen3",
     }
 )  # fmt: skip
 """Values of `model_type` whose models tests compare with transformers."""
