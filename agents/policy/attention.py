@@ -3,13 +3,15 @@
 All tokens of a call lie end to end in one row: first the prompts, then the responses. Linear layers, norms and heads
 see no padding and run each prompt once, whatever the number of its responses. Attention alone needs to know who may
 see whom: prompt tokens see the earlier ones of their prompt, response tokens their prompt and the earlier ones of
-their own response. Registered with transformers under `PACKED`, so that its model classes run it as they are; without
+their own response; through a sliding window only the last of them, and in some families the tokens of a picture see
+each other both ways. Registered with transformers under `PACKED`, so that its model classes run it as they are; without
 a packing it is transformers' own `sdpa`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,13 +22,15 @@ from transformers import AttentionInterface
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import AttentionMaskInterface, sdpa_mask
 
+from agents.policy.block_masks import flex, make_block_mask
+
 PACKED = "rlsd_packed"
 PADDING = 0.75
 """Responses are padded together with ones that are longer, but not if they are shorter than this share of those."""
-BLOCK = 128
-"""Tokens of a block of flex attention's mask."""
-UNSUPPORTED = ("sliding_window", "softcap", "s_aux", "position_bias", "indexer_scores")
+BEYOND = ("softcap", "s_aux", "position_bias", "indexer_scores")
 """Arguments of other architectures' attention that would have to be honoured."""
+UNSUPPORTED = ("sliding_window", *BEYOND)
+"""The same where there are no windows either."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,23 +85,44 @@ class Block:
     Attributes:
         rows: the responses.
         owner_N: number of each one's prompt.
-        sees_NTK: which keys (of its prompt, then of itself) each response token sees.
-        masks: what `mask` has made, which is the same in every layer.
+        sees_NTK: which keys (of its prompt, then of itself) each response token sees, where there is no window.
+        behind_NTK: how many places each key is before the response token.
+        masks: what `mask` has made, which is the same in every layer with the same window.
 
     """
 
     rows: Rows
     owner_N: Tensor
     sees_NTK: Tensor
+    behind_NTK: Tensor
     masks: dict[Any, Tensor] = field(default_factory=dict)
 
-    def mask(self, repeats: int, dtype: torch.dtype) -> Tensor:
+    def mask(self, repeats: int, dtype: torch.dtype, window: int | None) -> Tensor:
         """Return what is added to the scores of queries that come `repeats` times in a row, [N, 1, repeats T, K]."""
-        if (repeats, dtype) not in self.masks:
-            mask_NTK = torch.zeros(self.sees_NTK.shape, dtype=dtype, device=self.sees_NTK.device)
-            mask_NTK.masked_fill_(~self.sees_NTK, -torch.inf)
-            self.masks[repeats, dtype] = mask_NTK.repeat(1, repeats, 1)[:, None]
-        return self.masks[repeats, dtype]
+        if (repeats, dtype, window) not in self.masks:
+            sees_NTK = self.sees_NTK if window is None else self.sees_NTK & (self.behind_NTK < window)
+            mask_NTK = torch.zeros(sees_NTK.shape, dtype=dtype, device=sees_NTK.device)
+            mask_NTK.masked_fill_(~sees_NTK, -torch.inf)
+            self.masks[repeats, dtype, window] = mask_NTK.repeat(1, repeats, 1)[:, None]
+        return self.masks[repeats, dtype, window]
+
+
+@dataclass(frozen=True, eq=False)
+class Pictures:
+    """Pictures of prompts whose tokens see each other both ways.
+
+    Attributes:
+        number_L: for each token of the prompts, end to end, the number of its picture, -1 where there is none.
+        everywhere: whether that holds in all layers, and not in those with a sliding window alone.
+
+    """
+
+    number_L: Tensor
+    everywhere: bool
+
+    def of_layer(self, window: int | None) -> Tensor | None:
+        """Return the numbers where a layer with that window heeds them."""
+        return self.number_L if self.everywhere or window is not None else None
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,19 +132,53 @@ class Packing:
     Attributes:
         prompts: the prompts, which come first.
         blocks: the responses.
-        block_mask: for flex attention; None: the portable kernel.
-        calls: attention layers that have run with it so far, in a list of one number.
+        pictures: which of the prompts' tokens see each other both ways; None: none.
+        make_mask: makes flex attention's mask of layers with a window, or without; None: the portable kernel.
+        masks: those that have been made, and those of the prompts.
+        calls: attention layers that have run with it so far, by their window.
 
     """
 
     prompts: Rows
     blocks: tuple[Block, ...]
-    block_mask: Any = None
-    calls: list[int] = field(default_factory=lambda: [0])
+    pictures: Pictures | None = None
+    make_mask: Callable[[int | None], Any] | None = None
+    masks: dict[Any, Any] = field(default_factory=dict)
+    calls: Counter[int | None] = field(default_factory=Counter)
+
+    def block_mask(self, window: int | None) -> Any:
+        """Return flex attention's mask of a layer; None: the portable kernel."""
+        if self.make_mask is not None and window not in self.masks:
+            self.masks[window] = self.make_mask(window)
+        return self.masks.get(window)
+
+    def prompt_mask(self, window: int | None) -> Tensor | None:
+        """Return which keys each token of a padded prompt sees, [P, 1, T, T]; None: all before it."""
+        number_L = None if self.pictures is None else self.pictures.of_layer(window)
+        longest = self.prompts.places_NT.shape[1]
+        if number_L is None and (window is None or window >= longest):
+            return None
+        if ("prompts", window) not in self.masks:
+            place_T = torch.arange(longest, device=self.prompts.places_NT.device)
+            behind_TT = place_T[:, None] - place_T
+            sees = (behind_TT >= 0)[None]
+            if number_L is not None:
+                number_PT = number_L[self.prompts.places_NT]
+                real_PT = place_T < torch.tensor(self.prompts.lengths, device=place_T.device)[:, None]
+                number_PT = torch.where(real_PT, number_PT, -1)
+                sees = sees | (number_PT[:, :, None] == number_PT[:, None]) & (number_PT >= 0)[:, :, None]
+            if window is not None:
+                sees = sees & (behind_TT < window)
+            self.masks["prompts", window] = sees[:, None]
+        return self.masks["prompts", window]
 
 
 def make_packing(
-    prompt_lengths: Sequence[int], response_lengths: Sequence[int], owners: Sequence[int], device: torch.device
+    prompt_lengths: Sequence[int],
+    response_lengths: Sequence[int],
+    owners: Sequence[int],
+    device: torch.device,
+    pictures: Pictures | None = None,
 ) -> Packing:
     """Lay prompts and then responses end to end.
 
@@ -127,24 +186,35 @@ def make_packing(
         prompt_lengths: tokens of each prompt.
         response_lengths: tokens of each response that are run; best in the order of `by_length`.
         owners: number of each response's prompt.
-        device: where the indices are wanted; on a GPU the packing has a block mask for flex attention.
+        device: where the indices are wanted; on a GPU the packing has block masks for flex attention.
+        pictures: which of the prompts' tokens see each other both ways; None: none.
 
     """
-    if device.type == "cuda":
-        mask = make_block_mask(prompt_lengths, response_lengths, owners, device)
-        return Packing(make_rows(prompt_lengths, 0, device), (), mask)
     prompts = make_rows(prompt_lengths, 0, device)
-    sees_PK = torch.arange(max(prompt_lengths), device=device) < torch.tensor(prompt_lengths, device=device)[:, None]
+    if device.type == "cuda":
+
+        def make_mask(window: int | None) -> Any:
+            numbers_L = None if pictures is None else pictures.of_layer(window)
+            pieces = (prompt_lengths, response_lengths, owners, device)
+            return make_block_mask(*pieces, window=window, pictures_L=numbers_L)
+
+        return Packing(prompts, (), pictures, make_mask)
+    length_P = torch.tensor(prompt_lengths, device=device)
+    place_K = torch.arange(max(prompt_lengths), device=device)
+    sees_PK = place_K < length_P[:, None]
     blocks, place = [], prompts.stop
     for first, last in similar(response_lengths):
         rows = make_rows(response_lengths[first:last], place, device)
         owner_N = torch.tensor(owners[first:last], device=device)
         count, tokens = rows.places_NT.shape
-        before_TT = torch.ones(tokens, tokens, dtype=torch.bool, device=device).tril()
+        place_T = torch.arange(tokens, device=device)
+        behind_TT = (place_T[:, None] - place_T).expand(count, -1, -1)
         sees = sees_PK[owner_N][:, None].expand(-1, tokens, -1)
-        blocks.append(Block(rows, owner_N, torch.cat([sees, before_TT.expand(count, -1, -1)], dim=-1)))
+        behind = length_P[owner_N][:, None, None] + place_T[:, None] - place_K
+        sees_NTK = torch.cat([sees, behind_TT >= 0], dim=-1)
+        blocks.append(Block(rows, owner_N, sees_NTK, torch.cat([behind, behind_TT], dim=-1)))
         place = rows.stop
-    return Packing(prompts, tuple(blocks))
+    return Packing(prompts, tuple(blocks), pictures)
 
 
 def by_length(lengths: Sequence[int]) -> list[int]:
@@ -168,59 +238,6 @@ def similar(lengths: Sequence[int]) -> Iterator[tuple[int, int]]:
         yield first, len(lengths)
 
 
-def make_block_mask(
-    prompt_lengths: Sequence[int], response_lengths: Sequence[int], owners: Sequence[int], device: torch.device
-) -> Any:
-    """Make flex attention's mask of a packed row.
-
-    Which blocks of keys a block of queries sees follows from where the pieces lie; `create_block_mask` would find out
-    from a mask of [L, L].
-    """
-    from torch.nn.attention.flex_attention import BlockMask
-
-    prompts, shared = len(prompt_lengths), -1
-    lengths = torch.tensor([*prompt_lengths, *response_lengths])
-    prompt_L = torch.tensor([*range(prompts), *owners]).repeat_interleave(lengths).to(device)
-    row_L = torch.tensor([*[shared] * prompts, *range(len(owners))]).repeat_interleave(lengths).to(device)
-
-    def sees(batch: Tensor, head: Tensor, query: Tensor, key: Tensor) -> Tensor:
-        mine = (row_L[key] == shared) | (row_L[key] == row_L[query])
-        return (query >= key) & (prompt_L[query] == prompt_L[key]) & mine
-
-    total = int(lengths.sum())
-    partial, full = (_indices(blocks, device) for blocks in _blocks(lengths.tolist(), prompts, owners))
-    return BlockMask.from_kv_blocks(*partial, *full, BLOCK_SIZE=BLOCK, mask_mod=sees, seq_lengths=(total, total))
-
-
-def _blocks(lengths: Sequence[int], prompts: int, owners: Sequence[int]) -> tuple[Tensor, Tensor]:
-    """Say which blocks of keys each block of queries sees in part and as a whole, [blocks, blocks] each."""
-    count = -(-sum(lengths) // BLOCK)
-    some, whole = torch.zeros(2, count, count, dtype=torch.bool)
-    spans: list[tuple[int, int]] = []
-    for number, length in enumerate(lengths):
-        start = spans[-1][1] if spans else 0
-        stop = start + length
-        spans.append((start, stop))
-        if not length:
-            continue
-        touched, inside = range(start // BLOCK, -(-stop // BLOCK)), range(-(-start // BLOCK), stop // BLOCK)
-        if number >= prompts:
-            first, last = spans[owners[number - prompts]]
-            some[touched.start : touched.stop, first // BLOCK : -(-last // BLOCK)] = True
-            whole[inside.start : inside.stop, -(-first // BLOCK) : last // BLOCK] = True
-        for block in touched:
-            some[block, touched.start : block + 1] = True
-        for block in inside:
-            whole[block, inside.start : block] = True
-    return some & ~whole, whole
-
-
-def _indices(blocks: Tensor, device: torch.device) -> tuple[Tensor, Tensor]:
-    """Write blocks as flex attention wants them: how many there are in a row, and their numbers first."""
-    numbers = blocks.int().argsort(dim=-1, descending=True, stable=True)
-    return blocks.sum(-1)[None, None].int().to(device), numbers[None, None].int().to(device)
-
-
 def packed_attention(
     module: Any,
     query: Tensor,
@@ -231,6 +248,7 @@ def packed_attention(
     packing: Packing | None = None,
     scaling: float | None = None,
     dropout: float = 0.0,
+    sliding_window: int | None = None,
     **options: Any,
 ) -> tuple[Tensor, None]:
     """Attend within a packed row; the signature is that of transformers' attention functions.
@@ -244,6 +262,7 @@ def packed_attention(
         packing: who sees whom; None: `sdpa` as transformers has it.
         scaling: factor of the scores; None: 1 / sqrt(D).
         dropout: must be 0.
+        sliding_window: the tokens that each one sees at most, itself included; None: all.
         options: what else the architecture passes.
 
     Returns:
@@ -255,24 +274,40 @@ def packed_attention(
     """
     if packing is None:
         return sdpa_attention_forward(
-            module, query, key, value, attention_mask, dropout=dropout, scaling=scaling, **options
+            module,
+            query,
+            key,
+            value,
+            attention_mask,
+            dropout=dropout,
+            scaling=scaling,
+            sliding_window=sliding_window,
+            **options,
         )
-    extra = [name for name in UNSUPPORTED if options.get(name) is not None]
+    extra = [name for name in BEYOND if options.get(name) is not None]
     if extra or dropout:
         raise NotImplementedError(
             f"packed scoring knows no {', '.join(extra) or 'dropout'}, which {type(module).__name__} asks for; "
             "use scoring='plain'"
         )
-    packing.calls[0] += 1
-    if packing.block_mask is not None:
+    packing.calls[sliding_window] += 1
+    if (mask := packing.block_mask(sliding_window)) is not None:
         # Norms leave queries and keys in float32 where values are bfloat16; autocast does not know flex attention.
         query, key = query.to(value.dtype), key.to(value.dtype)
-        out = flex()(query, key, value, block_mask=packing.block_mask, scale=scaling, enable_gqa=True)
+        out = flex()(query, key, value, block_mask=mask, scale=scaling, enable_gqa=True)
         return out.transpose(1, 2), None
-    return portable(query[0].transpose(0, 1), key[0].transpose(0, 1), value[0].transpose(0, 1), packing, scaling), None
+    query_LHD, key_LJD, value_LJD = (x[0].transpose(0, 1) for x in (query, key, value))
+    return portable(query_LHD, key_LJD, value_LJD, packing, scaling, sliding_window), None
 
 
-def portable(query_LHD: Tensor, key_LJD: Tensor, value_LJD: Tensor, packing: Packing, scaling: float | None) -> Tensor:
+def portable(
+    query_LHD: Tensor,
+    key_LJD: Tensor,
+    value_LJD: Tensor,
+    packing: Packing,
+    scaling: float | None,
+    window: int | None = None,
+) -> Tensor:
     """Attend with `scaled_dot_product_attention` on the prompts and on the responses, padded for this alone.
 
     Args:
@@ -281,6 +316,7 @@ def portable(query_LHD: Tensor, key_LJD: Tensor, value_LJD: Tensor, packing: Pac
         value_LJD: [L, key heads, D].
         packing: who sees whom.
         scaling: factor of the scores.
+        window: the tokens that each one sees at most, itself included; None: all.
 
     Returns:
         [1, L, heads, D].
@@ -290,22 +326,29 @@ def portable(query_LHD: Tensor, key_LJD: Tensor, value_LJD: Tensor, packing: Pac
     query, *of_prompts = (packing.prompts.pad(x) for x in (query_LHD, key_LJD, value_LJD))
     key, value = (x.transpose(1, 2) for x in of_prompts)
     # Padding is on the right, so causality alone keeps it from being seen.
+    mask = packing.prompt_mask(window)
     out = functional.scaled_dot_product_attention(
         query.transpose(1, 2),
         key.repeat_interleave(heads_per_key, 1) if heads_per_key > 1 else key,
         value.repeat_interleave(heads_per_key, 1) if heads_per_key > 1 else value,
-        is_causal=True,
+        attn_mask=mask,
+        is_causal=mask is None,
         scale=scaling,
     )
     parts = [packing.prompts.unpad(out.transpose(1, 2))]
     for block in packing.blocks:
         own = [block.rows.pad(x) for x in (query_LHD, key_LJD, value_LJD)]
-        parts.append(_attend(block, own, of_prompts, heads_per_key, scaling))
+        parts.append(_attend(block, own, of_prompts, heads_per_key, scaling, window))
     return torch.cat(parts)[None]
 
 
 def _attend(
-    block: Block, own: Sequence[Tensor], of_prompts: Sequence[Tensor], heads_per_key: int, scaling: float | None
+    block: Block,
+    own: Sequence[Tensor],
+    of_prompts: Sequence[Tensor],
+    heads_per_key: int,
+    scaling: float | None,
+    window: int | None,
 ) -> Tensor:
     query_NTHD, *rest = own
     rows, tokens, heads, width = query_NTHD.shape
@@ -315,22 +358,9 @@ def _attend(
     )
     # Query heads that share a key head are further queries of it, so that keys are not copied for them.
     folded = query_NTHD.transpose(1, 2).reshape(rows, heads // heads_per_key, heads_per_key * tokens, width)
-    mask = block.mask(heads_per_key, query_NTHD.dtype)
+    mask = block.mask(heads_per_key, query_NTHD.dtype, window)
     out = functional.scaled_dot_product_attention(folded, key, value, attn_mask=mask, scale=scaling)
     return block.rows.unpad(out.reshape(rows, heads, tokens, width).transpose(1, 2))
-
-
-_compiled: Any = None
-
-
-def flex() -> Any:
-    """Return flex attention, compiled: without compilation it would hold all scores."""
-    global _compiled
-    if _compiled is None:
-        from torch.nn.attention.flex_attention import flex_attention
-
-        _compiled = torch.compile(flex_attention, dynamic=True)
-    return _compiled
 
 
 AttentionInterface.register(PACKED, packed_attention)

@@ -1,7 +1,8 @@
-"""Prompts as model inputs: chat template, pictures and videos, M-RoPE positions."""
+"""Prompts as model inputs: chat template, pictures and videos, positions of one axis or three."""
 
 from __future__ import annotations
 
+import inspect
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,12 +12,16 @@ from weakref import WeakKeyDictionary
 import numpy as np
 import torch
 from torch import Tensor
+from transformers import MODEL_MAPPING
 
 from agents.episodes import Prompt
+from agents.policy.chat_template import content_forms, in_form
 from agents.policy.media import MediaProcessor, Processed
 from agents.policy.vision_cache import FeatureCache
 
-VISION_TOKENS = ("image_token_id", "video_token_id", "vision_start_token_id", "vision_end_token_id")
+VISION_TOKENS = ("image_token_id", "video_token_id", "audio_token_id", "vision_start_token_id", "vision_end_token_id")
+KINDS = ("token_type_ids", "mm_token_type_ids")
+"""What models call an argument that tells text (0), pictures (1) and videos (2) apart."""
 BLANK = 64
 """Side of the picture that stands in where there is none."""
 _SAMPLED = re.compile("\ue000([0-9]+)\ue001")
@@ -43,8 +48,12 @@ class PromptEncoder:
     """Turns prompts into the inputs of a transformers model.
 
     Args:
-        processor: a Qwen-VL processor, or a tokenizer for text-only models.
+        processor: a processor of transformers, or a tokenizer for text-only models.
         config: the model's configuration; its vision token ids are used as they stand.
+
+    Attributes:
+        vision_ids: tokens that stand for pictures, videos and their like, which no response has.
+        three_axes: whether positions have three axes (M-RoPE).
 
     """
 
@@ -54,17 +63,21 @@ class PromptEncoder:
         self.media = MediaProcessor(processor, config)
         self.image_id: int | None = getattr(config, "image_token_id", None)
         self.video_id: int | None = getattr(config, "video_token_id", None)
-        self.vision_ids = [getattr(config, name) for name in VISION_TOKENS if getattr(config, name, None) is not None]
+        ids = [getattr(config, name, None) for name in VISION_TOKENS]
+        size = getattr(config.get_text_config(), "vocab_size", None)
+        self.vision_ids = [id for id in ids if id is not None and (size is None or id < size)]
         pad = self.tokenizer.pad_token_id
         self.pad_id: int = self.tokenizer.eos_token_id if pad is None else pad
-        self.three_axes = self.image_id is not None
+        self.three_axes = hasattr(MODEL_MAPPING.get(type(config), None), "get_rope_index")
         self.kept = FeatureCache()
         self.keeps_step = False
         """Whether the vision tower is run in every call, since its weights are sharded over processes."""
+        self._forms = content_forms(processor) if self.media.sees else {}
         self._ids: WeakKeyDictionary[Prompt, list[int]] = WeakKeyDictionary()
-        specials = sorted(map(re.escape, self.tokenizer.all_special_tokens), key=len, reverse=True)
-        self._specials = re.compile("|".join(["[\ue000\ue001]", *specials]))
         tokens = {name: re.escape(getattr(processor, f"{name}_token", "") or "") for name in ("image", "video")}
+        specials = {*map(re.escape, self.tokenizer.all_special_tokens), *filter(None, tokens.values())}
+        longest_first = sorted(specials, key=lambda token: (-len(token), token))
+        self._specials = re.compile("|".join(["[\ue000\ue001]", *longest_first]))
         self._media_tokens = re.compile("|".join(f"(?P<{name}>{token})" for name, token in tokens.items() if token))
 
     def encode(self, prompts: Sequence[Prompt], model: Any) -> EncodedPrompts:
@@ -75,7 +88,7 @@ class PromptEncoder:
 
         """
         device = model.device
-        images = self.media.images([image for prompt in prompts for image in prompt.images])
+        images = [one for made in self.media.images_of([prompt.images for prompt in prompts]) for one in made]
         videos = self.media.videos([video for prompt in prompts for video in prompt.videos])
         ids = [self.token_ids(prompt) for prompt in prompts]
 
@@ -83,27 +96,30 @@ class PromptEncoder:
         ids_PL = torch.tensor([[self.pad_id] * (longest - len(row)) + row for row in ids], device=device)
         mask_PL = torch.tensor([[0] * (longest - len(row)) + [1] * len(row) for row in ids], device=device)
         inputs: dict[str, Any] = {"input_ids": ids_PL, "attention_mask": mask_PL}
+        position_PL = (mask_PL.cumsum(-1) - 1).clamp(min=0)
+        positions = position_PL[None].expand(3, -1, -1) if self.three_axes else position_PL
         if not images and not videos:
-            position_PL = (mask_PL.cumsum(-1) - 1).clamp(min=0)
-            next_position_P = position_PL[:, -1] + 1
-            inputs["position_ids"] = position_PL[None].expand(3, -1, -1) if self.three_axes else position_PL
-            idle = self._run_idly(model) if self.keeps_step and self.three_axes else None
-            return EncodedPrompts(inputs, next_position_P, idle)
+            inputs["position_ids"] = positions
+            idle = self._run_idly(model) if self.keeps_step and self.media.sees else None
+            return EncodedPrompts(inputs, position_PL[:, -1] + 1, idle)
 
         kinds_PL = torch.eq(ids_PL, self.image_id or 0).int()
         if videos:
             kinds_PL = kinds_PL + 2 * torch.eq(ids_PL, self.video_id or 0).int()
-        grids = {
-            f"{name}_grid_thw": torch.stack([one.grid for one in media]).to(device)
-            for name, media in (("image", images), ("video", videos))
-            if media
-        }
-        positions_3PL, _ = model.model.get_rope_index(
-            input_ids=ids_PL, mm_token_type_ids=kinds_PL, attention_mask=mask_PL, **grids
-        )
-        features = self._features(images, videos, model)
-        inputs |= {"position_ids": positions_3PL, "mm_encoder_outputs": features}
-        return EncodedPrompts(inputs, positions_3PL.amax(dim=(0, 2)) + 1)
+        if self.three_axes:
+            grids = {
+                f"{name}_grid_thw": torch.stack([one.grid for one in media]).to(device)
+                for name, media in (("image", images), ("video", videos))
+                if media
+            }
+            positions, _ = model.model.get_rope_index(
+                input_ids=ids_PL, mm_token_type_ids=kinds_PL, attention_mask=mask_PL, **grids
+            )
+        elif (name := kinds_argument(model)) is not None:
+            inputs[name] = kinds_PL
+        inputs |= {"position_ids": positions, "mm_encoder_outputs": self._features(images, videos, model)}
+        over_axes = positions.amax(dim=0) if self.three_axes else positions
+        return EncodedPrompts(inputs, over_axes.amax(dim=-1) + 1)
 
     def _run_idly(self, model: Any) -> Tensor:
         """Run the vision tower on nothing much, as the other processes that share its shards run it."""
@@ -125,17 +141,24 @@ class PromptEncoder:
         """Return the token ids that a text of a message is written as, by itself."""
         return self._tokens(self._defuse(text))
 
-    def _tokenise(self, prompt: Prompt) -> list[int]:
-        sampled: list[Sequence[int]] = []
-        messages = []
+    def rendered(self, prompt: Prompt) -> str:
+        """Return what the chat template writes of a prompt, with a mark for what was sampled in each earlier turn."""
+        shown, earlier = [], 0
         for message in prompt.messages:
-            if (ids := message.get("token_ids")) is None:
-                messages.append({**message, "content": self._defuse(message["content"])})
+            if message.get("token_ids") is None:
+                said = {**message, "content": self._defuse(message["content"])}
             else:
-                messages.append({"role": message["role"], "content": f"\ue000{len(sampled)}\ue001"})
-                sampled.append(ids)
-        text = self.processor.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)
-        if self.three_axes:
+                said = {"role": message["role"], "content": f"\ue000{earlier}\ue001"}
+                earlier += 1
+            shown.append(in_form(said, self._forms))
+        return str(self.processor.apply_chat_template(shown, add_generation_prompt=True, tokenize=False))
+
+    def _tokenise(self, prompt: Prompt) -> list[int]:
+        sampled: list[Sequence[int]] = [
+            ids for message in prompt.messages if (ids := message.get("token_ids")) is not None
+        ]
+        text = self.rendered(prompt)
+        if self.media.sees:
             text = self._expand(text, prompt)
         pieces = _SAMPLED.split(text)
         if pieces[1::2] != [str(number) for number in range(len(sampled))]:
@@ -182,3 +205,9 @@ class PromptEncoder:
             for name, media in (("image", images), ("video", videos))
             if media
         }
+
+
+def kinds_argument(model: Any) -> str | None:
+    """Return what the inner model calls the argument that tells pictures from text, where its attention asks for it."""
+    taken = inspect.signature(model.model.forward).parameters
+    return next((name for name in KINDS if name in taken), None)

@@ -8,6 +8,7 @@ from transformers import AutoConfig
 from agents.bundled import found_place
 from agents.options.model import DEVICES, ModelOptions
 from agents.policy.transformers_policy import TransformersPolicy
+from agents.policy.trial import fit, is_held
 from rlsd_env.errors import ConfigurationError, one_of
 
 
@@ -42,16 +43,24 @@ def load_policy(name: str = "tiny", device: str = "auto", options: ModelOptions 
             options, such as those of a command line, will do.
 
     Raises:
-        ConfigurationError: the device is not there, or nothing can be loaded under that name.
+        ConfigurationError: the device is not there, nothing can be loaded under that name, or it is a model of a family
+            that is not held to a contract and it does not score or sample as transformers says.
 
     """
     path, device = find_policy(name, device)
     try:
-        return TransformersPolicy.from_pretrained(path, device, options)
-    except (OSError, ValueError) as error:
+        policy = TransformersPolicy.from_pretrained(path, device, options)
+        if not is_held(policy.model.config):
+            fit(policy, asked=None if options is None else options.scoring)
+    except ConfigurationError:
+        raise
+    except Exception as error:  # whatever the code of a model that nobody here has seen may raise
         raise _not_loadable(name, error) from error
+    return policy
 
 
 def _not_loadable(name: str, error: Exception) -> ConfigurationError:
     reason = " ".join(str(error).split())
+    if not isinstance(error, OSError | ValueError | ImportError):
+        reason = f"{type(error).__name__}: {reason}"
     return ConfigurationError(f"policy {name!r} cannot be loaded: {reason[:300]}")

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from PIL import Image as Pictures
 from torch import Tensor
 from transformers.video_utils import VideoMetadata
 
@@ -19,6 +20,12 @@ from rlsd_env.task import Image, Video
 MOST_BYTES = 512 * 2**20
 """Memory for what was processed; the least recently used go first."""
 VIDEO_MODELS = ("qwen3_vl", "qwen3_vl_moe")
+GRID = "image_grid_thw"
+"""What the families that read patches call the numbers of them in time, height and width."""
+COMPANY = "batch_num_images"
+"""What families call the number of pictures in a prompt, where pictures are read otherwise in company."""
+OF_TEXT = ("input_ids", "attention_mask", "token_type_ids", "mm_token_type_ids")
+"""What a processor returns of the text that a picture stands in."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,22 +33,43 @@ class Processed:
     """A picture or video as the vision tower reads it.
 
     Attributes:
-        pixels: patches, [number of patches, values of each].
-        grid: patches in time, height and width, [3].
+        inputs: the tower's arguments by name; those of several of one `kind` may lie end to end along the first axis.
         placeholder: what stands in the prompt where the chat template writes one vision token.
+        tokens: tokens of the placeholder that the tower's features stand for, one each.
 
     """
 
-    pixels: Tensor
-    grid: Tensor
+    inputs: Mapping[str, Tensor]
     placeholder: str
+    tokens: int
+
+    @property
+    def pixels(self) -> Tensor:
+        """Patches of the families that read patches, [number of patches, values of each]."""
+        return self.inputs["pixel_values"]
+
+    @property
+    def grid(self) -> Tensor:
+        """Patches in time, height and width, [3], of those families."""
+        return self.inputs[GRID][0]
+
+    @property
+    def kind(self) -> Hashable:
+        """What is equal where the tower can read them in one call."""
+        company = self.inputs[COMPANY].tolist() if COMPANY in self.inputs else None
+        return str(company), *((name, value.shape[1:]) for name, value in self.inputs.items())
+
+    @property
+    def nbytes(self) -> int:
+        """Memory of the tensors."""
+        return sum(value.nbytes for value in self.inputs.values())
 
 
 class MediaProcessor:
     """Runs a processor's picture and video parts; threads may share it.
 
     Args:
-        processor: a Qwen-VL processor, or a tokenizer for text-only models.
+        processor: a processor of transformers, or a tokenizer for text-only models.
         config: the model's configuration.
 
     """
@@ -50,36 +78,75 @@ class MediaProcessor:
         self.processor = processor
         self.sees = getattr(config, "image_token_id", None) is not None
         self.model_type = config.model_type
+        named = getattr(getattr(processor, "image_processor", None), "model_input_names", ())
+        self._grids, self._by_company = GRID in named, COMPANY in named
+        if self.sees:
+            self._image_token = processor.tokenizer.convert_ids_to_tokens(config.image_token_id)
         self._lock = threading.RLock()  # one at a time: two would process the same picture twice
         self._done: OrderedDict[Hashable, tuple[NDArray[np.uint8], Processed]] = OrderedDict()
         self._bytes = 0
 
     def images(self, images: Sequence[Image]) -> list[Processed]:
-        """Process pictures, those that are not remembered in one call.
+        """Process the pictures of a prompt; see `images_of`."""
+        return self.images_of([images])[0]
+
+    def images_of(self, prompts: Sequence[Sequence[Image]]) -> list[list[Processed]]:
+        """Process the pictures of several prompts, those that are not remembered in as few calls as can be.
 
         Raises:
-            ValueError: the model reads text only.
+            ValueError: the model reads text only, or its processor refuses a picture.
 
         """
-        if not images:
-            return []
+        if not any(map(len, prompts)):
+            return [[] for _ in prompts]
         if not self.sees:
             raise ValueError("the prompt has pictures; this model reads text only")
         with self._lock:
-            return self._images(images)
+            return self._images(prompts)
 
-    def _images(self, images: Sequence[Image]) -> list[Processed]:
-        found = {identity(image): self._recall(identity(image)) for image in images}
-        new = list({identity(image): image for image in images if found[identity(image)] is None}.values())
+    def _images(self, prompts: Sequence[Sequence[Image]]) -> list[list[Processed]]:
+        keys = [[self._key(image, len(images) > 1) for image in images] for images in prompts]
+        wanted = {key: image for row, images in zip(keys, prompts) for key, image in zip(row, images)}
+        found = {key: self._recall(key) for key in wanted}
+        new = {key: image for key, image in wanted.items() if found[key] is None}
         if new:
-            part = self.processor.image_processor
-            # Copies: the arrays are read-only, which torch warns of.
-            output = part(images=[image.copy() for image in new], return_tensors="pt")
-            grids = output["image_grid_thw"]
-            for image, pixels, grid in zip(new, output["pixel_values"].split(grids.prod(-1).tolist()), grids):
-                placeholder = self.processor.image_token * (int(grid.prod()) // part.merge_size**2)
-                found[identity(image)] = self._remember(identity(image), image, Processed(pixels, grid, placeholder))
-        return [done for image in images if (done := found[identity(image)]) is not None]
+            made = self._patches(list(new.values())) if self._grids else [self._alone(*one) for one in new.items()]
+            found |= {key: self._remember(key, image, one) for (key, image), one in zip(new.items(), made)}
+        return [[one for key in row if (one := found[key]) is not None] for row in keys]
+
+    def _key(self, image: Image, company: bool) -> tuple[Any, ...]:
+        return *identity(image), company and self._by_company
+
+    def _patches(self, images: Sequence[Image]) -> list[Processed]:
+        """Process pictures that become lists of patches, all in one call."""
+        output = self.processor.image_processor(images=[picture(image) for image in images], return_tensors="pt")
+        grids = output[GRID]
+        patches = output["pixel_values"].split(grids.prod(-1).tolist())
+        written = [self.processor.replace_image_token(output, number) for number in range(len(images))]
+        return [
+            Processed({"pixel_values": pixels, GRID: grid[None]}, text, text.count(self._image_token))
+            for pixels, grid, text in zip(patches, grids, written)
+        ]
+
+    def _alone(self, key: tuple[Any, ...], image: Image) -> Processed:
+        """Process a picture by itself, as the processor would in a prompt of its own or in company."""
+        token, shown = self.processor.image_token, [picture(image)] * (1 + key[-1])
+        output = self.processor(
+            text=[token * len(shown)],
+            images=[shown],
+            return_tensors="pt",
+            return_text_replacement_offsets=True,
+            add_special_tokens=False,
+        )
+        (first, *_), *_ = output.pop("text_replacement_offsets")
+        written = first["replacement"]
+        # A second one is there for company alone; what the processor says of the company is kept.
+        inputs = {
+            name: value[:1] if key[-1] else value
+            for name, value in output.items()
+            if isinstance(value, Tensor) and name not in OF_TEXT
+        }
+        return Processed(inputs, written, written.count(self._image_token))
 
     def videos(self, videos: Sequence[Video]) -> list[Processed]:
         """Process videos, all frames of each, with the times at which they are seen.
@@ -117,7 +184,8 @@ class MediaProcessor:
             return_tensors="pt",
         )
         placeholder = self.processor.replace_video_token(output, 0)
-        done = Processed(output["pixel_values_videos"], output["video_grid_thw"][0], placeholder)
+        inputs = {"pixel_values": output["pixel_values_videos"], GRID: output["video_grid_thw"]}
+        done = Processed(inputs, placeholder, placeholder.count(self.processor.video_token))
         return self._remember(key, video.frames, done)
 
     def _recall(self, key: Hashable) -> Processed | None:
@@ -130,13 +198,18 @@ class MediaProcessor:
         if array.flags.writeable:  # what may change is not remembered
             return done
         self._done[key] = (array, done)
-        self._bytes += done.pixels.nbytes
+        self._bytes += done.nbytes
         while self._bytes > MOST_BYTES:
             _, (_, oldest) = self._done.popitem(last=False)
-            self._bytes -= oldest.pixels.nbytes
+            self._bytes -= oldest.nbytes
         return done
 
 
 def identity(array: NDArray[np.uint8]) -> tuple[Any, ...]:
     """Identify pixels by where they lie; what remembers them holds the array, so the address stays taken."""
     return array.__array_interface__["data"][0], array.shape, array.strides
+
+
+def picture(image: Image) -> Pictures.Image:
+    """Return a picture in the form that leaves no processor to guess which axis has the colours."""
+    return Pictures.fromarray(image)

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
+from transformers.modeling_layers import GradientCheckpointingLayer
 
 from agents.options.model import ModelOptions, TrainedModelOptions
 from agents.policy.scoring import supports_packing, use_packed_attention
@@ -19,6 +20,8 @@ from rlsd_env.errors import ConfigurationError
 from rlsd_env.extras import require
 
 ADAPTER = "default"
+JOINED = {"gate_up_proj": ("gate_proj", "up_proj"), "qkv_proj": ("q_proj", "k_proj", "v_proj")}
+"""Matrices that some families have in one; to adapt a part there is to adapt the whole."""
 
 
 def prepare_model(model: Any, options: ModelOptions) -> bool:
@@ -36,8 +39,6 @@ def prepare_model(model: Any, options: ModelOptions) -> bool:
         ConfigurationError: an option does not fit the architecture.
 
     """
-    if getattr(model.config.get_text_config(), "final_logit_softcapping", None) is not None:
-        raise ConfigurationError(f"{type(model).__name__} caps its logits, which is not supported; use another model")
     embed_patches_as_product(model)
     trained = isinstance(options, TrainedModelOptions)
     if isinstance(options, TrainedModelOptions):
@@ -56,8 +57,8 @@ def prepare_model(model: Any, options: ModelOptions) -> bool:
     packs = options.scoring != "plain" and supports_packing(model)
     if options.scoring == "packed" and not packs:
         raise ConfigurationError(
-            f"scoring is packed, which {type(model).__name__} does not support (its attention is not full everywhere, "
-            "or not transformers' own); use auto or plain"
+            f"scoring is packed, which {type(model).__name__} does not support (its attention is more than full or in "
+            "windows, or not transformers' own); use auto or plain"
         )
     if packs:
         use_packed_attention(model)
@@ -78,20 +79,29 @@ def decoder_layers(model: Any) -> list[nn.Module]:
     return list(model.get_decoder().layers)
 
 
-def vision_tower(model: Any) -> nn.Module | None:
-    """Return the vision tower, or None of a text-only model."""
-    return getattr(model.model, "visual", None)
+def vision_parameters(model: Any) -> list[nn.Parameter]:
+    """Return the weights that make features of pictures: all but those of the language model and the output head."""
+    of_text = {id(p) for p in model.get_decoder().parameters()}
+    return [p for p in model.model.parameters() if id(p) not in of_text]
+
+
+def vision_blocks(model: Any) -> list[nn.Module]:
+    """Return the layers of the vision tower."""
+    of_text = {id(module) for module in model.get_decoder().modules()}
+    layers = (one for one in model.model.modules() if isinstance(one, GradientCheckpointingLayer))
+    return [one for one in layers if id(one) not in of_text]
 
 
 def vision_is_frozen(model: Any) -> bool:
     """Tell whether what the vision tower makes of a picture cannot change."""
-    tower = vision_tower(model)
-    return tower is not None and not any(p.requires_grad for p in tower.parameters())
+    parameters = vision_parameters(model)
+    return bool(parameters) and not any(p.requires_grad for p in parameters)
 
 
 def embed_patches_as_product(model: Any) -> None:
     """Embed patches by a matrix product: a convolution whose kernel is the whole patch is one, and far slower."""
-    projection = getattr(getattr(vision_tower(model), "patch_embed", None), "proj", None)
+    tower = getattr(model.model, "visual", None)
+    projection = getattr(getattr(tower, "patch_embed", None), "proj", None)
     if isinstance(projection, nn.Conv3d) and projection.kernel_size == projection.stride and projection.groups == 1:
         projection.forward = types.MethodType(_product, projection)  # type: ignore[method-assign]
 
@@ -101,16 +111,17 @@ def _product(self: nn.Conv3d, patches: Tensor) -> Tensor:
 
 
 def freeze_vision(model: Any) -> None:
-    """Leave the vision tower untrained.
+    """Leave the vision tower untrained, with what brings its features to the language model.
 
     Raises:
         ConfigurationError: there is none.
 
     """
-    tower = vision_tower(model)
-    if tower is None:
+    parameters = vision_parameters(model)
+    if not parameters:
         raise ConfigurationError(f"freeze_vision: {type(model).__name__} has no vision tower; leave the option out")
-    tower.requires_grad_(False)
+    for parameter in parameters:
+        parameter.requires_grad_(False)
 
 
 def add_adapters(model: Any, options: TrainedModelOptions) -> None:
@@ -130,13 +141,15 @@ def add_adapters(model: Any, options: TrainedModelOptions) -> None:
         name: module for name, module in model.named_modules() if id(module) in inside and isinstance(module, nn.Linear)
     }
     kinds = sorted({name.rpartition(".")[2] for name in linear})
-    for target in options.lora_targets:
+    joined = {part: whole for whole, parts in JOINED.items() if whole in kinds for part in parts}
+    targets = {target if target in kinds else joined.get(target, target) for target in options.lora_targets}
+    for target in sorted(targets):
         if target not in kinds:
             raise ConfigurationError(f"lora_targets has {target!r}; this model's layers have {', '.join(kinds)}")
     config = LoraConfig(
         r=options.lora_rank,
         lora_alpha=options.lora_alpha or 2 * options.lora_rank,  # type: ignore[arg-type]  # only divided by the rank
-        target_modules=[name for name in linear if name.rpartition(".")[2] in options.lora_targets],
+        target_modules=[name for name in linear if name.rpartition(".")[2] in targets],
         lora_dropout=0.0,
     )
     model.requires_grad_(False)
@@ -172,9 +185,7 @@ def checkpoint_layers(model: Any) -> None:
 
     transformers' own switch needs training mode and takes the cache away; this one needs neither.
     """
-    tower = vision_tower(model)
-    blocks = list(getattr(tower, "blocks", ()))
-    for layer in [*decoder_layers(model), *blocks]:
+    for layer in [*decoder_layers(model), *vision_blocks(model)]:
         layer.forward = types.MethodType(_run_again, layer)
 
 

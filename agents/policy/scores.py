@@ -7,6 +7,7 @@ computed again in the backward pass.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -36,6 +37,7 @@ class Head:
         never: ids that are never sampled; their probability is 0 (a finite, very negative logarithm).
         temperature: divides the logits; 0 (greedy sampling) is scored as 1.
         wide: compute the product in float32, whatever the matrix's precision; False: in the matrix's.
+        cap: logits l become cap x tanh(l / cap) before they are divided; None: they stay.
 
     """
 
@@ -44,6 +46,7 @@ class Head:
     never: Tensor
     temperature: float = 1.0
     wide: bool = True
+    cap: float | None = None
 
     @property
     def scale(self) -> float:
@@ -59,6 +62,8 @@ class Head:
     def logits(self, hidden_CH: Tensor) -> Tensor:
         """Compute logits at the temperature, [C, V] in float32."""
         logits = product(hidden_CH, self.weight_VH, self.bias_V, self.dtype).float()
+        if self.cap is not None:
+            logits = self.cap * torch.tanh(logits / self.cap)
         if self.scale != 1.0:
             logits.mul_(self.scale)
         return logits.index_fill_(-1, self.never, NEVER)
@@ -265,7 +270,7 @@ class _ChosenLogps(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, grad_M: Tensor, _: Tensor) -> tuple[Tensor | None, ...]:
         hidden_MH, weight_VH, bias_V, ids_M, log_sum_M = ctx.saved_tensors
-        head = Head(weight_VH, bias_V, ctx.head.never, ctx.head.temperature, ctx.head.wide)
+        head = dataclasses.replace(ctx.head, weight_VH=weight_VH, bias_V=bias_V)
         tokens = max(1, CHUNK_NUMBERS // weight_VH.shape[0])
         grads_hidden = []
         # Sums over chunks are in float32, whatever the precision of the products.
@@ -275,10 +280,13 @@ class _ChosenLogps(torch.autograd.Function):
             hidden_MH.split(tokens), ids_M.split(tokens), grad_M.split(tokens), log_sum_M.split(tokens)
         ):
             grad_CV = head.logits(hidden_CH)
+            of_cap = None if head.cap is None else (1 - (grad_CV / (head.scale * head.cap)).square_()).clamp_(min=0)
             grad_CV.sub_(log_sum_C[:, None]).exp_().mul_(-grad_C[:, None])
             grad_CV.scatter_add_(1, ids_C[:, None], grad_C[:, None])
             if head.scale != 1.0:
                 grad_CV.mul_(head.scale)
+            if of_cap is not None:
+                grad_CV.mul_(of_cap)
             if grad_bias is not None:
                 grad_bias += grad_CV.sum(0)
             grad_CV = grad_CV.to(head.dtype)

@@ -6,6 +6,7 @@ test_packing.py` holds them to each other, values and gradients.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import Any, TypeVar
 
@@ -13,20 +14,22 @@ import torch
 from torch import Tensor
 
 from agents.episodes import Prompt
-from agents.policy.attention import PACKED, by_length, make_packing
-from agents.policy.inputs import PromptEncoder
+from agents.policy.attention import PACKED, Pictures, by_length, make_packing
+from agents.policy.inputs import PromptEncoder, kinds_argument
+from agents.policy.picture_attention import EVERYWHERE, numbered, picture_rule
 
 T = TypeVar("T")
 
 
 def supports_packing(model: Any) -> bool:
-    """Tell whether a model's attention goes through transformers' interface and is full everywhere."""
+    """Tell whether a model's attention goes through transformers' interface and is full or in windows everywhere."""
     config = model.config.get_text_config()
-    full = all(kind == "full_attention" for kind in getattr(config, "layer_types", None) or ())
+    known = set(getattr(config, "layer_types", None) or ()) <= {"full_attention", "sliding_attention"}
+    both_ways = getattr(config, "use_bidirectional_attention", None) not in (None, False, "vision")
     softcap = getattr(config, "attn_logit_softcapping", None) is not None
     dropout = getattr(config, "attention_dropout", 0.0) or 0.0
     backend = getattr(type(model), "_supports_attention_backend", False)
-    return bool(backend and full and not softcap and not dropout)
+    return bool(backend and known and not both_ways and not softcap and not dropout and picture_rule(model) is not None)
 
 
 def use_packed_attention(model: Any) -> None:
@@ -137,7 +140,12 @@ def packed_states(
     place_R = torch.arange(len(ids_R), device=device) - first_N.repeat_interleave(count_N)
     position_R = encoded.next_position_P[owner_R] + place_R
     position = inputs["position_ids"][..., mask_PL]
-    packing = make_packing(lengths, count_N.tolist(), run_owners, device)
+    kinds_PL = inputs.pop(kinds_argument(model) or "", None)
+    pictures = None
+    if kinds_PL is not None and (rule := picture_rule(model)):
+        number_L = numbered(kinds_PL)[mask_PL]
+        pictures = Pictures(number_L, everywhere=rule == EVERYWHERE)
+    packing = make_packing(lengths, count_N.tolist(), run_owners, device, pictures)
     inputs |= {
         "input_ids": torch.cat([inputs["input_ids"][mask_PL], ids_R])[None],
         "position_ids": torch.cat([position, position_R.expand(*position.shape[:-1], -1)], dim=-1)[..., None, :],
@@ -145,13 +153,26 @@ def packed_states(
         "attention_mask": torch.ones(1, 1, 1, 1, dtype=torch.bool, device=device),
     }
     hidden_LH = model.model(**inputs, packing=packing, use_cache=False).last_hidden_state[0]
-    if not packing.calls[0]:
-        raise NotImplementedError(
-            f"{type(model).__name__} does not hand the packing to its attention layers; use scoring='plain'"
-        )
+    check_calls(model, packing.calls)
     if encoded.idle is not None:
         hidden_LH = hidden_LH + encoded.idle
     return hidden_LH[_before(lengths, owners, order, [len(ids) for ids in responses]).to(device)]
+
+
+def check_calls(model: Any, calls: Counter[int | None]) -> None:
+    """Refuse what has been scored where layers did not attend as they should have.
+
+    Raises:
+        NotImplementedError: attention layers did not get the packing, or did not say their window.
+
+    """
+    config = model.config.get_text_config()
+    kinds = getattr(config, "layer_types", None)
+    windows = sum(count for window, count in calls.items() if window is not None)
+    if not calls or (kinds and windows != kinds.count("sliding_attention")):
+        raise NotImplementedError(
+            f"{type(model).__name__} does not hand packing and windows to its attention layers; use scoring='plain'"
+        )
 
 
 def _before(lengths: Sequence[int], owners: Sequence[int], order: Sequence[int], counts: Sequence[int]) -> Tensor:
@@ -187,6 +208,9 @@ def plain_states(
     position_NT = encoded.next_position_P[:, None] + torch.arange(longest, device=device)
     position = inputs["position_ids"]
     prompt_mask = inputs["attention_mask"]
+    if (name := kinds_argument(model)) in inputs:  # responses are text
+        kinds_NL = inputs[name]
+        inputs[name] = torch.cat([kinds_NL, kinds_NL.new_zeros(len(kinds_NL), longest)], dim=1)
     inputs |= {
         "input_ids": torch.cat([inputs["input_ids"], ids_NT], dim=1),
         "position_ids": torch.cat([position, position_NT.expand(*position.shape[:-1], -1)], dim=-1),

@@ -17,7 +17,7 @@ from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import FSDPModule, MixedPrecisionPolicy, fully_shard, register_fsdp_forward_method
 
 from agents.distributed import World
-from agents.policy.preparation import decoder_layers, vision_is_frozen, vision_tower
+from agents.policy.preparation import decoder_layers, vision_blocks, vision_is_frozen, vision_parameters
 
 
 def shard(model: Any, world: World, precision: str) -> None:
@@ -33,10 +33,9 @@ def shard(model: Any, world: World, precision: str) -> None:
     # Inputs are narrowed by autocast, as without shards.
     narrow = MixedPrecisionPolicy(torch.bfloat16, torch.float32, cast_forward_inputs=False)
     options: dict[str, Any] = {"mesh": mesh, "mp_policy": narrow if precision == "bfloat16" else MixedPrecisionPolicy()}
-    tower = vision_tower(model)
     # What a frozen tower makes of pictures is kept, so each process runs it when it needs to: it has it whole.
-    frozen = set(tower.parameters()) if tower is not None and vision_is_frozen(model) else set()
-    blocks = [] if frozen else list(getattr(tower, "blocks", ()))
+    frozen = set(vision_parameters(model)) if vision_is_frozen(model) else set()
+    blocks = [] if frozen else vision_blocks(model)
     for layer in [*decoder_layers(model), *blocks]:
         fully_shard(layer, **options)
     fully_shard(model, ignored_params=frozen, **options)

@@ -1,4 +1,4 @@
-"""A policy over transformers' own model classes: Qwen3-VL and, without pictures, any causal language model.
+"""A policy over transformers' own model classes: vision-language models and, without pictures, language models.
 
 A prompt is run once, whatever the number of its responses, in sampling and, with gradients, in training.
 """
@@ -179,7 +179,8 @@ class TransformersPolicy:
 
     def head(self, temperature: float) -> Head:
         """Return the output head with the weights that the model has now."""
-        weight, bias = self.model.lm_head.weight, self.model.lm_head.bias
+        output = self.model.get_output_embeddings()
+        weight, bias = output.weight, output.bias
         if not torch.is_grad_enabled():  # the tensors of now: a teacher's, while the model has its weights
             weight, bias = weight.detach(), None if bias is None else bias.detach()
             if self.sharded:  # gathered weights do not outlast the next change of the shards
@@ -188,7 +189,8 @@ class TransformersPolicy:
         if self.precision == "bfloat16" and not wide:
             weight = weight.to(torch.bfloat16)
             bias = None if bias is None else bias.to(torch.bfloat16)
-        return Head(weight, bias, self.never_ids, temperature, wide)
+        cap = getattr(self.model.config.get_text_config(), "final_logit_softcapping", None)
+        return Head(weight, bias, self.never_ids, temperature, wide, cap)
 
     def autocast(self) -> torch.autocast:
         """Return the context of the model's precision."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
@@ -24,11 +25,13 @@ class Features:
     Attributes:
         embeddings: what stands in the prompt, one tensor per picture.
         deepstack: what is added to the first layers, one tensor per picture for each of them; None: nothing is.
+        joined: whether the model takes embeddings as one tensor, [all tokens, 1, H], and not as one per picture.
 
     """
 
     embeddings: tuple[Tensor, ...]
     deepstack: tuple[tuple[Tensor, ...], ...] | None
+    joined: bool = False
 
     def of(self, numbers: Sequence[int]) -> Any:
         """Return what stands for the tower's output of several occurrences of the pictures, by number."""
@@ -36,7 +39,8 @@ class Features:
         if self.deepstack is not None:
             deepstack = [tuple(level[number] for number in numbers) for level in self.deepstack]
         embeddings = tuple(self.embeddings[number] for number in numbers)
-        return SimpleNamespace(pooler_output=embeddings, deepstack_features=deepstack)
+        taken = torch.cat(embeddings)[:, None] if self.joined else embeddings
+        return SimpleNamespace(pooler_output=taken, deepstack_features=deepstack)
 
     def only(self, number: int) -> Features:
         """Return a copy of the features of one picture."""
@@ -44,6 +48,7 @@ class Features:
         return Features(
             (self.embeddings[number].clone(),),
             None if deepstack is None else tuple((level[number].clone(),) for level in deepstack),
+            self.joined,
         )
 
     @property
@@ -75,7 +80,7 @@ class FeatureCache:
 
         Args:
             media: the pictures or videos.
-            tower: runs the vision tower on patches and grids.
+            tower: runs the vision tower on what was made of them, and names its arguments as their `inputs` do.
             model: whose tower it is.
 
         """
@@ -95,10 +100,7 @@ class FeatureCache:
         for key in keys:
             if key in self._kept:
                 self._kept.move_to_end(key)
-        parts = [found[key] for key in keys]
-        stacks = [part.deepstack for part in parts if part.deepstack is not None]
-        deepstack = tuple(tuple(one for (one,) in level) for level in zip(*stacks)) if stacks else None
-        return Features(tuple(part.embeddings[0] for part in parts), deepstack)
+        return _in_order([found[key] for key in keys])
 
     def _keep(self, model: Any, one: Processed, features: Features) -> Features:
         self._kept[id(model), id(one)] = (one, features)  # holds the picture, so that its id stays taken
@@ -110,11 +112,49 @@ class FeatureCache:
 
 
 def _run(media: Sequence[Processed], tower: Callable[..., Any], model: Any) -> Features:
-    output = tower(
-        torch.cat([one.pixels for one in media]).to(model.device),
-        torch.stack([one.grid for one in media]).to(model.device),
-        return_dict=True,
-    )
+    """Run the tower once for each kind of input, and put what comes out in the order of the media."""
+    kinds: dict[Hashable, list[int]] = {}
+    for number, one in enumerate(media):
+        kinds.setdefault(one.kind, []).append(number)
+    parts: dict[int, Features] = {}
+    for numbers in kinds.values():
+        made = _run_kind([media[number] for number in numbers], tower, model)
+        if len(kinds) == 1:
+            return made
+        for place, number in enumerate(numbers):
+            levels = None if made.deepstack is None else tuple((level[place],) for level in made.deepstack)
+            parts[number] = Features((made.embeddings[place],), levels, made.joined)
+    return _in_order([parts[number] for number in range(len(media))])
+
+
+def _in_order(parts: Sequence[Features]) -> Features:
+    """Join the features of single pictures."""
+    stacks = [part.deepstack for part in parts if part.deepstack is not None]
+    deepstack = tuple(tuple(one for (one,) in level) for level in zip(*stacks)) if stacks else None
+    return Features(tuple(part.embeddings[0] for part in parts), deepstack, parts[0].joined)
+
+
+def _run_kind(media: Sequence[Processed], tower: Callable[..., Any], model: Any) -> Features:
+    taken = inspect.signature(tower).parameters
+    inputs = {
+        name: torch.cat([one.inputs[name] for one in media]).to(model.device)
+        for name in media[0].inputs
+        if name in taken
+    }
+    output = tower(**inputs, return_dict=True)
+    found = output.pooler_output
+    joined = isinstance(found, Tensor)
+    rows_TH = found.flatten(0, -2) if joined else torch.cat([one.flatten(0, -2) for one in found])
+    counts = [one.tokens for one in media]
+    if len(rows_TH) != sum(counts):
+        raise ValueError(
+            f"{type(model).__name__} makes {len(rows_TH)} features of pictures for which its processor writes "
+            f"{sum(counts)} tokens; use a processor that fits the model"
+        )
     deepstack = getattr(output, "deepstack_features", None)
-    levels = None if deepstack is None else tuple(tuple(level) for level in deepstack)
-    return Features(tuple(output.pooler_output), levels)
+    levels = None if deepstack is None else tuple(level.split(counts) for level in map(_flat, deepstack))
+    return Features(rows_TH.split(counts), levels, joined)
+
+
+def _flat(level: Tensor | Sequence[Tensor]) -> Tensor:
+    return level.flatten(0, -2) if isinstance(level, Tensor) else torch.cat(tuple(level))

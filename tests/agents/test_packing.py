@@ -9,6 +9,14 @@ import numpy as np
 import pytest
 import torch
 from torch.testing import assert_close
+from transformers import (
+    Gemma2Config,
+    Gemma2ForCausalLM,
+    MistralConfig,
+    MistralForCausalLM,
+    Qwen2Config,
+    Qwen2ForCausalLM,
+)
 
 import agents
 from agents.episodes import Completion, Prompt, StopReason, Turn
@@ -19,8 +27,8 @@ from agents.options.learner import LearnerOptions
 from agents.options.model import TrainedModelOptions
 from agents.policy import attention
 from agents.policy import scores as scores_module
-from agents.policy.attention import by_length, make_block_mask, make_packing, portable, similar
-from agents.policy.scoring import supports_packing
+from agents.policy.attention import Pictures, by_length, make_packing, portable, similar
+from agents.policy.block_masks import make_block_mask
 from agents.policy.transformers_policy import TransformersPolicy
 from rlsd_env.errors import ConfigurationError
 from tests.agents.architectures import ARCHITECTURES, VOCABULARY, build
@@ -136,7 +144,7 @@ def test_a_copy_of_a_checkpointed_model_runs_its_own_layers(processor):
     assert not torch.allclose(policy.score(*case).logp_NT, second.score(*case).logp_NT)
 
 
-def naive(query, key, value, prompt_lengths, response_lengths, owners):
+def naive(query, key, value, prompt_lengths, response_lengths, owners, window=None, pictures=()):
     """Attention token by token: [L, H, D] with as many key heads as query heads divided by 2."""
     spans, place = [], 0
     for length in [*prompt_lengths, *response_lengths]:
@@ -147,6 +155,9 @@ def naive(query, key, value, prompt_lengths, response_lengths, owners):
         before = [] if number < len(prompt_lengths) else list(spans[owners[number - len(prompt_lengths)]])
         for place in span:
             seen = [*before, *range(span.start, place + 1)]
+            if window is not None:
+                seen = seen[-window:]
+            seen += [other for start, stop in pictures if start <= place < stop for other in range(place + 1, stop)]
             for head in range(query.shape[1]):
                 scores = key[seen, head // 2] @ query[place, head] / query.shape[2] ** 0.5
                 out[place, head] = scores.softmax(0) @ value[seen, head // 2]
@@ -161,50 +172,82 @@ CASES = [
 ]
 
 
+@pytest.mark.parametrize("window", [None, 1, 3, 100])
 @pytest.mark.parametrize(("prompt_lengths", "response_lengths", "owners"), CASES)
-def test_the_portable_kernel_token_by_token(prompt_lengths, response_lengths, owners):
+def test_the_portable_kernel_token_by_token(prompt_lengths, response_lengths, owners, window):
     generator = torch.Generator().manual_seed(0)
     total = sum(prompt_lengths) + sum(response_lengths)
     query, key, value = (torch.randn(total, heads, 8, generator=generator) for heads in (4, 2, 2))
     packing = make_packing(prompt_lengths, response_lengths, owners, torch.device("cpu"))
-    out = portable(query, key, value, packing, 8**-0.5)[0]
-    assert_close(out, naive(query, key, value, prompt_lengths, response_lengths, owners), atol=1e-5, rtol=1e-5)
+    out = portable(query, key, value, packing, 8**-0.5, window)[0]
+    expected = naive(query, key, value, prompt_lengths, response_lengths, owners, window)
+    assert_close(out, expected, atol=1e-5, rtol=1e-5)
 
 
-@pytest.mark.parametrize(("prompt_lengths", "response_lengths", "owners"), CASES)
-def test_flex_attentions_mask_is_the_same_attention(prompt_lengths, response_lengths, owners):
-    """The GPU's kernel, run unfused: its block mask against the portable kernel."""
+@pytest.mark.parametrize(
+    ("everywhere", "window", "heeded"), [(True, None, True), (True, 3, True), (False, 3, True), (False, None, False)]
+)
+def test_tokens_of_a_picture_see_each_other_both_ways_where_they_should(everywhere, window, heeded):
+    prompt_lengths, response_lengths, owners = [6, 2, 5], [3, 2], [0, 2]
+    spans = [(1, 3), (4, 6), (9, 11)]
+    number_L = torch.tensor([-1, 0, 0, -1, 1, 1, -1, -1, -1, 2, 2, -1, -1])
+    generator = torch.Generator().manual_seed(0)
+    query, key, value = (torch.randn(18, heads, 16, generator=generator) for heads in (4, 2, 2))
+    device = torch.device("cpu")
+    packing = make_packing(prompt_lengths, response_lengths, owners, device, Pictures(number_L, everywhere))
+    out = portable(query, key, value, packing, 0.25, window)[0]
+    pieces = (prompt_lengths, response_lengths, owners)
+    assert_close(out, naive(query, key, value, *pieces, window, spans if heeded else ()), atol=1e-5, rtol=1e-5)
+    mask = make_block_mask(*pieces, device, window=window, pictures_L=packing.pictures.of_layer(window))
+    assert_close(unfused(query, key, value, mask), out, atol=1e-5, rtol=1e-5)
+
+
+def unfused(query, key, value, mask):
+    """Flex attention as a GPU runs it, but for the fused kernel."""
     from torch.nn.attention.flex_attention import flex_attention
 
+    rows = (x.transpose(0, 1)[None] for x in (query, key, value))
+    return flex_attention(*rows, block_mask=mask, enable_gqa=True)[0].transpose(0, 1)
+
+
+@pytest.mark.parametrize("window", [None, 2])
+@pytest.mark.parametrize(("prompt_lengths", "response_lengths", "owners"), CASES)
+def test_flex_attentions_mask_is_the_same_attention(prompt_lengths, response_lengths, owners, window):
+    """The GPU's kernel, run unfused: its block mask against the portable kernel."""
     generator = torch.Generator().manual_seed(0)
     total = sum(prompt_lengths) + sum(response_lengths)
     query, key, value = (torch.randn(total, heads, 16, generator=generator) for heads in (4, 2, 2))
     device = torch.device("cpu")
-    mask = make_block_mask(prompt_lengths, response_lengths, owners, device)
-    flex = flex_attention(*(x.transpose(0, 1)[None] for x in (query, key, value)), block_mask=mask, enable_gqa=True)[
-        0
-    ].transpose(0, 1)
+    mask = make_block_mask(prompt_lengths, response_lengths, owners, device, window=window)
     packing = make_packing(prompt_lengths, response_lengths, owners, device)
-    assert_close(flex, portable(query, key, value, packing, 0.25)[0], atol=1e-5, rtol=1e-5)
+    expected = portable(query, key, value, packing, 0.25, window)[0]
+    assert_close(unfused(query, key, value, mask), expected, atol=1e-5, rtol=1e-5)
 
 
-def test_blocks_are_those_of_the_whole_mask():
+@pytest.mark.parametrize("picture", [False, True], ids=["", "picture"])
+@pytest.mark.parametrize("window", [None, 20, 150, 400])
+def test_blocks_are_those_of_the_whole_mask(window, picture):
     """Against flex attention's own search through a mask of all pairs, and in what comes out of the attention."""
-    from torch.nn.attention.flex_attention import create_block_mask, flex_attention
+    from torch.nn.attention.flex_attention import create_block_mask
 
     prompt_lengths, response_lengths, owners = [300, 40, 128], [500, 3, 129, 256, 0, 90], [0, 1, 2, 0, 1, 2]
     device = torch.device("cpu")
-    mask = make_block_mask(prompt_lengths, response_lengths, owners, device)
+    number_L = torch.full((468,), -1)
+    number_L[100:260], number_L[310:330] = 0, 1
+    pictures = Pictures(number_L, everywhere=True) if picture else None
+    numbers = number_L if picture else None
+    mask = make_block_mask(prompt_lengths, response_lengths, owners, device, window=window, pictures_L=numbers)
     total = sum(prompt_lengths) + sum(response_lengths)
     expected = create_block_mask(mask.mask_mod, None, None, total, total, device="cpu")
     assert torch.equal(mask.to_dense(), expected.to_dense())
-    assert torch.equal(mask.full_kv_num_blocks, expected.full_kv_num_blocks)
-    assert int(mask.full_kv_num_blocks.sum()) > 3
+    if window is None and not picture:
+        assert torch.equal(mask.full_kv_num_blocks, expected.full_kv_num_blocks)
+        assert int(mask.full_kv_num_blocks.sum()) > 3
     generator = torch.Generator().manual_seed(0)
     query, key, value = (torch.randn(total, heads, 16, generator=generator) for heads in (4, 2, 2))
-    flex = flex_attention(*(x.transpose(0, 1)[None] for x in (query, key, value)), block_mask=mask, enable_gqa=True)
-    packing = make_packing(prompt_lengths, response_lengths, owners, device)
-    assert_close(flex[0].transpose(0, 1), portable(query, key, value, packing, 0.25)[0], atol=1e-5, rtol=1e-5)
+    packing = make_packing(prompt_lengths, response_lengths, owners, device, pictures)
+    expected = portable(query, key, value, packing, 0.25, window)[0]
+    assert_close(unfused(query, key, value, mask), expected, atol=1e-5, rtol=1e-5)
 
 
 def test_stretches_of_similar_lengths():
@@ -250,25 +293,52 @@ def test_rows_of_a_part_are_shown_the_same_contexts():
     assert len(list(split(rows[1:2] + rows[3:], policy, 15))) == 2
 
 
-def test_an_architecture_with_windows_is_scored_plain(processor):
-    from transformers import Qwen2Config, Qwen2ForCausalLM
-
+def qwen2_with_windows():
     config = Qwen2Config(
-        vocab_size=VOCABULARY, hidden_size=32, intermediate_size=32, num_hidden_layers=2, num_attention_heads=2,
+        vocab_size=VOCABULARY, hidden_size=32, intermediate_size=32, num_hidden_layers=3, num_attention_heads=2,
         num_key_value_heads=1, use_sliding_window=True, sliding_window=4, max_window_layers=1, eos_token_id=2,
     )  # fmt: skip
-    model = Qwen2ForCausalLM(config).eval()
+    return Qwen2ForCausalLM(config)
+
+
+def mistral_with_windows():
+    config = MistralConfig(
+        vocab_size=VOCABULARY, hidden_size=32, intermediate_size=32, num_hidden_layers=2, num_attention_heads=2,
+        num_key_value_heads=1, sliding_window=5, eos_token_id=2, head_dim=16,
+    )  # fmt: skip
+    return MistralForCausalLM(config)
+
+
+@pytest.mark.parametrize("make", [qwen2_with_windows, mistral_with_windows])
+def test_an_architecture_with_windows_is_packed(processor, make):
+    torch.manual_seed(0)
+    model = make().eval()
     model.generation_config.eos_token_id = 2
-    assert not supports_packing(model)
-    policy = TransformersPolicy(model, processor.tokenizer)
-    assert not policy.packs
-    prompts, owners, responses = workload(sees=False)
-    scores = policy.score(prompts, owners, responses)
+    case = workload(sees=False)
+    found = []
+    for scoring in ("packed", "plain"):
+        policy = TransformersPolicy(copy.deepcopy(model), processor.tokenizer, TrainedModelOptions(scoring=scoring))
+        assert policy.packs == (scoring == "packed")
+        found.append(scored(policy, *case))
+    (a, gradients), (b, expected) = found
+    assert_close(a.logp_NT, b.logp_NT, atol=1e-5, rtol=1e-5)
+    assert distance(gradients, expected) < 1e-4
+    prompts, _, responses = case
     ids = torch.tensor([[*policy.encoder.token_ids(prompts[0]), *responses[2]]])
     logits = model(ids).logits[0, -len(responses[2]) - 1 : -1].log_softmax(-1)
-    expected = logits.gather(-1, torch.tensor(responses[2])[:, None])[:, 0]
-    assert_close(scores.logp_NT[2, : len(responses[2])], expected, atol=1e-5, rtol=1e-5)
-    with pytest.raises(ConfigurationError, match="Qwen2ForCausalLM does not support"):
+    alone = logits.gather(-1, torch.tensor(responses[2])[:, None])[:, 0]
+    assert_close(a.logp_NT[2, : len(responses[2])], alone, atol=1e-5, rtol=1e-5)
+
+
+def test_an_architecture_with_capped_attention_is_scored_plain(processor):
+    config = Gemma2Config(
+        vocab_size=VOCABULARY, hidden_size=32, intermediate_size=32, num_hidden_layers=2, num_attention_heads=2,
+        num_key_value_heads=1, head_dim=16, attn_logit_softcapping=20.0, eos_token_id=2,
+    )  # fmt: skip
+    model = Gemma2ForCausalLM(config).eval()
+    model.generation_config.eos_token_id = 2
+    assert not TransformersPolicy(model, processor.tokenizer).packs
+    with pytest.raises(ConfigurationError, match="Gemma2ForCausalLM does not support"):
         TransformersPolicy(model, processor.tokenizer, TrainedModelOptions(scoring="packed"))
 
 

@@ -15,6 +15,7 @@ from agents.episodes import Completion, Prompt
 from agents.losses import NEVER
 from agents.policy.base import Request, make_completion
 from agents.policy.inputs import PromptEncoder
+from agents.policy.media import GRID, Processed
 from rlsd_env.errors import ConfigurationError
 
 COLDEST = 0.01
@@ -99,7 +100,7 @@ def engine_inputs(encoder: PromptEncoder, prompt: Prompt) -> tuple[dict[str, Any
     if not prompt.images and not prompt.videos:
         whole = dict(tokens_input(list(ids)))
         return whole, whole
-    media: dict[str, list[Any]] = {"image": encoder.media.images(prompt.images)}
+    media: dict[str, list[Any]] = {"image": _images(encoder, prompt)}
     media["video"] = encoder.media.videos(prompt.videos)
     media = {kind: found for kind, found in media.items() if found}
     items = {kind: [_item(kind, one) for one in found] for kind, found in media.items()}
@@ -112,6 +113,22 @@ def engine_inputs(encoder: PromptEncoder, prompt: Prompt) -> tuple[dict[str, Any
     without = {kind: [None] * len(found) for kind, found in items.items()}
     first, later = (mm_input(list(ids), kept, names, ranges) for kept in (items, without))
     return dict(first), dict(later)
+
+
+def _images(encoder: PromptEncoder, prompt: Prompt) -> list[Processed]:
+    """Process a prompt's pictures.
+
+    Raises:
+        ConfigurationError: the model does not read patches on a grid as Qwen-VL models do, which alone is known here.
+
+    """
+    images = encoder.media.images(prompt.images)
+    if any(GRID not in image.inputs for image in images):
+        raise ConfigurationError(
+            f"vLLM is given pictures of Qwen-VL models here, and this is {encoder.media.model_type}; "
+            "use --sampler transformers"
+        )
+    return images
 
 
 def _item(kind: str, media: Any) -> Any:
@@ -174,7 +191,7 @@ def server_inputs(encoder: PromptEncoder, prompt: Prompt, response: Sequence[int
             "use --sampler vllm (in process) or transformers"
         )
     ids: list[int] = []
-    images = encoder.media.images(prompt.images)
+    images = _images(encoder, prompt)
     rest = iter([media.placeholder.count(encoder.processor.image_token) for media in images])
     left = 0
     for id in encoder.token_ids(prompt):  # one token stands for each picture

@@ -1,0 +1,109 @@
+"""Models of families that no test holds to the contract: tried when they are loaded, against transformers alone.
+
+The way without packing is taken where the packed one does not fit, and a model that neither fits is refused with the
+reason, before anything is sampled from it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+
+from agents.episodes import Prompt
+from agents.messages import user_message
+from agents.policy.base import Request, Sampling
+from agents.policy.inputs import KINDS
+from agents.policy.media import picture
+from agents.policy.transformers_policy import TransformersPolicy
+from rlsd_env.errors import ConfigurationError
+
+HELD = frozenset(
+    {
+        "gemma3", "gemma4", "glm46v", "internvl", "llava_onevision", "mistral3", "qwen2_5_vl", "qwen3_vl",
+        "smolvlm", "llama", "mistral", "qwen2", "qwen3",
+    }
+)  # fmt: skip
+"""Values of `model_type` whose models tests compare with transformers."""
+SIDE = 64
+"""Pixels of the side of the picture that is shown."""
+SAMPLED = 3
+NEAR = {"float32": 1e-3, "bfloat16": 0.25}
+"""How far log-probabilities may be from those of transformers, by precision, nats."""
+
+
+def is_held(config: Any) -> bool:
+    """Tell whether tests hold the family to the contract."""
+    return config.model_type in HELD
+
+
+def fit(policy: TransformersPolicy, asked: str | None = None) -> None:
+    """Try a policy, and let it score without packing where packing does not fit.
+
+    Args:
+        policy: just loaded.
+        asked: its option `scoring`.
+
+    Raises:
+        ConfigurationError: it does not score, or sample, as transformers says; the message has the reason.
+
+    """
+    reason = _misfit(policy)
+    if reason and policy.packs and asked != "packed":
+        policy.packs = False
+        reason = _misfit(policy)
+    if reason:
+        raise ConfigurationError(
+            f"{type(policy.model).__name__} is of no family that is known here, and it does not fit: {reason}; use a "
+            "model of docs/models.md"
+        )
+
+
+@torch.no_grad()
+def _misfit(policy: TransformersPolicy) -> str:
+    """Return what is wrong with a policy's scores or samples; "" where nothing is."""
+    prompts = [Prompt((user_message("What is two and two ?"),))]
+    if policy.encoder.media.sees:
+        shown = np.random.default_rng(0).integers(0, 256, (SIDE, SIDE, 3), dtype=np.uint8)
+        prompts.append(Prompt((user_message("<image>What is this ?"),), (shown,)))
+    said = [id for id in policy.encoder.text_ids("it is four") if id not in policy.encoder.vision_ids]
+    owners = range(len(prompts))
+    try:
+        scores = policy.score(prompts, owners, [said] * len(prompts)).logp_NT
+        alone = torch.stack([_alone(policy, prompt, said) for prompt in prompts])
+        groups = policy.generate(Request(prompts, 1, Sampling(1.0, SAMPLED), list(owners)))
+        sampled = [group[0] for group in groups]
+        again = policy.score(prompts, owners, [one.token_ids for one in sampled])
+    except Exception as error:  # whatever the code of a model that nobody here has seen may raise
+        return f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+    recorded = torch.tensor([value for one in sampled for value in one.logprobs], device=scores.device)
+    for what, found, expected in (
+        ("scores", scores, alone),
+        ("log-probabilities of what is sampled", again.logp_NT[again.mask_NT], recorded),
+    ):
+        off = float((found - expected).abs().max())
+        if not off <= NEAR[policy.precision]:
+            return f"its {what} are {off:.2g} from those of transformers"
+    return ""
+
+
+def _alone(policy: TransformersPolicy, prompt: Prompt, said: list[int]) -> torch.Tensor:
+    """Score a response by the model's own forward, on what its own processor makes of the prompt."""
+    model, encoder = policy.model, policy.encoder
+    ids = encoder.token_ids(prompt)
+    inputs: dict[str, Any] = {"input_ids": torch.tensor([[*ids, *said]])}
+    if prompt.images:
+        text = encoder.rendered(prompt)
+        shown = [[picture(image) for image in prompt.images]]
+        made = policy.processor(text=[text], images=shown, return_tensors="pt", add_special_tokens=False)
+        if made["input_ids"][0].tolist() != ids:
+            raise ValueError("its processor makes other tokens of a prompt with a picture")
+        inputs |= {name: value for name, value in made.items() if name not in ("input_ids", "attention_mask")}
+        rest = torch.zeros(1, len(said), dtype=torch.long)
+        inputs |= {name: torch.cat([inputs[name], rest], dim=1) for name in KINDS if name in inputs}
+    inputs = {name: value.to(model.device) if torch.is_tensor(value) else value for name, value in inputs.items()}
+    with policy.autocast():
+        logits = model(**inputs).logits[0, len(ids) - 1 : -1].float()
+    logits[:, encoder.vision_ids] = -torch.inf
+    return logits.log_softmax(-1).gather(-1, torch.tensor(said, device=logits.device)[:, None])[:, 0]
