@@ -78,8 +78,8 @@ class RepeatedDecoder:
     def __init__(self, model: Any, cache: DynamicCache, mask_PL: Tensor, n: int, most: int, three_axes: bool) -> None:
         self.model, self.cache, self.three_axes = model, cache, three_axes
         self.length = mask_PL.shape[1]
-        if n > 1:
-            cache.batch_repeat_interleave(n)
+        if n > 1:  # by `reorder_cache`, which caches of every kind have
+            cache.reorder_cache(torch.arange(len(mask_PL), device=mask_PL.device).repeat_interleave(n))
         mask_NL = mask_PL.repeat_interleave(n, dim=0)
         self.mask = torch.cat([mask_NL, mask_NL.new_ones(len(mask_NL), most)], dim=1)
 
@@ -92,7 +92,7 @@ class RepeatedDecoder:
     def keep(self, rows: Sequence[int]) -> None:
         """Drop completions; see `Decoder`."""
         kept = torch.tensor(rows, device=self.mask.device)
-        self.cache.batch_select_indices(kept)
+        self.cache.reorder_cache(kept)
         self.mask = self.mask[kept]
 
 
