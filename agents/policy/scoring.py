@@ -15,24 +15,28 @@ from torch import Tensor
 from agents.episodes import Prompt
 from agents.policy.attention import PACKED, by_length, make_packing
 from agents.policy.inputs import PromptEncoder
+from agents.policy.linear_attention import gated_layers, make_pieces, use_packed_recurrence
 
 T = TypeVar("T")
 
 
 def supports_packing(model: Any) -> bool:
-    """Tell whether a model's attention goes through transformers' interface and is full everywhere."""
+    """Tell whether a model's attention goes through transformers' interface and is full, or gated and linear."""
     config = model.config.get_text_config()
-    full = all(kind == "full_attention" for kind in getattr(config, "layer_types", None) or ())
+    kinds, gated = getattr(config, "layer_types", None) or (), gated_layers(model)
+    full = all(kind == "full_attention" or number in gated for number, kind in enumerate(kinds))
     softcap = getattr(config, "attn_logit_softcapping", None) is not None
     dropout = getattr(config, "attention_dropout", 0.0) or 0.0
-    backend = getattr(type(model), "_supports_attention_backend", False)
+    # Hybrid models do not declare it; their full attention asks the registry like all others.
+    backend = getattr(type(model), "_supports_attention_backend", False) or gated
     return bool(backend and full and not softcap and not dropout)
 
 
 def use_packed_attention(model: Any) -> None:
-    """Let the language model of `model` use packed attention; without a packing it is sdpa."""
+    """Let the language model of `model` use packed attention; without a packing it does as transformers does."""
     text = model.config.get_text_config()
     model.set_attn_implementation(PACKED if text is model.config else {"text_config": PACKED})
+    use_packed_recurrence(model)
 
 
 def distinct(
@@ -137,13 +141,16 @@ def packed_states(
     place_R = torch.arange(len(ids_R), device=device) - first_N.repeat_interleave(count_N)
     position_R = encoded.next_position_P[owner_R] + place_R
     position = inputs["position_ids"][..., mask_PL]
-    packing = make_packing(lengths, count_N.tolist(), run_owners, device)
+    counts = count_N.tolist()
+    packing = make_packing(lengths, counts, run_owners, device)
     inputs |= {
         "input_ids": torch.cat([inputs["input_ids"][mask_PL], ids_R])[None],
         "position_ids": torch.cat([position, position_R.expand(*position.shape[:-1], -1)], dim=-1)[..., None, :],
         # Four axes keep transformers from making a mask; the packing says who sees whom.
         "attention_mask": torch.ones(1, 1, 1, 1, dtype=torch.bool, device=device),
     }
+    if gated_layers(model):
+        inputs["pieces"] = make_pieces(lengths, counts, run_owners, device)
     hidden_LH = model.model(**inputs, packing=packing, use_cache=False).last_hidden_state[0]
     if not packing.calls[0]:
         raise NotImplementedError(

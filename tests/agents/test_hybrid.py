@@ -6,15 +6,17 @@ import numpy as np
 import pytest
 import torch
 from torch.testing import assert_close
+from transformers import DynamicCache
 
 from agents.episodes import Prompt
 from agents.messages import user_message
 from agents.options.model import TrainedModelOptions
 from agents.policy.base import Request, Sampling
+from agents.policy.decoding import SharedDecoder, decoder
 from agents.policy.transformers_policy import TransformersPolicy
 from tests.agents.hybrids import HYBRIDS, SEE, hybrid
 
-WAYS = ("plain",)
+WAYS = ("plain", "packed")
 RNG = np.random.default_rng(0)
 SMALL, WIDE, LARGE = (RNG.integers(0, 256, (*sides, 3), dtype=np.uint8) for sides in ((32, 32), (32, 64), (64, 64)))
 
@@ -140,3 +142,23 @@ def test_the_samplers_logprobs_are_the_learners(name):
     scores = policy.score(prompts, owners, [completion.token_ids for completion in flat])
     for row, completion in zip(scores.logp_NT.detach(), flat):
         assert_close(row[: len(completion.token_ids)], torch.tensor(completion.logprobs), atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("name", HYBRIDS)
+def test_sampling_runs_and_holds_a_prompt_once(name):
+    policy = policy_of(name)
+    prompts = BATCHES["none"](policy)
+    model = policy.model
+    encoded = policy.encoder.encode(prompts, model)
+    mask = encoded.model_inputs["attention_mask"]
+    cache = DynamicCache(config=model.config.get_text_config())
+    with torch.no_grad():
+        model.model(**encoded.model_inputs, past_key_values=cache, use_cache=True)
+        made = decoder(model, cache, mask, 3, 5, policy.encoder.three_axes)
+        assert isinstance(made, SharedDecoder)
+        before = cache.layers[0].recurrent_states[0].clone()
+        made.step(torch.arange(20, 26), encoded.next_position_P.repeat_interleave(3))
+    linear, full = made.prompts.completions[0], made.prompts.completions[3]
+    assert full.prompt_keys.shape[0] == len(prompts)
+    assert linear.recurrent_states[0].shape[0] == 3 * len(prompts)
+    assert torch.equal(cache.layers[0].recurrent_states[0], before)  # the prompts' own state is not gone on from
