@@ -13,6 +13,7 @@ from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
 
 from agents.options.model import ModelOptions, TrainedModelOptions
+from agents.policy.linear_attention import use_packed_recurrence
 from agents.policy.scoring import supports_packing, use_packed_attention
 from agents.policy.tensors import whole
 from rlsd_env.errors import ConfigurationError
@@ -39,6 +40,7 @@ def prepare_model(model: Any, options: ModelOptions) -> bool:
     if getattr(model.config.get_text_config(), "final_logit_softcapping", None) is not None:
         raise ConfigurationError(f"{type(model).__name__} caps its logits, which is not supported; use another model")
     embed_patches_as_product(model)
+    use_packed_recurrence(model)
     trained = isinstance(options, TrainedModelOptions)
     if isinstance(options, TrainedModelOptions):
         if options.lora_rank:

@@ -15,7 +15,7 @@ from torch import Tensor
 from agents.episodes import Prompt
 from agents.policy.attention import PACKED, by_length, make_packing
 from agents.policy.inputs import PromptEncoder
-from agents.policy.linear_attention import gated_layers, make_pieces, use_packed_recurrence
+from agents.policy.linear_attention import gated_layers, make_pieces
 
 T = TypeVar("T")
 
@@ -36,7 +36,6 @@ def use_packed_attention(model: Any) -> None:
     """Let the language model of `model` use packed attention; without a packing it does as transformers does."""
     text = model.config.get_text_config()
     model.set_attn_implementation(PACKED if text is model.config else {"text_config": PACKED})
-    use_packed_recurrence(model)
 
 
 def distinct(
