@@ -38,7 +38,7 @@ class Rows:
     """Pieces of a packed row that lie one after the other, and how they are padded for attention.
 
     Attributes:
-        places_NT: place of each token in the packed row, padded on the right with 0.
+        places_NT: place of each token in the packed row, padded with 0.
         lengths: tokens of each piece.
         start: place of the first token.
         kept: where the tokens are among the padded ones; None: there is no padding.
@@ -67,13 +67,14 @@ class Rows:
         return flat if self.kept is None else flat.index_select(0, self.kept)
 
 
-def make_rows(lengths: Sequence[int], start: int, device: torch.device) -> Rows:
-    """Lay pieces end to end from a place on."""
+def make_rows(lengths: Sequence[int], start: int, device: torch.device, *, left: bool = False) -> Rows:
+    """Lay pieces end to end from a place on, and pad them on the right or on the left."""
     lengths_N = torch.tensor(lengths)
-    offset_T = torch.arange(max(lengths))
-    inside_NT = offset_T < lengths_N[:, None]
+    padding_N = max(lengths) - lengths_N if left else torch.zeros_like(lengths_N)
+    offset_NT = torch.arange(max(lengths)) - padding_N[:, None]
+    inside_NT = (offset_NT >= 0) & (offset_NT < lengths_N[:, None])
     first_N = start + lengths_N.cumsum(0) - lengths_N
-    places_NT = torch.where(inside_NT, first_N[:, None] + offset_T, 0)
+    places_NT = torch.where(inside_NT, first_N[:, None] + offset_NT, 0)
     kept = None if inside_NT.all() else inside_NT.flatten().nonzero()[:, 0].to(device)
     return Rows(places_NT.to(device), tuple(lengths), start, kept)
 

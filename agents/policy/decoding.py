@@ -2,7 +2,8 @@
 
 Keys and values of P prompts stay as the prompts' forward pass left them; those of the N completions are written in
 place into memory that is there already. Attention reads the two apart: the queries of all completions of a prompt
-meet its keys in one matrix product, so a prompt with 8 completions costs the memory and the reading of one. Registered
+meet its keys in one matrix product, so a prompt with 8 completions costs the memory and the reading of one. What a
+layer of linear attention knows of a prompt is a state of fixed size, of which each completion gets a copy. Registered
 with transformers under `SHARED`; an architecture whose attention does more (windows, sinks, soft caps) or does not
 ask the registry goes on with transformers' own cache, repeated for each completion.
 """
@@ -18,7 +19,7 @@ from weakref import WeakKeyDictionary
 import torch
 from torch import Tensor
 from transformers import AttentionInterface, DynamicCache
-from transformers.cache_utils import Cache, DynamicLayer
+from transformers.cache_utils import Cache, DynamicLayer, LinearAttentionLayer
 
 from agents.policy.attention import UNSUPPORTED
 
@@ -60,8 +61,8 @@ def decoder(model: Any, cache: DynamicCache, mask_PL: Tensor, n: int, most: int,
 
 
 def _try_to_share(model: Any, cache: DynamicCache, mask_PL: Tensor, three_axes: bool) -> bool:
-    """Run a token after each prompt, and see whether every layer asks for the attention below and no other."""
-    if any(type(layer) is not DynamicLayer for layer in cache.layers):
+    """Run a token after each prompt, and see whether every layer of attention asks for the one below and no other."""
+    if any(type(layer) not in (DynamicLayer, LinearAttentionLayer) for layer in cache.layers):
         return False
     trial = SharedDecoder(model, cache, mask_PL, 1, 1, three_axes)
     zeros = torch.zeros(len(mask_PL), dtype=torch.long, device=mask_PL.device)
@@ -69,7 +70,7 @@ def _try_to_share(model: Any, cache: DynamicCache, mask_PL: Tensor, three_axes: 
         trial.step(zeros, zeros)
     except (NotImplementedError, TypeError):  # what `shared_attention` refuses; a forward without further arguments
         return False
-    return trial.prompts.calls == len(cache.layers)
+    return trial.prompts.calls == sum(type(layer) is DynamicLayer for layer in cache.layers) > 0
 
 
 class RepeatedDecoder:
@@ -78,8 +79,8 @@ class RepeatedDecoder:
     def __init__(self, model: Any, cache: DynamicCache, mask_PL: Tensor, n: int, most: int, three_axes: bool) -> None:
         self.model, self.cache, self.three_axes = model, cache, three_axes
         self.length = mask_PL.shape[1]
-        if n > 1:
-            cache.batch_repeat_interleave(n)
+        if n > 1:  # by `reorder_cache`, which caches of every kind have
+            cache.reorder_cache(_repeated(len(mask_PL), n, mask_PL.device))
         mask_NL = mask_PL.repeat_interleave(n, dim=0)
         self.mask = torch.cat([mask_NL, mask_NL.new_ones(len(mask_NL), most)], dim=1)
 
@@ -91,8 +92,8 @@ class RepeatedDecoder:
 
     def keep(self, rows: Sequence[int]) -> None:
         """Drop completions; see `Decoder`."""
-        kept = torch.tensor(rows, device=self.mask.device)
-        self.cache.batch_select_indices(kept)
+        kept: Any = torch.tensor(rows, device=self.mask.device)
+        self.cache.reorder_cache(kept)
         self.mask = self.mask[kept]
 
 
@@ -114,6 +115,11 @@ class SharedDecoder:
         self.prompts.keep(rows)
 
 
+def _repeated(prompts: int, n: int, device: Any) -> Any:
+    """Return the number of each completion's prompt, [N]."""
+    return torch.arange(prompts, device=device).repeat_interleave(n)
+
+
 def _forward(model: Any, token_N: Tensor, position_N: Tensor, three_axes: bool, inputs: dict[str, Any]) -> Tensor:
     position_N1 = position_N[:, None]
     position = position_N1[None].expand(3, -1, -1) if three_axes else position_N1
@@ -133,7 +139,7 @@ def _attention(model: Any) -> Iterator[None]:
 
 
 class SharedPrompts(Cache):
-    """Keys and values of prompts, once each, and of what has been sampled after them.
+    """Keys and values of prompts, once each, and of what has been sampled after them; states of linear attention.
 
     The N completions that go on are rows in the order of their prompts. For the matrix products with the prompts'
     keys and values they have places in a grid of P prompts x G places, which are full as long as no completion has
@@ -149,10 +155,15 @@ class SharedPrompts(Cache):
 
     def __init__(self, cache: DynamicCache, mask_PL: Tensor, n: int, most: int) -> None:
         held: list[Any] = list(cache.layers)
-        self.completions = [_Completions(layer.keys, layer.values, n, most) for layer in held]
+        self.completions: list[Any] = [
+            _Recurrence(layer, len(mask_PL), n)
+            if isinstance(layer, LinearAttentionLayer)
+            else _Completions(layer.keys, layer.values, n, most)
+            for layer in held
+        ]
         super().__init__(layers=list(self.completions))
         self.padded_PL = None if bool(mask_PL.all()) else ~mask_PL.bool()
-        self.calls = 0
+        self.calls, self.device = 0, mask_PL.device
         self._owners = [prompt for prompt in range(len(mask_PL)) for _ in range(n)]
         self.grid = (len(mask_PL), n)
         self.place_N: Tensor | None = None
@@ -160,7 +171,6 @@ class SharedPrompts(Cache):
 
     def keep(self, rows: Sequence[int]) -> None:
         """Drop all completions but those in these rows, and the prompts that none of them is of."""
-        device = self.completions[0].keys.device
         owners = [self._owners[row] for row in rows]
         prompts = list(dict.fromkeys(owners))
         number = {prompt: i for i, prompt in enumerate(prompts)}
@@ -172,14 +182,28 @@ class SharedPrompts(Cache):
         for owner in self._owners:
             places.append(owner * width + seen[owner])
             seen[owner] += 1
-        some = torch.tensor(prompts, device=device) if len(prompts) < self.grid[0] else None
+        some = torch.tensor(prompts, device=self.device) if len(prompts) < self.grid[0] else None
         self.grid = (len(prompts), width)
-        self.place_N = None if len(places) == len(prompts) * width else torch.tensor(places, device=device)
+        self.place_N = None if len(places) == len(prompts) * width else torch.tensor(places, device=self.device)
         if some is not None and self.padded_PL is not None:
             self.padded_PL = self.padded_PL[some]
-        kept = torch.tensor(rows, device=device)
+        kept = torch.tensor(rows, device=self.device)
         for layer in self.completions:
             layer.select(kept, some)
+
+
+class _Recurrence(LinearAttentionLayer):
+    """One layer of linear attention: a copy of its state after each of P prompts for each of their n completions."""
+
+    def __init__(self, layer: LinearAttentionLayer, prompts: int, n: int) -> None:
+        super().__init__(layer.number_of_states)
+        for name, value in vars(layer).items():
+            setattr(self, name, dict(value) if isinstance(value, dict) else value)
+        self.reorder_cache(_repeated(prompts, n, layer.device))
+
+    def select(self, rows: Any, prompts: Tensor | None) -> None:
+        """Keep some completions."""
+        self.reorder_cache(rows)
 
 
 class _Completions(DynamicLayer):

@@ -14,6 +14,7 @@ from torch.utils.checkpoint import checkpoint
 from transformers.modeling_layers import GradientCheckpointingLayer
 
 from agents.options.model import ModelOptions, TrainedModelOptions
+from agents.policy.linear_attention import use_packed_recurrence
 from agents.policy.scoring import supports_packing, use_packed_attention
 from agents.policy.tensors import whole
 from rlsd_env.errors import ConfigurationError
@@ -40,6 +41,7 @@ def prepare_model(model: Any, options: ModelOptions) -> bool:
 
     """
     embed_patches_as_product(model)
+    use_packed_recurrence(model)
     trained = isinstance(options, TrainedModelOptions)
     if isinstance(options, TrainedModelOptions):
         if options.lora_rank:

@@ -16,24 +16,27 @@ from torch import Tensor
 from agents.episodes import Prompt
 from agents.policy.attention import PACKED, Pictures, by_length, make_packing
 from agents.policy.inputs import PromptEncoder, kinds_argument
+from agents.policy.linear_attention import gated_layers, make_pieces
 from agents.policy.picture_attention import EVERYWHERE, numbered, picture_rule
 
 T = TypeVar("T")
 
 
 def supports_packing(model: Any) -> bool:
-    """Tell whether a model's attention goes through transformers' interface and is full or in windows everywhere."""
+    """Tell whether each layer is gated and linear, or its attention, full or in windows, is the registry's."""
     config = model.config.get_text_config()
-    known = set(getattr(config, "layer_types", None) or ()) <= {"full_attention", "sliding_attention"}
+    kinds, gated = getattr(config, "layer_types", None) or (), gated_layers(model)
+    known = all(kind in ("full_attention", "sliding_attention") or number in gated for number, kind in enumerate(kinds))
     both_ways = getattr(config, "use_bidirectional_attention", None) not in (None, False, "vision")
     softcap = getattr(config, "attn_logit_softcapping", None) is not None
     dropout = getattr(config, "attention_dropout", 0.0) or 0.0
-    backend = getattr(type(model), "_supports_attention_backend", False)
+    # Hybrid models do not declare it; their full attention asks the registry like all others.
+    backend = getattr(type(model), "_supports_attention_backend", False) or gated
     return bool(backend and known and not both_ways and not softcap and not dropout and picture_rule(model) is not None)
 
 
 def use_packed_attention(model: Any) -> None:
-    """Let the language model of `model` use packed attention; without a packing it is sdpa."""
+    """Let the language model of `model` use packed attention; without a packing it does as transformers does."""
     text = model.config.get_text_config()
     model.set_attn_implementation(PACKED if text is model.config else {"text_config": PACKED})
 
@@ -145,13 +148,16 @@ def packed_states(
     if kinds_PL is not None and (rule := picture_rule(model)):
         number_L = numbered(kinds_PL)[mask_PL]
         pictures = Pictures(number_L, everywhere=rule == EVERYWHERE)
-    packing = make_packing(lengths, count_N.tolist(), run_owners, device, pictures)
+    counts = count_N.tolist()
+    packing = make_packing(lengths, counts, run_owners, device, pictures)
     inputs |= {
         "input_ids": torch.cat([inputs["input_ids"][mask_PL], ids_R])[None],
         "position_ids": torch.cat([position, position_R.expand(*position.shape[:-1], -1)], dim=-1)[..., None, :],
         # Four axes keep transformers from making a mask; the packing says who sees whom.
         "attention_mask": torch.ones(1, 1, 1, 1, dtype=torch.bool, device=device),
     }
+    if gated_layers(model):
+        inputs["pieces"] = make_pieces(lengths, counts, run_owners, device)
     hidden_LH = model.model(**inputs, packing=packing, use_cache=False).last_hidden_state[0]
     check_calls(model, packing.calls)
     if encoded.idle is not None:
