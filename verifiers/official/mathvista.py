@@ -73,6 +73,7 @@ class MathVistaVerifier(BenchmarkVerifier):
     """
 
     name = "mathvista"
+    revision: ClassVar[str] = "2"
     note: ClassVar[str] = "rule extraction instead of GPT"
     where: ClassVar[str] = "the last line"
     id_column = "pid"

@@ -24,12 +24,12 @@ def test_both_modes_have_a_name_and_a_version(name):
     strict, official = package.make(name), package.make(name, mode="official")
     assert strict.name == official.name == name
     assert strict.mode == "strict"
-    assert strict.version.startswith("strict-1")
-    assert official.version.startswith("official-1")
+    assert strict.version.startswith(f"strict-{strict.revision} ")
+    assert official.version.startswith(f"official-{official.revision}")
 
 
 def test_a_version_says_what_is_not_official():
-    assert package.make("mathvista", mode="official").version == "official-1 (rule extraction instead of GPT)"
+    assert package.make("mathvista", mode="official").version == "official-2 (rule extraction instead of GPT)"
     assert package.make("mmmu", mode="official").version == "official-1 (guesses: seed 42)"
     assert package.make("mmmu_pro", mode="official", guesses="zero").version == "official-1 (guesses: zero)"
 
