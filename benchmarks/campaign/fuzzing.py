@@ -96,7 +96,7 @@ def fuzz(verifier: Verifier, count: int, seed: int, told: Callable[[Found], None
 
 def _judge(verifier: Verifier, response: str, reference: Reference, found: Found, meter: WorkerMeter) -> None:
     found.answers += 1
-    calls, began = meter.calls(), time.thread_time()
+    calls, began, started = meter.calls(), time.thread_time(), time.perf_counter()
     try:
         with stopped(STOP_S):
             verdict = verifier.verify(response, reference)
@@ -110,12 +110,12 @@ def _judge(verifier: Verifier, response: str, reference: Reference, found: Found
         found.raised.setdefault(f"{type(error).__name__}: {error}"[:200], (response[:300], reference.answer))
         found.statuses["raised"] += 1
         return
-    seconds = time.thread_time() - began
+    seconds, passed = time.thread_time() - began, time.perf_counter() - started
     if verdict.status is Status.TIMEOUT:
         seconds += TIMEOUT_S
         meter.settle()
     elif meter.calls() > calls:
-        seconds += meter.spent()
+        seconds += min(meter.spent(), passed)  # a worker's start is of no verdict
     found.seconds.append(seconds)
     told = (seconds, response[:300], reference.answer)
     found.slowest = max(found.slowest, told)

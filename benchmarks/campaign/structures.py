@@ -45,8 +45,10 @@ def _interval(node: Node, writer: Writer) -> str:
 
 def _sets(node: Node, writer: Writer, unknown: str) -> str:
     """Write a set of reals as intervals or by a condition."""
-    form = writer.one("intervals", "intervals", "condition", "condition", "element", "builder")
     intervals = node.args if node.op == "union" else (node,)
+    if len({end for one in intervals for end in one.args} - {INF, negative(INF)}) == 1 < len(intervals):
+        return _without(min(intervals[0].args, key=lambda end: end in (INF, negative(INF))), writer, unknown)
+    form = writer.one("intervals", "intervals", "condition", "condition", "element", "builder")
     if writer.manner == "plain" and form == "builder":
         form = "condition"
     if form in ("intervals", "element"):
@@ -64,6 +66,15 @@ def _sets(node: Node, writer: Writer, unknown: str) -> str:
         head += r" \in \mathbb{R}" if writer.latex else " ∈ ℝ"
     opener, closer = _braces(writer)
     return f"{opener}{head}{bar}{text}{closer}"
+
+
+def _without(gap: Node, writer: Writer, unknown: str) -> str:
+    """Write all reals but one."""
+    text = writer.value(gap)
+    if writer.latex:
+        sign = writer.one(r"\ne", r"\neq", r"\not=")
+        return writer.one(f"{unknown}{writer.sign(sign)}{text}", rf"\mathbb{{R}} \setminus \{{{text}\}}")
+    return f"{unknown}{writer.sign('≠' if writer.manner == 'unicode' else '!=')}{text}"
 
 
 def _braces(writer: Writer) -> tuple[str, str]:
