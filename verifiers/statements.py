@@ -40,7 +40,7 @@ _INSTRUCTION = re.compile(
 )
 _OPTION_LINE = re.compile(r"[ \t*•-]*\(?([A-Za-z])(?:\)|[.:])(?!\w)")
 _LONE_LETTER_LINE = re.compile(r"\s*\**\(?([A-Z])\)?[.:]?\**[ \t]*\n")
-_FILLER = frozenset({"", "the", "our", "my", "your", "a", "so", "thus", "therefore"})
+_FILLER = frozenset({"the", "our", "my", "your", "a", "so", "thus", "therefore"})
 _SHORTEST_FORMULA_LINE = 6
 _BEFORE_STATEMENT = " \t\r\n:=*：}"
 _LONGEST_DENIAL = 40
@@ -54,19 +54,21 @@ def statements(region: str) -> list[Claim]:
     """
     matches = list(STATEMENT.finditer(region))
     ends = [match.start() for match in matches[1:]] + [len(region)]
-    finals = [pair for pair in zip(matches, ends) if _is_final(region, pair[0])]
+    finals = [pair for pair in zip(matches, ends) if _is_final(region, pair[0])] if FINAL.search(region) else []
     found = []
     for match, end in finals or zip(matches, ends):
+        raw = region[match.end() : min(end, match.end() + LONGEST)]
+        stated = raw.lstrip(_BEFORE_STATEMENT)
+        words = stated.strip(" *")
+        if not words or (end < len(region) and words != "A" and words.lower() in _FILLER):
+            continue  # what runs on to the next one: "the answer is the right option: B"
         before = max(0, match.start() - _LONGEST_DENIAL)
         line = max(before, region.rfind("\n", before, match.start()) + 1)
         if _DENIED_STATEMENT.search(region, before, match.start()) or _INSTRUCTION.search(region, line, match.start()):
             continue
-        raw = region[match.end() : min(end, match.end() + LONGEST)]
-        text, stop = _stated(raw.lstrip(_BEFORE_STATEMENT))
-        stop += match.end() + len(raw) - len(raw.lstrip(_BEFORE_STATEMENT))
-        runs_on = (stop < end < len(region) and not region[stop:end].strip(" *")) or stop == end < len(region)
-        if text.strip() and not (runs_on and text.strip().lower() in _FILLER) and not _is_denied(text):
-            found.append(Claim(text, match.start(), stop))
+        text, stop = _stated(stated)
+        if text.strip() and not _is_denied(text):
+            found.append(Claim(text, match.start(), match.end() + len(raw) - len(stated) + stop))
     return found
 
 

@@ -67,11 +67,11 @@ class AnswerKind(enum.StrEnum):
     LIST = "list"
     """Ordered lists, each element compared by its own kind."""
     TEXT = "text"
-    """Words, compared without case, outer punctuation and repeated spaces."""
+    """Words, compared without case, punctuation, articles and repeated spaces."""
     EXPRESSION = "expression"
     """Mathematics: values, points, sets, intervals, equations, inequalities, matrices, quantities with units."""
     CHOICE = "choice"
-    """One option of `Reference.choices`, given by letter or by its text."""
+    """One option of `Reference.choices`, or several, given by letter or by text."""
 
 
 def outcome(correct: bool, reward: float, status: str) -> str:
@@ -112,7 +112,8 @@ class Reference:
     """Everything a verifier may know about the right answer. Privileged: a student never sees it.
 
     Attributes:
-        answer: the gold answer as text; for `CHOICE` a letter or the text of one option.
+        answer: the gold answer as text; for `CHOICE` a letter, several ("ACD"), or the text of one
+            option.
         kind: how answers are compared; `None` lets the verifier infer it from `answer` and `choices`.
         choices: the options of a multiple-choice question, in order (A is the first).
         precision: decimals that count for `DECIMAL`; `None`: as many as the gold is written with.

@@ -76,6 +76,7 @@ AMBIGUOUS = [
     r"<answer>\boxed{3} \boxed{4}</answer>",
     "The answer is 3. The answer is 4.",
     "Answer: A. Answer: B",
+    "Answer: A Answer: B",
     "<answer>3</answer><answer>4</answer><answer>3</answer>",
 ]
 
