@@ -16,7 +16,9 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-NEEDS = ("Docker", "Slurm", "a browser", "hours", "several machines", "the hub", "vLLM")
+NEEDS = (
+    "Docker", "OpenEnv", "Slurm", "TRL", "a browser", "hours", "ms-swift", "several machines", "the hub", "vLLM",
+)  # fmt: skip
 """What a block may need that no machine of the tests has."""
 MARKS = ("file", "output", "not run", "shown")
 LANGUAGES = {"python": "python", "bash": "console", "console": "console", "toml": "toml"}

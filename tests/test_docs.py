@@ -49,6 +49,8 @@ GIVEN = {
 MARKS = {
     "[env_kwargs]": "<!-- file: folders.toml -->",
     "OUT/": "<!-- shown -->",
+    "custom_reward_function.path=pkg://rlsd_env.adapters.verl custom_reward_function.name=compute_score "
+    "data.train_files=shapes/train.parquet": "<!-- shown -->",
     "agent  seed   step  reward  length  entropy    kl  tokens/s  left": "<!-- shown -->",
     "interrupted: runs/two holds 3 finished runs and the first steps of 1 run, go on with: python -m agents.compare "
     "--agents grpo,rlsd --out runs/two --resume": "<!-- shown -->",
@@ -56,6 +58,7 @@ MARKS = {
 }
 """Comments for blocks of pages that have none, by their first lines."""
 BEFORE = {
+    "docs/adapters.md": "python -m agents.train --lora-rank 4 --steps 1 --out runs/lora",
     "docs/results.md": "python -m agents.compare --agents grpo,rlsd --out runs/compare",
     "docs/scaling.md": "python -m agents.train --lora-rank 4 --out runs/lora",
     "docs/verifiers.md": "python -m agents.train --env rlsd/Chain-v0 --policy lab-q0 --out runs/rlsd",

@@ -4,8 +4,8 @@
     served = app("rlsd/ShapeCount-v0")  # uvicorn my_server:served
 
 An action is {"text": the completion}; `reset` takes seed, task_id or task_index. Where the verifier failed the reward
-of the end is null, as before the end, and `metadata["status"]` says why. Neither observations nor the state have
-anything of the reference.
+of the end is null, as before the end, and `metadata["status"]` says why; for clients that add null up as 0, with
+on_failure="error" the step is answered by an error. Neither observations nor the state have anything of the reference.
 """
 
 from __future__ import annotations
@@ -16,31 +16,36 @@ import uuid
 from typing import TYPE_CHECKING, Any
 
 from rlsd_env.adapters.parquet import encoded
-from rlsd_env.adapters.tasks import reward_of
+from rlsd_env.adapters.tasks import VerifierFailed, reward_of
 from rlsd_env.cli.common import make_env
 from rlsd_env.desk import RESET_OPTIONS
+from rlsd_env.errors import ConfigurationError, one_of
 from rlsd_env.extras import require
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
 DATA_URL = "data:image/png;base64,"
+FAILURES = ("null", "error")
 
 
-def app(env: str, *, sessions: int = 64, **env_kwargs: Any) -> FastAPI:
+def app(env: str, *, sessions: int = 64, on_failure: str = "null", **env_kwargs: Any) -> FastAPI:
     """Return the server, an ASGI application.
 
     Args:
         env: "rlsd/Name-v0", or "module:namespace/Name-v0" to import what registers it.
         sessions: clients at a time, each with an environment of its own.
+        on_failure: where the verifier failed: "null", or "error".
         env_kwargs: the environment's arguments.
 
     Raises:
         ConfigurationError: openenv is not installed, or the environment cannot be made.
 
     """
+    if on_failure not in FAILURES:
+        raise ConfigurationError(one_of("on_failure", on_failure, FAILURES))
     environment, action, observation = classes()
-    make = functools.partial(environment, env, **env_kwargs)
+    make = functools.partial(environment, env, on_failure, **env_kwargs)
     make().close()  # what a user got wrong shows here
     from openenv.core.env_server import create_fastapi_app
 
@@ -71,9 +76,9 @@ def classes() -> tuple[type, type, type]:
 
         SUPPORTS_CONCURRENT_SESSIONS = True
 
-        def __init__(self, env: str, **env_kwargs: Any) -> None:
+        def __init__(self, env: str, on_failure: str = "null", **env_kwargs: Any) -> None:
             super().__init__()
-            self._env = make_env(env, env_kwargs)
+            self._env, self._on_failure = make_env(env, env_kwargs), on_failure
             self._state = State()
 
         def reset(self, seed: int | None = None, episode_id: str | None = None, **kwargs: Any) -> Any:
@@ -85,6 +90,9 @@ def classes() -> tuple[type, type, type]:
         def step(self, action: Any, timeout_s: float | None = None, **kwargs: Any) -> Any:
             observation, _, terminated, truncated, info = self._env.step(action.text)
             self._state.step_count += 1
+            verdict = info.get("verdict")
+            if verdict is not None and verdict.status.failed and self._on_failure == "error":
+                raise VerifierFailed(f"the verifier failed ({verdict.status}) on task {info['task_id']!r}")
             return self._observed(observation, info, done=terminated or truncated)
 
         @property

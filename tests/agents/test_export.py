@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 
 import pytest
@@ -13,14 +12,12 @@ from transformers import AutoConfig, AutoModelForImageTextToText, AutoProcessor
 from agents.bundled import TINY
 from agents.episodes import StopReason
 from agents.export import ExportOptions, run
-from agents.options.model import TrainedModelOptions
 from agents.policy.base import Request, Sampling
 from agents.policy.loading import load_policy
 from agents.policy.transformers_policy import TransformersPolicy
-from agents.rollouts.collect import prompts_of
-from agents.rollouts.environments import make_group_env
 from rlsd_env.errors import ConfigurationError
 from tests.agents import architectures
+from tests.agents.adapted import moved_adapters, prompts_of_shapes
 from tests.agents.commands import call
 from tests.agents.runs_on_disk import write_comparison
 
@@ -29,22 +26,12 @@ TOKENS = 24
 
 @pytest.fixture(scope="module")
 def prompts():
-    env = make_group_env("rlsd/ShapeCount-v0", {}, 3, 1)
-    return prompts_of(env, env.reset(options={"task_index": [0, 1, 2]})[0])
+    return prompts_of_shapes()
 
 
 @pytest.fixture(scope="module")
 def adapted(tmp_path_factory):
-    """A run's folder whose model is LoRA adapters that have moved."""
-    folder = tmp_path_factory.mktemp("lora")
-    policy = load_policy("tiny", "cpu", TrainedModelOptions(lora_rank=4))
-    generator = torch.Generator().manual_seed(1)
-    for name, parameter in policy.model.named_parameters():
-        if ".lora_B." in name:
-            parameter.data.normal_(0.0, 0.1, generator=generator)
-    policy.save(folder / "model")
-    (folder / "config.toml").write_text("")
-    return folder
+    return moved_adapters(tmp_path_factory.mktemp("lora"))
 
 
 def ours(place, prompts):
@@ -135,23 +122,6 @@ def test_any_architecture_comes_out_as_it_went_in(name, processor, tmp_path):
             json.loads((tmp_path / side / file).read_text(), object_hook=less_dtype) for side in ("in", "out")
         )
         assert one == other
-
-
-@pytest.mark.skipif(
-    importlib.util.find_spec("vllm") is None, reason="vLLM is not installed; make test-vllm installs it"
-)
-def test_a_merged_model_answers_in_vllm_as_the_run_does(adapted, prompts, tmp_path):
-    from agents.policy.vllm.sampler import VLLMSampler
-
-    folder = run(ExportOptions(str(adapted), tmp_path / "plain"))
-    expected = load_policy(str(adapted / "model"), "cpu")
-    request = Request(prompts, 1, Sampling(0.0, TOKENS), [0] * len(prompts))
-    engine = VLLMSampler(str(folder), load_policy(str(folder), "cpu"))
-    try:
-        made = engine.generate(request)
-    finally:
-        engine.close()
-    assert [one.token_ids for (one,) in made] == [one.token_ids for (one,) in expected.generate(request)]
 
 
 def test_what_cannot_be_written_is_one_line(adapted, tmp_path):

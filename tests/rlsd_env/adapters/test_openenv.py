@@ -12,6 +12,7 @@ import PIL.Image
 import pytest
 
 from rlsd_env.adapters import openenv
+from rlsd_env.adapters.tasks import VerifierFailed
 from rlsd_env.cli.common import make_env
 from rlsd_env.errors import ConfigurationError
 from tests.rlsd_env.adapters.moody import MOODY
@@ -69,6 +70,27 @@ def test_a_failure_of_the_verifier_is_no_reward():
     observation = env.step(action(text="crash"))
     assert (observation.done, observation.reward, observation.metadata["status"]) == (True, None, "error")
     env.close()
+
+
+@needs_openenv
+def test_a_failure_may_be_answered_by_an_error():
+    environment, action, _ = openenv.classes()
+    env = environment(SUMS, "error", **MOODY)
+    env.reset(seed=1)
+    with pytest.raises(VerifierFailed, match=r"the verifier failed \(error\) on task"):
+        env.step(action(text="crash"))
+    env.close()
+
+
+@needs_openenv
+def test_a_reply_is_the_one_field_that_an_action_must_have():
+    _, action, _ = openenv.classes()  # what clients go by that send a model's reply as it is
+    assert action.model_json_schema()["required"] == ["text"]
+
+
+def test_ways_with_a_failure_are_two():
+    with pytest.raises(ConfigurationError, match=r"unknown on_failure 'raise'; .*allowed: error, null"):
+        openenv.app(SUMS, on_failure="raise")
 
 
 @needs_openenv

@@ -53,3 +53,36 @@ def test_a_table_is_scored(doc, right):
     }
     assert scorer.evaluate(table[2:3]) == {"verifier_failures": 1.0, "responses": 1.0}
     assert scorer.evaluate([]) == {"verifier_failures": 0.0, "responses": 0.0}
+
+
+def test_lm_evals_means_are_over_what_was_judged(tmp_path, right):
+    lm_eval = pytest.importorskip("lm_eval", reason="lm-eval is not installed")
+    from lm_eval.api.model import LM
+
+    class Said(LM):
+        """Answers the first task rightly, the next wrongly, and has the verifier fail on the third."""
+
+        def generate_until(self, requests, disable_tqdm=False):
+            return [right, "<answer>no</answer>", "crash"][: len(requests)]
+
+        def loglikelihood(self, requests, disable_tqdm=False):
+            raise NotImplementedError
+
+        loglikelihood_rolling = loglikelihood
+
+    path = scorer.write(SUMS, tmp_path / "heldout.parquet", limit=3, **MOODY)
+    metrics = ("acc", "reward", "verifier_failures")
+    task = {
+        "task": "sums",
+        "dataset_path": "parquet",
+        "dataset_kwargs": {"data_files": {"test": str(path)}, "cache_dir": str(tmp_path / "cache")},
+        "test_split": "test",
+        "output_type": "generate_until",
+        "doc_to_text": scorer.doc_to_text,
+        "doc_to_target": "",
+        "process_results": scorer.process_results,
+        "metric_list": [{"metric": name, "aggregation": "mean", "higher_is_better": True} for name in metrics],
+    }
+    found = lm_eval.simple_evaluate(model=Said(), tasks=[task], bootstrap_iters=0)["results"]["sums"]
+    assert found["acc,none"] == found["reward,none"] == 0.5
+    assert found["verifier_failures,none"] == pytest.approx(1 / 3)
