@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image as Pictures
 from torch import Tensor
 from transformers.video_utils import VideoMetadata
 
@@ -24,6 +23,8 @@ GRID = "image_grid_thw"
 """What the families that read patches call the numbers of them in time, height and width."""
 COMPANY = "batch_num_images"
 """What families call the number of pictures in a prompt, where pictures are read otherwise in company."""
+AXES = "channels_last"
+"""Where a picture's colours are; transformers would guess it, wrongly of one that is as narrow as it has colours."""
 OF_TEXT = ("input_ids", "attention_mask", "token_type_ids", "mm_token_type_ids")
 """What a processor returns of the text that a picture stands in."""
 
@@ -110,16 +111,38 @@ class MediaProcessor:
         found = {key: self._recall(key) for key in wanted}
         new = {key: image for key, image in wanted.items() if found[key] is None}
         if new:
-            made = self._patches(list(new.values())) if self._grids else [self._alone(*one) for one in new.items()]
+            made = self._made(new)
             found |= {key: self._remember(key, image, one) for (key, image), one in zip(new.items(), made)}
         return [[one for key in row if (one := found[key]) is not None] for row in keys]
+
+    def _made(self, new: Mapping[tuple[Any, ...], Image]) -> list[Processed]:
+        try:
+            return self._patches(list(new.values())) if self._grids else [self._alone(*one) for one in new.items()]
+        except (ValueError, ZeroDivisionError, RuntimeError) as error:
+            if len(new) > 1:  # which of them it is
+                return [one for key, image in new.items() for one in self._made({key: image})]
+            ((height, width, _),) = (image.shape for image in new.values())
+            raise ValueError(
+                f"{type(self.processor).__name__} refuses a picture of {width} x {height} pixels "
+                f"({' '.join(str(error).split())[:200]}); pad the picture, or leave its task out"
+            ) from error
+
+    def refusal(self, image: Image) -> str:
+        """Say why the model does not take a picture; "" where it does."""
+        try:
+            self.images([image])
+        except ValueError as error:
+            return str(error)
+        return ""
 
     def _key(self, image: Image, company: bool) -> tuple[Any, ...]:
         return *identity(image), company and self._by_company
 
     def _patches(self, images: Sequence[Image]) -> list[Processed]:
         """Process pictures that become lists of patches, all in one call."""
-        output = self.processor.image_processor(images=[picture(image) for image in images], return_tensors="pt")
+        # Copies: the arrays are read-only, which torch warns of.
+        shown = [image.copy() for image in images]
+        output = self.processor.image_processor(images=shown, return_tensors="pt", input_data_format=AXES)
         grids = output[GRID]
         patches = output["pixel_values"].split(grids.prod(-1).tolist())
         written = [self.processor.replace_image_token(output, number) for number in range(len(images))]
@@ -130,13 +153,14 @@ class MediaProcessor:
 
     def _alone(self, key: tuple[Any, ...], image: Image) -> Processed:
         """Process a picture by itself, as the processor would in a prompt of its own or in company."""
-        token, shown = self.processor.image_token, [picture(image)] * (1 + key[-1])
+        token, shown = self.processor.image_token, [image.copy()] * (1 + key[-1])
         output = self.processor(
             text=[token * len(shown)],
             images=[shown],
             return_tensors="pt",
             return_text_replacement_offsets=True,
             add_special_tokens=False,
+            input_data_format=AXES,
         )
         (first, *_), *_ = output.pop("text_replacement_offsets")
         written = first["replacement"]
@@ -208,8 +232,3 @@ class MediaProcessor:
 def identity(array: NDArray[np.uint8]) -> tuple[Any, ...]:
     """Identify pixels by where they lie; what remembers them holds the array, so the address stays taken."""
     return array.__array_interface__["data"][0], array.shape, array.strides
-
-
-def picture(image: Image) -> Pictures.Image:
-    """Return a picture in the form that leaves no processor to guess which axis has the colours."""
-    return Pictures.fromarray(image)

@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 import torch
+from PIL import Image
 
 from agents.episodes import Prompt
 from agents.messages import user_message
 from agents.policy.base import Request, Sampling
 from agents.policy.inputs import KINDS
-from agents.policy.media import picture
 from agents.policy.transformers_policy import TransformersPolicy
 from rlsd_env.errors import ConfigurationError
 
@@ -95,7 +95,7 @@ def _alone(policy: TransformersPolicy, prompt: Prompt, said: list[int]) -> torch
     inputs: dict[str, Any] = {"input_ids": torch.tensor([[*ids, *said]])}
     if prompt.images:
         text = encoder.rendered(prompt)
-        shown = [[picture(image) for image in prompt.images]]
+        shown = [[Image.fromarray(image) for image in prompt.images]]
         made = policy.processor(text=[text], images=shown, return_tensors="pt", add_special_tokens=False)
         if made["input_ids"][0].tolist() != ids:
             raise ValueError("its processor makes other tokens of a prompt with a picture")
