@@ -28,7 +28,8 @@ transformers takes, and 1.7 to 3 times as long on responses of 20 tokens, which 
 
 def gated_layers(model: Any) -> dict[int, nn.Module]:
     """Return the layers of gated linear attention of a model, by the number of the decoder's layer."""
-    found = {number: getattr(layer, "linear_attn", None) for number, layer in enumerate(model.get_decoder().layers)}
+    layers = getattr(model.get_decoder(), "layers", ())
+    found = {number: getattr(layer, "linear_attn", None) for number, layer in enumerate(layers)}
     return {
         number: module
         for number, module in found.items()
