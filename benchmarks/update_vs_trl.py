@@ -1,11 +1,12 @@
-"""One update here and in TRL, on the same rollouts: `python -m benchmarks.update_vs_trl` (20 minutes; --quick: 4).
+"""One update here and in TRL, on the same rollouts: `python -m benchmarks.update_vs_trl` (30 minutes; --quick: 5).
 
-The same Qwen3-VL with random weights, the same pictures, token ids and rewards, float32. First loss and gradient are
-compared: they must be equal to 1e-3, of the gradient every number. Then both sides update in turns in one process, so
-that a slow moment of the machine hits both; medians count. TRL splits its batch in whichever of the given ways is
-fastest. What TRL does to make rollouts ready (tokens, pictures, advantages) is not in its time. A second table has the
-methods with a teacher, ours beside TRL's SDPO, which reads no pictures. Without TRL, our side alone is measured;
-`make bench-peers` sets up an environment that has it.
+The same model of a family (`--family`) with random weights, the same pictures, token ids and rewards, float32. First
+loss and gradient are compared: they must be equal to 1e-3, of the gradient every number. Then our side with shared
+prompts, our side with a padded row per response (plain) and TRL update in turns in one process, so that a slow moment
+of the machine hits all; medians count. TRL splits its batch in whichever of the given ways is fastest. What TRL does to
+make rollouts ready (tokens, pictures, advantages) is not in its time. A second table has the methods with a teacher,
+ours beside TRL's SDPO, which reads no pictures. Without TRL, our side alone is measured; `make bench-peers` sets up an
+environment that has it.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import math
 import statistics
 import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,15 +25,26 @@ import torch
 import tyro
 from rich.console import Console
 from rich.table import Table
+from torch import Tensor
 
 from agents.agent import Agent, make
 from agents.bundled import TINY
 from agents.episodes import EpisodeBatch
 from agents.options.learner import LearnerOptions
+from agents.options.model import TrainedModelOptions
 from agents.policy.loading import load_policy
 from agents.terminal import terminal
 from benchmarks import trl_peer
-from benchmarks.workloads import SIDE, Workload, facts, make_batch, random_checkpoint, response_token_count, write_json
+from benchmarks.families import FAMILIES
+from benchmarks.workloads import (
+    SIDE,
+    Workload,
+    facts,
+    make_batch,
+    random_checkpoint,
+    response_token_count,
+    write_json,
+)
 from rlsd_env.errors import ConfigurationError, one_of
 
 TOLERANCE = 1e-3
@@ -55,6 +68,8 @@ class Options:
     """Responses of a batch, whatever the group size."""
     policy: str = "random"
     """random (a new model) or tiny (the bundled one)."""
+    family: str = "qwen3-vl"
+    """Of the random model: qwen3-vl or qwen3.5."""
     splits: tuple[int, ...] = (1, 2, 4)
     """Micro-batches that TRL may split its batch into; the fastest counts."""
     repetitions: int = 3
@@ -102,10 +117,16 @@ class Ours:
         self.measured.losses.append(metrics["loss"])
         self.measured.grad_norms.append(metrics["grad_norm"])
 
+    def gradient(self) -> list[Tensor | None]:
+        """Return the gradient of the last update, in the order of the parameters."""
+        return [p.grad for p in self.agent.actor.policy.model.parameters()]
 
-def ours(checkpoint: str, workload: Workload, method: str = "grpo", step: int = 0, **learner: Any) -> Ours:
+
+def ours(
+    checkpoint: str, workload: Workload, method: str = "grpo", step: int = 0, scoring: str = "auto", **learner: Any
+) -> Ours:
     """Set our side up with a model and an optimiser of its own."""
-    policy = load_policy(checkpoint)
+    policy = load_policy(checkpoint, options=TrainedModelOptions(scoring=scoring))
     config = LearnerOptions(**{"lr": trl_peer.LR} | learner)
     return Ours(make(method, policy=policy, learner=config), make_batch(policy, workload, step))
 
@@ -130,13 +151,6 @@ def agreement(checkpoint: str, workload: Workload) -> dict[str, float]:
             checkpoint, policy, here.batch, updates=1, never=policy.encoder.vision_ids, loss_type=loss_type
         )
         here.update()
-        pairs = [
-            (p.grad, other)
-            for p, other in zip(here.agent.actor.policy.model.parameters(), there.first_gradient)
-            if p.grad is not None and other is not None
-        ]
-        difference = sum(float((a - b).double().square().sum()) for a, b in pairs) ** 0.5
-        whole = sum(float(b.double().square().sum()) for _, b in pairs) ** 0.5
         rewards_BG = torch.tensor([[e.reward for e in group.episodes] for group in here.batch.groups])
         scale = float(((rewards_BG - rewards_BG.mean(1, keepdim=True)) / rewards_BG.std(1, keepdim=True)).abs().mean())
         (loss,), (norm,) = here.measured.losses, here.measured.grad_norms
@@ -148,12 +162,39 @@ def agreement(checkpoint: str, workload: Workload) -> dict[str, float]:
             "grad_norm": norm,
             "trl_grad_norm": trl_norm,
             "grad_norm_difference": abs(norm - trl_norm) / trl_norm,
-            "gradient_difference": difference / whole,
+            "gradient_difference": apart(here.gradient(), there.first_gradient),
         }
         for name, value in one.items():
             if name.endswith("difference") and not value <= TOLERANCE:
                 raise RuntimeError(f"{name} of {aggregation} is {value:.1e}, above {TOLERANCE:.0e}: {one}")
         found |= {f"{aggregation}_{name}": value for name, value in one.items()}
+    return found
+
+
+def apart(gradient: Sequence[Tensor | None], other: Sequence[Tensor | None]) -> float:
+    """Return |a - b| / |b| of two gradients, over the parameters that have both."""
+    pairs = [(a, b) for a, b in zip(gradient, other) if a is not None and b is not None]
+    difference = sum(float((a - b).double().square().sum()) for a, b in pairs)
+    return (difference / sum(float(b.double().square().sum()) for _, b in pairs)) ** 0.5
+
+
+def agreement_of_ways(checkpoint: str, workload: Workload) -> dict[str, float]:
+    """Compare the first update of our side with shared prompts and with plain rows, in loss and gradient.
+
+    Raises:
+        RuntimeError: a difference is above TOLERANCE.
+
+    """
+    shared, plain = (ours(checkpoint, workload, scoring=scoring) for scoring in ("auto", "plain"))
+    for side in (shared, plain):
+        side.update()
+    found = {
+        "plain_loss_difference": abs(shared.measured.losses[0] - plain.measured.losses[0]),
+        "plain_gradient_difference": apart(shared.gradient(), plain.gradient()),
+    }
+    for name, value in found.items():
+        if not value <= TOLERANCE:
+            raise RuntimeError(f"{name} is {value:.1e}, above {TOLERANCE:.0e}")
     return found
 
 
@@ -163,16 +204,21 @@ def rate(measured: trl_peer.Measured, tokens: int) -> float:
 
 
 def measure(checkpoint: str, workload: Workload, options: Options) -> dict[str, Any]:
-    """Measure GRPO's update on one workload, here and, where it is installed, in TRL."""
-    here = ours(checkpoint, workload)
+    """Measure GRPO's update on one workload, here in both ways and, where it is installed, in TRL."""
+    here, plain = (ours(checkpoint, workload, scoring=scoring) for scoring in ("auto", "plain"))
+
+    def turn(number: int) -> None:
+        here.update(number)
+        plain.update(number)
+
     tokens = response_token_count(here.batch)
     lengths = [episode.length for _, _, episode in here.batch]
     found: dict[str, Any] = {"workload": dataclasses.asdict(workload), "response_tokens": tokens}
     found["longest_response"] = max(lengths)
     if not trl_peer.available():
         for number in range(options.repetitions + 1):
-            here.update(number)
-        return found | {"ours_tokens_per_second": rate(here.measured, tokens)}
+            turn(number)
+        return found | _ways(here, plain, tokens)
     policy = load_policy(checkpoint)
     tried = {}
     for splits in options.splits if len(options.splits) > 1 else ():
@@ -180,11 +226,11 @@ def measure(checkpoint: str, workload: Workload, options: Options) -> dict[str, 
             tried[splits] = rate(trl_peer.grpo(checkpoint, policy, here.batch, updates=2, splits=splits).measured, 1)
     best = max(tried, key=lambda splits: tried[splits]) if tried else options.splits[0]
     there = trl_peer.grpo(
-        checkpoint, policy, here.batch, updates=options.repetitions + 1, splits=best, after=here.update
+        checkpoint, policy, here.batch, updates=options.repetitions + 1, splits=best, after=turn
     ).measured
     fast, slow = rate(here.measured, tokens), rate(there, tokens)
     return found | {
-        "ours_tokens_per_second": fast,
+        **_ways(here, plain, tokens),
         "trl_tokens_per_second": slow,
         "ratio": fast / slow,
         "trl_splits": best,
@@ -193,6 +239,11 @@ def measure(checkpoint: str, workload: Workload, options: Options) -> dict[str, 
         "ours_grad_norm": here.measured.grad_norms[0],
         "trl_grad_norm": there.grad_norms[0],
     }
+
+
+def _ways(here: Ours, plain: Ours, tokens: int) -> dict[str, float]:
+    fast, slow = rate(here.measured, tokens), rate(plain.measured, tokens)
+    return {"ours_tokens_per_second": fast, "plain_tokens_per_second": slow, "plain_ratio": fast / slow}
 
 
 def measure_methods(checkpoint: str, workload: Workload, options: Options) -> dict[str, Any]:
@@ -229,13 +280,25 @@ def measure_methods(checkpoint: str, workload: Workload, options: Options) -> di
 def show(found: dict[str, Any], console: Console) -> None:
     """Print the tables."""
     table = Table(title="GRPO's update, response tokens per second", title_justify="left")
-    for column in ("prompt", "G", "responses", "longest", "ours", "TRL", "TRL's splits", "ours / TRL"):
+    for column in (
+        "prompt",
+        "G",
+        "responses",
+        "longest",
+        "ours",
+        "plain",
+        "ours / plain",
+        "TRL",
+        "TRL's splits",
+        "ours / TRL",
+    ):
         table.add_column(column, justify="right")
     for row in found["sweep"]:
         workload, both = row["workload"], "ratio" in row
         table.add_row(
             f"{workload['image_tokens']} + {workload['prompt_tokens']}", str(workload["group_size"]),
             f"{workload['response_tokens']}", str(row["longest_response"]), f"{row['ours_tokens_per_second']:,.0f}",
+            f"{row['plain_tokens_per_second']:,.0f}", f"{row['plain_ratio']:.2f}",
             *((f"{row['trl_tokens_per_second']:,.0f}", str(row["trl_splits"]), f"{row['ratio']:.2f}") if both
               else ("not installed", "", "")),
         )  # fmt: skip
@@ -259,13 +322,16 @@ def main() -> None:
     options = tyro.cli(Options, description=__doc__)
     if options.policy not in ("random", "tiny"):
         raise ConfigurationError(one_of("policy", options.policy, ("random", "tiny")))
+    if options.family not in FAMILIES:
+        raise ConfigurationError(one_of("family", options.family, tuple(FAMILIES)))
     torch.set_num_threads(options.threads)
-    found: dict[str, Any] = {"facts": facts(policy=options.policy), "sweep": []}
+    found: dict[str, Any] = {"facts": facts(policy=options.policy, family=options.family), "sweep": []}
     with tempfile.TemporaryDirectory() as folder:
         for workload in options.workloads():
             checkpoint = _checkpoint(options, workload, Path(folder))
-            if trl_peer.available() and not found["sweep"]:
-                found["agreement"] = agreement(checkpoint, workload)
+            if not found["sweep"]:
+                found["agreement"] = agreement_of_ways(checkpoint, workload)
+                found["agreement"] |= agreement(checkpoint, workload) if trl_peer.available() else {}
             found["sweep"].append(measure(checkpoint, workload, options))
         if options.methods:
             workload = dataclasses.replace(options.workloads()[0], groups=max(1, options.responses // 8), group_size=8)
@@ -278,7 +344,9 @@ def _checkpoint(options: Options, workload: Workload, folder: Path) -> str:
     if options.policy == "tiny":
         return str(TINY)
     here = folder / str(workload.image_tokens)
-    return str(here if here.exists() else random_checkpoint(here, image_tokens=workload.image_tokens or 64))
+    if not here.exists():
+        random_checkpoint(here, image_tokens=workload.image_tokens or 64, family=options.family)
+    return str(here)
 
 
 if __name__ == "__main__":

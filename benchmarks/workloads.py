@@ -1,6 +1,6 @@
 """Models and batches that the benchmarks of training share: random weights, random responses, real shapes.
 
-Nothing here is downloaded. A model is Qwen3-VL's own class with random weights, saved as a checkpoint, so that every
+Nothing here is downloaded. A model is transformers' own class with random weights, saved as a checkpoint, so that every
 library that is measured loads the very same one. Responses are random ordinary tokens: what an update costs depends on
 how many there are and how long they are, and not on what they say. Their lengths differ as those of real rollouts do.
 """
@@ -21,10 +21,9 @@ from typing import Any
 import numpy as np
 import torch
 from transformers import (
-    AutoConfig,
+    AutoModelForImageTextToText,
     AutoTokenizer,
     Qwen2VLImageProcessor,
-    Qwen3VLForConditionalGeneration,
     Qwen3VLProcessor,
     Qwen3VLVideoProcessor,
 )
@@ -33,6 +32,7 @@ from agents.bundled import TINY
 from agents.episodes import Completion, Episode, EpisodeBatch, EpisodeGroup, Prompt, StopReason, Turn
 from agents.messages import user_message
 from agents.policy.transformers_policy import TransformersPolicy
+from benchmarks.families import FAMILIES
 from rlsd_env.cli.bench import machine
 from rlsd_env.errors import ConfigurationError
 from rlsd_env.task import Image, Item, Privileged, Task
@@ -80,28 +80,36 @@ class Workload:
         )
 
 
-def random_checkpoint(folder: Path, *, image_tokens: int = 64, vocabulary: int | None = None, seed: int = 0) -> Path:
-    """Save a Qwen3-VL with random weights in the bundled model's shape, 1.5M parameters, and return its folder.
+def random_checkpoint(
+    folder: Path,
+    *,
+    image_tokens: int = 64,
+    vocabulary: int | None = None,
+    seed: int = 0,
+    family: str = "qwen3-vl",
+) -> Path:
+    """Save a model with random weights in the bundled model's shape, 1.5M parameters, and return its folder.
 
     Args:
         folder: where.
         image_tokens: tokens of a 64 x 64 picture, 16 or 64.
         vocabulary: token ids; None: the tokenizer's own number.
         seed: of the weights.
+        family: one of `FAMILIES`.
 
     """
     side = math.isqrt(image_tokens)
     if side * side != image_tokens or SIDE % (2 * side):
         raise ValueError(f"image_tokens is {image_tokens}; a {SIDE} x {SIDE} picture can have 16, 64 or 256")
     patch = SIDE // (2 * side)
-    config = AutoConfig.from_pretrained(TINY)
+    config: Any = FAMILIES[family]()
     config.vision_config.patch_size = patch
     config.vision_config.num_position_embeddings = (SIDE // patch) ** 2
     if vocabulary is not None:
         config.text_config.vocab_size = vocabulary
     with torch.random.fork_rng(devices=[]):
         torch.random.default_generator.manual_seed(seed)
-        model = Qwen3VLForConditionalGeneration(config)
+        model = AutoModelForImageTextToText.from_config(config)
     processor = make_processor(patch, SIDE)
     model.generation_config.eos_token_id = processor.tokenizer.eos_token_id
     model.generation_config.pad_token_id = processor.tokenizer.pad_token_id
@@ -111,7 +119,7 @@ def random_checkpoint(folder: Path, *, image_tokens: int = 64, vocabulary: int |
 
 
 def make_processor(patch: int, side: int) -> Qwen3VLProcessor:
-    """Make Qwen3-VL's processor for pictures of one size, with the bundled model's tokenizer and chat template.
+    """Make the families' processor for pictures of one size, with the bundled model's tokenizer and chat template.
 
     Args:
         patch: pixels of a patch's side; 2 x 2 patches are a token.

@@ -22,13 +22,14 @@ from transformers.cache_utils import Cache, LinearAttentionLayer
 from agents.policy.attention import Rows, make_rows, similar
 
 CHUNK = 32
-"""Most tokens that the rule takes at once on a CPU: forward and backward took 1.2 to 1.7 times as long with the 64 that
-transformers takes, and 1.7 to 3 times as long on responses of 20 tokens, which it pads to them."""
+"""Most tokens that the rule takes at once on a CPU: forward and backward took 1.2 to 1.5 times as long with the 64 that
+transformers takes, and 1.7 to 3.2 times as long on responses of 20 tokens, which it pads to them."""
 
 
 def gated_layers(model: Any) -> dict[int, nn.Module]:
     """Return the layers of gated linear attention of a model, by the number of the decoder's layer."""
-    found = {number: getattr(layer, "linear_attn", None) for number, layer in enumerate(model.get_decoder().layers)}
+    layers = getattr(model.get_decoder(), "layers", ())
+    found = {number: getattr(layer, "linear_attn", None) for number, layer in enumerate(layers)}
     return {
         number: module
         for number, module in found.items()

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import pytest
+import torch
 
 from benchmarks import trl_peer
+from benchmarks.families import FAMILIES
 from benchmarks.trl_peer import Measured
-from benchmarks.update_vs_trl import Options, agreement, measure, measure_methods, rate
+from benchmarks.update_vs_trl import Options, agreement, agreement_of_ways, apart, measure, measure_methods, rate
 from benchmarks.workloads import Workload, random_checkpoint
 
 needs_trl = pytest.mark.skipif(not trl_peer.available(), reason="TRL is not installed; make test-peers installs it")
@@ -28,15 +30,31 @@ def test_the_sweep_keeps_the_number_of_responses():
 def test_our_side_is_measured_with_or_without_trl(tmp_path):
     checkpoint = str(random_checkpoint(tmp_path, image_tokens=16))
     found = measure(checkpoint, SMALL, Options(repetitions=1, splits=(1,)))
-    assert found["ours_tokens_per_second"] > 0
+    assert found["plain_ratio"] == found["ours_tokens_per_second"] / found["plain_tokens_per_second"] > 0
     assert ("ratio" in found) == trl_peer.available()
     rates = measure_methods(checkpoint, SMALL, Options(repetitions=1))
     assert set(rates["with pictures"]) == {"GRPO", "RLSD", "RLSD, lam 0", "SDPO"}
 
 
+@pytest.mark.parametrize("family", FAMILIES)
+def test_both_our_ways_make_the_same_update(tmp_path, family):
+    checkpoint = str(random_checkpoint(tmp_path, image_tokens=16, family=family))
+    found = agreement_of_ways(checkpoint, SMALL)
+    assert 0 < found["plain_gradient_difference"] < 1e-4
+    assert found["plain_loss_difference"] < 1e-6
+
+
+def test_how_far_gradients_are_apart():
+    a, b = torch.tensor([3.0, 4.0]), torch.tensor([[2.0]])
+    assert apart([a, None, b], [a, None, b]) == 0
+    # |(0, 1, -1)| / |(3, 3, 3)|; what one side lacks does not count
+    assert apart([a, b, b], [torch.full((2,), 3.0), torch.tensor([[3.0]]), None]) == pytest.approx((2 / 27) ** 0.5)
+
+
 @needs_trl
-def test_one_update_is_the_same_as_trls(tmp_path):
-    found = agreement(str(random_checkpoint(tmp_path, image_tokens=16)), SMALL)
+@pytest.mark.parametrize("family", FAMILIES)
+def test_one_update_is_the_same_as_trls(tmp_path, family):
+    found = agreement(str(random_checkpoint(tmp_path, image_tokens=16, family=family)), SMALL)
     for aggregation in ("sequence_mean", "token_mean"):
         assert found[f"{aggregation}_gradient_difference"] < 1e-3
         assert found[f"{aggregation}_grad_norm"] == pytest.approx(found[f"{aggregation}_trl_grad_norm"], rel=1e-3)

@@ -5,12 +5,14 @@ import pytest
 import torch
 
 from agents.policy.loading import load_policy
+from benchmarks.families import FAMILIES
 from benchmarks.workloads import Workload, make_batch, random_checkpoint, response_lengths, response_token_count
 
 
+@pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize("image_tokens", [16, 64])
-def test_a_picture_becomes_as_many_tokens_as_are_asked_for(tmp_path, image_tokens):
-    policy = load_policy(str(random_checkpoint(tmp_path, image_tokens=image_tokens)), "cpu")
+def test_a_picture_becomes_as_many_tokens_as_are_asked_for(tmp_path, image_tokens, family):
+    policy = load_policy(str(random_checkpoint(tmp_path, image_tokens=image_tokens, family=family)), "cpu")
     batch = make_batch(policy, Workload(groups=1, group_size=4, response_tokens=8))
     ids = policy.encoder.token_ids(batch.groups[0].episodes[0].turns[0].prompt)
     assert ids.count(policy.encoder.image_id) == image_tokens
