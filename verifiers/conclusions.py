@@ -61,7 +61,10 @@ _THERE = re.compile(
     re.IGNORECASE,
 )
 _BOLD = re.compile(r"\*\*([^*\n]{1,80})\*\*")
-_NOUN = re.compile(r"\s[A-Za-z-]{2,20}\Z")
+_NOUN = re.compile(
+    r"(\s[A-Za-z-]{2,20})(?:\s(?:left(?:\sover)?|remaining|altogether|overall|total|each|in\s(?:total|all)))?\Z",
+    re.IGNORECASE,
+)
 _MOST_LINES = 4
 
 
@@ -117,8 +120,8 @@ def _values(sentence: str) -> Iterator[str]:
         return
     if not rest:
         yield f"{text} {unit}" if unit else text
-    elif not unit and _NOUN.fullmatch(rest) and not _SCALES.match(rest):
-        yield text + rest
+    elif not unit and (noun := _NOUN.fullmatch(rest)) and not _SCALES.match(rest):
+        yield text + noun.group(1)
 
 
 def _counted(sentence: str) -> Iterator[str]:

@@ -35,8 +35,13 @@ STATEMENT = re.compile(
 """What comes before a stated answer: "the answer is", "Answer:", "####"."""
 FINAL = re.compile(r"\bfinal\b|\bfinale\b|\bendgültige?\b|\bокончательный\b|最终|最終|최종|النهائي|अंतिम", re.IGNORECASE)
 """What says that a statement is the last word, within it or right before."""
+_BEHIND_LETTER = (
+    r"(?<=\b[A-Za-z]\.)\s+(?:[$\\(]{0,2}-?[0-9]|\(?[A-Za-z][.)](?:\s|\Z)|(?:yes|no|true|false)\W*(?:\n|\Z))"
+    r"|(?-i:(?<=\b[a-e]\.))\s+\S"
+)  # what a letter with a point is the label of: "B. 20", "B. No", "a. red"
 SENTENCE_END = re.compile(
-    r"\.(?=\s|\*|$)(?!(?<=\b[A-Za-z]\.)\s+(?:[$\\(]{0,2}-?[0-9]|\(?[A-Za-z][.)](?:\s|\Z))|(?-i:(?<=\b[a-e]\.))\s+\S)|[。！।]|</?answer>|\s(?:because|since|weil|denn|parce\sque|car|porque|perché|потому)\b"
+    rf"\.(?=\s|\*|$)(?!{_BEHIND_LETTER})|[。！।]|</?answer>"
+    r"|\s(?:because|since|weil|denn|parce\sque|car|porque|perché|потому)\b"
     r"|[,，、\s]?(?:因为|因為|なぜなら|왜냐하면|لأن|क्योंकि)",
     re.IGNORECASE,
 )

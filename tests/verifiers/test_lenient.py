@@ -17,6 +17,7 @@ CONCLUDE = [
     "She will spend 7 dollars.",
     "It costs £7.",
     "He has 7 apples.",
+    "So Tom has 7 apples left.",
     "The difference between the two groups is approximately 7.",
     "Final number of objects left: 7",
     "Total: 7 apples",

@@ -204,6 +204,13 @@ def test_a_sentence_that_concludes_nothing(sentence):
     assert not LAST_LINE.verify(sentence, reference).correct
 
 
+def test_a_letter_before_yes_or_no():
+    reference = Reference("B", choices=("Yes", "No"))
+    assert VERIFIER.verify("Thus, the answer is B. No.", reference).correct
+    assert not VERIFIER.verify("Thus, the answer is B. Yes.", reference).correct
+    assert not VERIFIER.verify("Thus, the answer is A. No.", reference).correct
+
+
 def test_an_option_by_its_value():
     choices = ("$8: 5$", r"$5(\sqrt5-2)$", r"$\sqrt{4/\pi}$", r"$3\cdot2^5$", "$.088 m^2$")
     for at, answer in enumerate(("8:5", r"5\sqrt5-10", r"2/\sqrt\pi", "96", "0.088 m^2")):
