@@ -51,6 +51,7 @@ LEFT_TO_THE_VERIFIER = [
     ("7", r"\int_0^{\infty} \frac{\sin(x^{x^x})}{x^{x}} dx"),
     ("x+1", "7!!!!!!!"),
     ("7", r"\binom{x}{10^{20}}"),
+    ("x < 9", r"[\log_{1.0000000001} 2, 2]"),
 ]
 
 

@@ -9,12 +9,13 @@ from fractions import Fraction
 from typing import Any
 
 from verifiers.expressions.errors import NoValueError, TooLargeError, UndecidedError
-from verifiers.expressions.exact import EXACT_FUNCTIONS, MAX_TERMS, exact, unknown_function
+from verifiers.expressions.exact import EXACT_FUNCTIONS, MAX_BITS, MAX_TERMS, exact, unknown_function
 from verifiers.expressions.tree import Node, Op, free_symbols, indexed_symbols
 from verifiers.expressions.work import charge
 
 MAX_LOG = 23_026.0
-"""Largest natural logarithm of a value: about 10,000 decimal digits."""
+"""Largest natural logarithm of a power: about 10,000 decimal digits."""
+_BITS_PER_UNIT = 16
 _ROUGH_DIGITS = 20
 _COMPUTED = (Op.ADD, Op.MUL, Op.DIV, Op.NEG, Op.POW, Op.CALL)
 _DIRECT = ("sin cos tan cot sec csc sinh cosh tanh coth sech csch re im arg conj").split()
@@ -89,9 +90,15 @@ class Approximation:
         magnitude = abs(result)
         if magnitude != magnitude or magnitude == self.context.inf:
             raise NoValueError("not a finite value")
+        if self._bits(magnitude) > MAX_BITS:
+            raise TooLargeError("a value beyond 10^10000")
         if magnitude > self.scale:
             self.scale = magnitude
         return result
+
+    def _bits(self, value: Any) -> int:
+        """The binary digits of a value before the point, or its zeros behind it; 0 in hardware floating point."""
+        return 0 if self.digits == 15 or value == 0 else abs(int(self.context.mag(value)))
 
     def _number(self, value: Node | Fraction) -> Any:
         fraction = value.data.value if isinstance(value, Node) else value
@@ -138,7 +145,9 @@ class Approximation:
         return -self.value(node.args[0])
 
     def _pow(self, node: Node) -> Any:
-        base, exponent = self.value(node.args[0]), self.value(node.args[1])
+        return self._power(self.value(node.args[0]), self.value(node.args[1]))
+
+    def _power(self, base: Any, exponent: Any) -> Any:
         if base == 0:
             if self._real(exponent) <= 0:
                 raise NoValueError("zero to a power that is not positive")
@@ -182,6 +191,7 @@ class Approximation:
         name = node.data
         args = [self.value(arg) for arg in node.args]
         if name in _DIRECT:
+            charge(self._bits(args[0]) // _BITS_PER_UNIT)  # of which the sine takes as many of pi
             return getattr(self.context, name)(*args)
         if name in _RENAMED:
             return getattr(self.context, _RENAMED[name])(*args)
@@ -222,7 +232,7 @@ class Approximation:
         if radicand == 0:
             return radicand
         if whole is None:
-            return radicand ** (1 / degree)
+            return self._power(radicand, 1 / degree)
         n = int(whole)
         if n == 0:
             raise NoValueError("the root of degree 0")

@@ -222,7 +222,7 @@ class Equivalence:
         return from_set(node)
 
     def _collections(self, gold: Node, answer: Node) -> bool | None:
-        if Op.RELATION in {part.op for node in (gold, answer) if node.op in COLLECTIONS for part in node.args}:
+        if any(relations.is_condition(part) for node in (gold, answer) if node.op in COLLECTIONS for part in node.args):
             verdict = self._condition_lists(gold, answer)
             if verdict is not None:
                 return verdict
@@ -372,7 +372,7 @@ def _is_solvable(gold: Node, answer: Node) -> bool:
     for node in (gold, answer):
         if _has(node, "i") or (relations.is_condition(node) and (_has(node, "inf") or operations(node) & UNEVALUATED)):
             return False
-    parts = [part for node in (gold, answer) for part in (node.args if node.op is Op.LIST else (node,))]
+    parts = [part for node in (gold, answer) if relations.is_condition(node) for part in walk(node)]
     return any(part.op is Op.RELATION and assignments.assignment(part) is None for part in parts)
 
 

@@ -4,6 +4,9 @@ Two trees without variables are compared by value. With variables they are compa
 negative numbers and integers, drawn from the two trees themselves, so that a verdict is always the same and no
 answer can be made to agree just there. Rational functions are compared exactly, at points with so many digits
 that a wrong identity cannot hold by chance (Schwartz and Zippel).
+
+Whole numbers alone decide for what is defined at them only, and for the letters that stand for them: (-1)^n is
+cos(n pi), e^(2 pi i x) is not 1.
 """
 
 from __future__ import annotations
@@ -25,7 +28,10 @@ _FLOAT_DIGITS = 15
 _REFUTED = 1e-7
 _EQUAL_DIGITS = 35
 _RATIONAL = frozenset({Op.NUMBER, Op.SYMBOL, Op.BASED, Op.ADD, Op.MUL, Op.DIV, Op.NEG, Op.POW, Op.QUANTITY})
+_WHOLE = frozenset("jklmnKMN")
+"""Variables that stand for whole numbers."""
 _EXACT_POINTS = 3
+_FEWEST_POINTS = 3
 _ENOUGH_POINTS = 6
 _MOST_DIGITS = 3_200
 _LOST_DIGITS = 15
@@ -97,6 +103,8 @@ def _same_function(left: Node, right: Node) -> bool | None:
 
 def _agree(left: Node, right: Node, log_base: int | None) -> bool | None:
     real_points = whole_points = 0
+    is_split = False
+    names = free_symbols(left) | free_symbols(right)
     too_large: TooLargeError | None = None
     for values in points(left, right):
         try:
@@ -109,10 +117,11 @@ def _agree(left: Node, right: Node, log_base: int | None) -> bool | None:
             too_large = error
             continue
         if agree is None:
+            is_split |= all(value > 0 for value in values.values())
             continue
         if not agree:
             return False
-        if all(value.denominator == 1 for value in values.values()):
+        if _are_whole(values):
             whole_points += 1
         else:
             real_points += 1
@@ -120,7 +129,11 @@ def _agree(left: Node, right: Node, log_base: int | None) -> bool | None:
                 return True
     if too_large is not None and not real_points + whole_points:
         raise too_large
-    return True if real_points >= 3 or whole_points >= 6 else None
+    if real_points >= _FEWEST_POINTS:
+        return True
+    if is_split and not names <= _WHOLE:  # one of them is real where the other is not
+        return None if real_points else False
+    return True if whole_points >= _ENOUGH_POINTS else None
 
 
 def _same_at(left: Node, right: Node, values: dict[str, Fraction], log_base: int | None = None) -> bool | None:
@@ -157,7 +170,7 @@ def _same_beside_larger(left: Node, right: Node, values: dict[str, Fraction], lo
 
 
 def _comparable(first: Any, second: Any, values: dict[str, Fraction], digits: int) -> bool:
-    if all(value.denominator == 1 for value in values.values()):
+    if _are_whole(values):
         return True
     if is_real(first, digits) != is_real(second, digits):
         return False
@@ -171,8 +184,15 @@ def _has_bare_logarithm(*trees: Node) -> bool:
     )
 
 
+def _are_whole(values: dict[str, Fraction]) -> bool:
+    return all(value.denominator == 1 for value in values.values())
+
+
 def points(left: Node, right: Node) -> Iterator[dict[str, Fraction]]:
-    """Draw points for the variables of two trees: near and far, positive, negative and mixed, and integers."""
+    """Draw points for the variables of two trees: near and far, positive, negative and mixed, and integers.
+
+    Between them, letters for whole numbers are such and the others are not.
+    """
     names = sorted(free_symbols(left) | free_symbols(right))
     seed = "=".join(sorted((fingerprint(left), fingerprint(right))))
     generator = random.Random(seed.encode("utf-8", "surrogatepass"))
@@ -183,5 +203,8 @@ def points(left: Node, right: Node) -> Iterator[dict[str, Fraction]]:
     spans = ((0, 2), (-9_000, -300), (300, 9_000), (-60, -5), (5, 60), (-3, 0), (1, 4), (-3, 3), (-3, 3), (-3, 3))
     for span in spans:
         yield {name: draw(*span) for name in names}
+    if 0 < len(_WHOLE.intersection(names)) < len(names):
+        for span in ((0, 2), (5, 60), (1, 4), (0, 2), (0, 8), (3, 9)):
+            yield {name: Fraction(generator.randint(1, 12)) if name in _WHOLE else draw(*span) for name in names}
     for most in (6, 7, 8, 9, 10, 12, 15, 20, 30, 40, 100, 300, 1_000):
         yield {name: Fraction(generator.randint(1, most)) for name in names}

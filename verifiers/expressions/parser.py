@@ -27,6 +27,7 @@ from verifiers.expressions.tree import Node, Op, constant, free_symbols, symbol
 _TIME = ("[01]?[0-9]|2[0-4]", ":", "[0-5][0-9]", ":", "[0-5][0-9]")
 _SETS = (Op.GROUP, Op.SET, Op.BUILDER, Op.SET_OPERATION)
 _NAMED_SETS = frozenset({"R", "Q", "Z", "N", "C", "empty"})
+_ORDER = frozenset({"<", ">", "<=", ">="})
 _SET_OPERATORS = {"∪": "union", "∩": "intersection", "\\": "minus"}
 _CLOSING = {"(": ")]", "[": ")]", r"\{": r"\}", "{": "}", "<|": "|>"}
 _CLOSING |= {f"{name}(": f"{name})" for name in ("floor", "ceil", "abs", "norm")}
@@ -73,6 +74,14 @@ def _have_same_unknowns(systems: list[list[Node]]) -> bool:
     return len(systems) > 1 and len(names) == 1 and len(names.pop()) > 1
 
 
+def _are_bounds(items: list[Node]) -> bool:
+    """Whether all items are relations of one unknown, and one of them an inequality: "x < 1 or x > 2 and x < 3"."""
+    if any(item.op is not Op.RELATION for item in items):
+        return False
+    names = frozenset[str]().union(*map(free_symbols, items))
+    return len(names) == 1 and any(_ORDER & set(item.data) for item in items)
+
+
 def _is_word(token: Token) -> bool:
     """Whether a token is a word and no variable or product of two."""
     if token.kind == "text":
@@ -97,11 +106,18 @@ class _Parser(QuantityParser):
         kinds = set(separators)
         if len(kinds) == 1:
             return self.make(Op.LIST, items, kinds.pop())
+        if kinds == {"and", "or"} and _are_bounds(items):  # "and" binds closer
+            parts = [self.joined(part, "and") for part in _split(items, separators, ("or",))]
+            return self.make(Op.LIST, parts, "or")
         systems = _split(items, separators, ("and",) if kinds == {",", "and"} else ("or", ";"))
         if kinds != {",", ";"} and not _have_same_unknowns(systems):
             return self.make(Op.LIST, items, next((name for name in ("or", "and") if kinds == {",", name}), ","))
-        parts = [part[0] if len(part) == 1 else self.make(Op.LIST, part, ",") for part in systems]
+        parts = [self.joined(part, ",") for part in systems]
         return self.make(Op.LIST, parts, ";" if ";" in kinds else "or")
+
+    def joined(self, items: list[Node], separator: str) -> Node:
+        """The only item, or the list of several."""
+        return items[0] if len(items) == 1 else self.make(Op.LIST, items, separator)
 
     def clause(self) -> Node:
         """One relation chain, or one value."""

@@ -21,8 +21,13 @@ _FEWEST_POINTS = 3
 
 
 def is_condition(node: Node) -> bool:
-    """Whether a tree is a relation or a list of relations."""
-    return node.op is Op.RELATION or (node.op is Op.LIST and all(part.op is Op.RELATION for part in node.args))
+    """Whether a tree is a relation, a list of relations, or "A or B and C"."""
+    if node.op is not Op.LIST:
+        return node.op is Op.RELATION
+    return all(
+        part.op is Op.RELATION or (node.data == "or" and part.data == "and" and is_condition(part))
+        for part in node.args
+    )
 
 
 def same_relation(gold: Node, answer: Node, same: Same) -> bool | None:

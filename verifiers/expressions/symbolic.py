@@ -83,9 +83,10 @@ def same(gold: Node, answer: Node) -> bool | None:
     except (
         UndecidedError,
         NotImplementedError,
+        ArithmeticError,
         TypeError,
         ValueError,
-    ):  # the last two: sympy's for what has no meaning
+    ):  # the last three: sympy's for what has no meaning, or is nothing at its precision
         return None
 
 
