@@ -183,6 +183,8 @@ MAY_READ_PRIVILEGED_PARTS = {
     "agents/lab/data.py",  # the same of the laboratory
     "agents/diagnostics/theory/policy.py",  # a world in which everything is enumerated
     "rlsd_env/__init__.py",  # exports the type
+    "rlsd_env/adapters/foreign.py",  # environments of others: what their user gives a teacher to see
+    "rlsd_env/adapters/tasks.py",  # grades for other trainers, whose rows hold no answer
     "rlsd_env/attempt.py",  # has answers graded
     "rlsd_env/desk.py",
     "rlsd_env/env.py",
