@@ -16,13 +16,14 @@ from agents.policy.decoding import SharedDecoder, decoder
 from agents.policy.media import VIDEO_MODELS
 from agents.policy.transformers_policy import TransformersPolicy
 from agents.policy.trial import HELD
-from tests.agents import architectures, families
+from tests.agents import architectures, families, hybrids
 
 PAGE = Path(__file__).parents[2] / "docs" / "models.md"
 NAMES = {
     "qwen3_vl": "Qwen3-VL", "qwen2_5_vl": "Qwen2.5-VL", "gemma3": "Gemma 3", "gemma4": "Gemma 4",
     "internvl": "InternVL", "glm46v": "GLM-4.6V", "smolvlm": "SmolVLM", "llava_onevision": "LLaVA-OneVision",
-    "mistral3": "Mistral 3", "qwen3": "Qwen3 and its like, text",
+    "mistral3": "Mistral 3", "qwen3_5": "Qwen3.5", "qwen3_5_moe": "Qwen3.5 MoE", "qwen3_5_text": "Qwen3.5, text",
+    "qwen3_5_moe_text": "Qwen3.5 MoE, text", "qwen3_next": "Qwen3-Next, text", "qwen3": "Qwen3 and its like, text",
 }  # fmt: skip
 VLLM = {"qwen3_vl": "`Qwen3VLForConditionalGeneration`"}
 """The class that has loaded a model of the family here."""
@@ -58,6 +59,8 @@ def test_the_page_says_what_a_family_gets(name, processor):
     if name in families.FAMILIES:
         pytest.importorskip(families.PACKAGES.get(name, "transformers"))
         made = families.build(name)
+    elif name in hybrids.HYBRIDS:
+        made = hybrids.hybrid(name)
     else:
         made = architectures.build(name, processor)
     assert made[0].config.model_type in HELD
@@ -70,4 +73,4 @@ def test_the_page_has_a_line_for_every_family_and_no_other():
     assert lines[first + 1] == HEAD[1]
     rows = list(itertools.takewhile(lambda one: one.startswith("| "), lines[first + 2 :]))
     assert [one.split(" | ")[0].removeprefix("| ") for one in rows] == list(NAMES.values())
-    assert set(NAMES) == {*families.FAMILIES, *architectures.ARCHITECTURES}
+    assert set(NAMES) == {*families.FAMILIES, *hybrids.HYBRIDS, *architectures.ARCHITECTURES}
