@@ -53,7 +53,7 @@ def test_a_difference_of_two_seeds_by_hand():
 
     found = {(one.a, one.b): one for one in compared({"a": flat(0.2, 0.4), "b": flat(0.5, 0.5), "c": flat(0.1, 0.5)})}
     half = stats.t.ppf(0.975, 2) * math.sqrt(0.04 / 2)  # the pooled one is larger; tasks add nothing
-    of = {"rel": 5e-3}  # the unsure variance is averaged over 1,000 values of it
+    of = {"rel": 1e-4}  # the unsure variance is averaged over values of it
     assert (found["b", "a"].interval.mean, found["b", "a"].interval.high) == pytest.approx((0.2, 0.2 + half), **of)
     assert found["b", "a"].p == pytest.approx(2 * stats.t.sf(0.2 / math.sqrt(0.02), 2), **of)
     assert found["c", "b"].p == pytest.approx(2 * stats.t.sf(0.2 / math.sqrt(0.04), 2), **of)  # its own is larger
@@ -94,7 +94,7 @@ def test_a_pair_s_interval_is_of_what_its_test_does_not_reject(mean, between, ta
 def test_a_pair_s_test_is_student_s_where_one_noise_is_alone():
     assert Spread(0.3, 0.0, math.inf, 0.04, 9).p == pytest.approx(2 * stats.t.sf(1.5, 8))
     for freedom in (1, 4, 12):
-        assert Spread(0.3, 0.01, freedom, 0.0, 9).p == pytest.approx(2 * stats.t.sf(3, freedom), rel=5e-3)
+        assert Spread(0.3, 0.01, freedom, 0.0, 9).p == pytest.approx(2 * stats.t.sf(3, freedom), rel=1e-4)
 
 
 def test_no_difference_anywhere_is_still_not_known_to_be_none():
