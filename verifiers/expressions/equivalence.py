@@ -13,6 +13,7 @@ from verifiers.expressions import assignments, chains, matrices, relations, unit
 from verifiers.expressions.equality import EqualityPolicy
 from verifiers.expressions.errors import NoValueError, TooLargeError, UndecidedError
 from verifiers.expressions.exact import exact
+from verifiers.expressions.identity import same_value
 from verifiers.expressions.measures import hundredth, measured, radians, split_unit
 from verifiers.expressions.normal import normalised, renamed_bound
 from verifiers.expressions.numbers import literal, same_number
@@ -398,9 +399,21 @@ def _key(node: Node) -> Node:
 
 
 def _distinct(node: Node) -> tuple[Node, ...]:
+    """The items; of a set each value once, however it is written."""
     if node.op is not Op.SET:
         return node.args
-    return tuple(dict.fromkeys(map(_key, node.args)))
+    items = tuple(dict.fromkeys(map(_key, node.args)))
+    if len(items) > _MOST_MATCHED:
+        return items
+    kept: list[Node] = []
+    for item in items:
+        if not any(_is_value(item) and _is_value(other) and same_value(item, other) for other in kept):
+            kept.append(item)
+    return tuple(kept)
+
+
+def _is_value(node: Node) -> bool:
+    return not operations(node) & (_NO_VALUES | {Op.QUANTITY})
 
 
 def _all(verdicts: Iterable[bool | None]) -> bool | None:

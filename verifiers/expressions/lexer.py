@@ -11,6 +11,7 @@ import unicodedata
 from typing import NamedTuple
 
 from verifiers.expressions import symbols
+from verifiers.expressions.brackets import Brackets
 from verifiers.expressions.delimiters import without_sizes
 from verifiers.expressions.errors import ParseError
 
@@ -144,7 +145,7 @@ class _Lexer:
     def __init__(self, text: str, grouping: bool) -> None:
         self.text = text
         self.at = 0
-        self.depth = 0
+        self.brackets = Brackets()
         self.grouping = grouping
         self.spaced = False
         self.tokens: list[Token] = []
@@ -155,7 +156,7 @@ class _Lexer:
             self.text = _SPACED_GROUPS.sub(lambda match: match.group().replace(" ", ""), self.text)
         while self.at < len(self.text):
             text = self.text
-            if self.grouping and self.depth == 0 and text[self.at].isdigit():
+            if self.grouping and text[self.at].isdigit() and not self.brackets.is_inside:
                 match = _WITH_GROUPS.match(text, self.at)
                 if match:
                     self.at = match.end()
@@ -181,6 +182,12 @@ class _Lexer:
             raise ParseError(f"more than {MAX_TOKENS} tokens")
         self.tokens.append(Token(kind, text, self.spaced))
         self.spaced = False
+        if kind == "open":
+            self.brackets.opened(self.tokens, self.text, self.at)
+        elif kind == "close":
+            self.brackets.closed(self.tokens)
+        elif kind == "separator" and text in (",", ";"):
+            self.brackets.separated()
 
     def read_number(self, text: str) -> None:
         mantissa, e, exponent = text.partition("e") if "e" in text else text.partition("E")
@@ -236,10 +243,6 @@ class _Lexer:
         self.add("operator", {"**": "^", "+/-": "±"}.get(text, text))
 
     def read_bracket(self, text: str) -> None:
-        if text in "([":
-            self.depth += 1
-        elif text in ")]":
-            self.depth = max(0, self.depth - 1)
         self.add("open" if text in "([{" else "close", text)
 
     def read_separator(self, text: str) -> None:
@@ -261,7 +264,6 @@ class _Lexer:
         if character in "()[]":  # \( \) \[ \] around a formula
             self.spaced = True
         elif character in "{}":
-            self.depth = self.depth + 1 if character == "{" else max(0, self.depth - 1)
             self.add("open" if character == "{" else "close", text)
         elif character in "%|$&_#\\":
             names = {"%": "operator", "|": "operator", "$": "currency", "&": "operator", "_": "operator"}

@@ -133,8 +133,7 @@ class _Parser(QuantityParser):
             signs.append(sign)
             start = self.at
             term = self.set_expression()
-            is_set = sign in ("in", "notin", "subset") or (sign == "=" and term.op is Op.LIST)
-            terms.append(self.plain_set(start, term) if is_set else term)
+            terms.append(self.plain_set(start, term) if sign in ("in", "notin", "subset") else term)
         if not signs:
             return terms[0]
         if terms[0] == symbol("") and signs[0] in ("=", "~"):
@@ -179,15 +178,13 @@ class _Parser(QuantityParser):
                 node = self.make(Op.SET_OPERATION, (node, right), name)
 
     def plain_set(self, start: int, node: Node) -> Node:
-        """The set that "{1, 2}", read from `start` on, is meant to be where sets are combined or have members."""
+        """The set that "{1}", read from `start` on, is meant to be where sets are combined or have members."""
         if self.tokens[start].text != "{":
             return node
         texts = [token.text for token in self.tokens[start : self.at]]
         depths = list(itertools.accumulate((text == "{") - (text == "}") for text in texts))
         if depths.index(0) + 1 != len(depths):
             return node
-        if node.op is Op.LIST:
-            return self.make(Op.SET, node.args)
         is_set = node.op in _SETS or (node.op is Op.CONSTANT and node.data in _NAMED_SETS)
         return node if is_set or free_symbols(node) else self.make(Op.SET, (node,))
 
