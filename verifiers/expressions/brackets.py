@@ -1,6 +1,7 @@
 r"""Which brackets are open, and which bare braces are a set's: `Brackets`.
 
-In plain notation "{1, 2}" and "{x | x > 2}" are sets; in LaTeX braces only keep together what a command or a script takes.
+In plain notation "{1, 2}" and "{x | x > 2}" are sets; in LaTeX braces only keep together what a command or a script
+takes.
 """
 
 from __future__ import annotations

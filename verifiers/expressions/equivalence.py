@@ -66,7 +66,9 @@ class Equivalence:
         with limited():
             verdict = self.decide(gold, answer)
             quantity = measured(answer) if verdict is False and literal(gold) is not None else None
-            return verdict if quantity is None else self.decide(gold, quantity)
+            if quantity is None or literal(quantity.args[0]) is None:  # g/2 is no half
+                return verdict
+            return self.decide(gold, quantity)
 
     def decide(self, gold: Node, answer: Node) -> bool | None:
         """What `same` says, at every depth and within the account of whoever asks first."""

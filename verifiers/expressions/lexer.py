@@ -72,6 +72,7 @@ _COLUMNS = re.compile(
 _ROW_SPACING = re.compile(r"\\\\\s*\[\s*-?[0-9.]+\s*(?:pt|em|ex|mu|cm|mm|in)\s*\]")
 _DEGREE = re.compile(r"\s*(?:\{\s*(?:\\circ|\\degree|o)\s*\}|\\circ(?![A-Za-z])|\\degree(?![A-Za-z]))")
 _PRIME = re.compile(r"\s*(?:\{\s*((?:\\prime\s*)+)\}|\\prime(?![A-Za-z]))")
+_ARGUMENT = re.compile(r"\s*(?:[_({\[]|\\[{(\[]|\\left|\\lbrace)")
 _PERCENTS = frozenset({"percent", "pct", "percentage"})
 _DEGREES = frozenset({"degree", "degrees", "deg"})
 _ORDINALS = frozenset({"st", "nd", "rd", "th"})
@@ -207,7 +208,7 @@ class _Lexer:
             self.add("operator", "mod")
         elif word == "in" and self.text[self.at :].lstrip()[:1] in ("(", "[", "{", "\\"):
             self.add("relation", "in")
-        elif word == "min" and (self.after_number() or self.after_slash()):  # minutes
+        elif word == "min" and self.is_minutes():
             self.add("word", word)
         elif word in symbols.NAMES_OF_FUNCTIONS and len(word) > 1:
             self.add("function", symbols.NAMES_OF_FUNCTIONS[word])
@@ -220,9 +221,12 @@ class _Lexer:
         """Whether a number stands before this place."""
         return bool(self.tokens) and self.tokens[-1].kind == "number"
 
-    def after_slash(self) -> bool:
-        """Whether a "/" stands before this place."""
-        return bool(self.tokens) and self.tokens[-1].text == "/"
+    def is_minutes(self) -> bool:
+        """Whether "min", which was just read, is a unit: behind a number or "/"; behind brackets, if none follow."""
+        before = self.tokens[-1] if self.tokens else None
+        if before is None or before.kind != "close":
+            return before is not None and (before.kind == "number" or before.text == "/")
+        return _ARGUMENT.match(self.text, self.at) is None
 
     def read_relation(self, text: str) -> None:
         self.add("relation", symbols.RELATIONS[text])
@@ -330,7 +334,7 @@ class _Lexer:
             self.add("separator", _CONJUNCTIONS[lower])
         elif lower in _PERCENTS or lower in _DEGREES:
             self.add("operator", "%" if lower in _PERCENTS else "°")
-        elif words in symbols.NAMES_OF_FUNCTIONS and len(words) > 1 and not (words == "min" and self.after_number()):
+        elif words in symbols.NAMES_OF_FUNCTIONS and len(words) > 1 and not (words == "min" and self.is_minutes()):
             self.add("function", symbols.NAMES_OF_FUNCTIONS[words])
         elif lower in _ORDINALS and self.after_number():
             pass
