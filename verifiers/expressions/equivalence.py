@@ -240,7 +240,7 @@ class Equivalence:
         if len(set(names)) > 1 and len(set(others)) > 1 and (gold.data == "or") != (answer.data == "or"):
             return False  # "x = 1 and y = 2", "x = 1 or y = 2"
         one_unknown = bool(names and others) and assignments.same_unknown(names, others)
-        if names and others and gold.op is answer.op is Op.LIST and not one_unknown:
+        if names and others and {gold.op, answer.op} <= {Op.LIST, Op.SET} and not one_unknown:
             complete = len(names) == len(gold.args) and len(others) == len(answer.args)
             return self._matched(gold.args, answer.args) if complete else False
         ordered = self.policy.order_matters or (max(len(set(names)), len(set(others))) > 1 and not one_unknown)
