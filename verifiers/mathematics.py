@@ -27,7 +27,7 @@ from verifiers.expressions.forms import has_form
 from verifiers.expressions.normal import normalised
 from verifiers.expressions.numbers import window
 from verifiers.expressions.relations import is_condition
-from verifiers.expressions.tree import COLLECTIONS, UNEVALUATED, free_symbols, operations
+from verifiers.expressions.tree import COLLECTIONS, UNEVALUATED, free_symbols, operations, walk
 from verifiers.expressions.units import is_unit
 from verifiers.expressions.work import limited
 from verifiers.normalize import flatten, unwrap
@@ -44,17 +44,17 @@ _SEVERAL = (*COLLECTIONS, Op.SET_OPERATION, Op.PLUS_MINUS, Op.RELATION)
 
 
 @functools.lru_cache(maxsize=8192)
-def read(text: str, grouping: bool = True) -> Node | None:
-    """The tree of an answer; None where it is not mathematics."""
+def read(text: str, grouping: bool = True, variables: frozenset[str] = frozenset()) -> Node | None:
+    """The tree of an answer; None where it is not mathematics. See `parse` for the options."""
     try:
-        return parse(unwrap(text), grouping=grouping)
+        return parse(unwrap(text), grouping=grouping, variables=variables)
     except ParseError:
         return None
 
 
-def _tree(answer: str) -> Node | None:
-    """The tree of an answer, or of what follows "the answer is"."""
-    return read(answer) or read(without_prefix(answer))
+def _called(tree: Node) -> frozenset[str]:
+    """The functions that a tree calls."""
+    return frozenset(node.data for node in walk(tree) if node.op is Op.CALL)
 
 
 def _check_precision(precision: int | None) -> None:
@@ -101,6 +101,7 @@ class ExpressionComparer(Comparer):
             raise BadReference(f"the reference answer {gold!r} has no value")
         self.policy = policy or EqualityPolicy()
         self.tree = tree
+        self._variables = free_symbols(tree) - _called(tree)
         self._text = gold.strip()
         self._written = flatten(gold)
         self.equivalence = Equivalence(self.policy, precision)
@@ -111,7 +112,7 @@ class ExpressionComparer(Comparer):
         """Compare mathematics; "3 or 4" is ambiguous where one value is asked for, other text is unparsable."""
         if flatten(answer) == self._written and self.policy.form == "any":
             return RIGHT
-        tree = _tree(answer)
+        tree = self._tree(answer)
         if tree is None:
             return AMBIGUOUS if len(alternatives(answer)) > 1 and not self._has_several else UNPARSABLE
         comparison = self._judged(tree)
@@ -125,7 +126,11 @@ class ExpressionComparer(Comparer):
 
     def trees(self, answer: str) -> tuple[Node, Node | None]:
         """The gold answer and an answer as trees; None for an answer that is not mathematics."""
-        return self.tree, _tree(answer)
+        return self.tree, self._tree(answer)
+
+    def _tree(self, answer: str) -> Node | None:
+        """The tree of an answer, or of what follows "the answer is"."""
+        return read(answer, True, self._variables) or read(without_prefix(answer), True, self._variables)
 
     def key(self, answer: str) -> Hashable | None:
         """The tree, as it is written."""

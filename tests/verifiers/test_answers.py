@@ -238,6 +238,22 @@ def test_answers_that_are_equal_by_their_kind_do_not_contradict_each_other():
     assert VERIFIER.verify(r"<answer>red</answer> \boxed{B}", choices).status is Status.AMBIGUOUS
 
 
+@pytest.mark.parametrize(
+    ("gold", "answer", "correct"),
+    [
+        ("pq+2p", "p(q+2)", True),
+        ("f^2+f", "f(f+1)", True),
+        ("f(x)+1", "f(x)+1", True),
+        ("pq+2p", "p(q+3)", False),
+        ("px", "p(x)", True),
+        ("p(x)", "px", False),
+        ("3x", "f(x)", False),
+    ],
+)
+def test_the_gold_says_whether_a_letter_before_brackets_is_a_variable(gold, answer, correct):
+    assert judge(answer, Reference(gold)).correct is correct
+
+
 def test_the_verdict_says_how_the_answer_was_found():
     assert VERIFIER.verify(r"\boxed{7}", Reference("7")).method == "boxed"
     assert VERIFIER.verify("7", Reference("7")).status is Status.NO_ANSWER

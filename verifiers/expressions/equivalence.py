@@ -13,6 +13,7 @@ from verifiers.expressions import assignments, chains, matrices, relations, unit
 from verifiers.expressions.equality import EqualityPolicy
 from verifiers.expressions.errors import NoValueError, TooLargeError, UndecidedError
 from verifiers.expressions.exact import exact
+from verifiers.expressions.identity import same_value
 from verifiers.expressions.measures import hundredth, measured, radians, split_unit
 from verifiers.expressions.normal import normalised, renamed_bound
 from verifiers.expressions.numbers import literal, same_number
@@ -65,7 +66,9 @@ class Equivalence:
         with limited():
             verdict = self.decide(gold, answer)
             quantity = measured(answer) if verdict is False and literal(gold) is not None else None
-            return verdict if quantity is None else self.decide(gold, quantity)
+            if quantity is None or literal(quantity.args[0]) is None:  # g/2 is no half
+                return verdict
+            return self.decide(gold, quantity)
 
     def decide(self, gold: Node, answer: Node) -> bool | None:
         """What `same` says, at every depth and within the account of whoever asks first."""
@@ -237,7 +240,7 @@ class Equivalence:
         if len(set(names)) > 1 and len(set(others)) > 1 and (gold.data == "or") != (answer.data == "or"):
             return False  # "x = 1 and y = 2", "x = 1 or y = 2"
         one_unknown = bool(names and others) and assignments.same_unknown(names, others)
-        if names and others and gold.op is answer.op is Op.LIST and not one_unknown:
+        if names and others and {gold.op, answer.op} <= {Op.LIST, Op.SET} and not one_unknown:
             complete = len(names) == len(gold.args) and len(others) == len(answer.args)
             return self._matched(gold.args, answer.args) if complete else False
         ordered = self.policy.order_matters or (max(len(set(names)), len(set(others))) > 1 and not one_unknown)
@@ -398,9 +401,21 @@ def _key(node: Node) -> Node:
 
 
 def _distinct(node: Node) -> tuple[Node, ...]:
+    """The items; of a set each value once, however it is written."""
     if node.op is not Op.SET:
         return node.args
-    return tuple(dict.fromkeys(map(_key, node.args)))
+    items = tuple(dict.fromkeys(map(_key, node.args)))
+    if len(items) > _MOST_MATCHED:
+        return items
+    kept: list[Node] = []
+    for item in items:
+        if not any(_is_value(item) and _is_value(other) and same_value(item, other) for other in kept):
+            kept.append(item)
+    return tuple(kept)
+
+
+def _is_value(node: Node) -> bool:
+    return not operations(node) & (_NO_VALUES | {Op.QUANTITY})
 
 
 def _all(verdicts: Iterable[bool | None]) -> bool | None:

@@ -28,7 +28,7 @@ _FLOAT_DIGITS = 15
 _REFUTED = 1e-7
 _EQUAL_DIGITS = 35
 _RATIONAL = frozenset({Op.NUMBER, Op.SYMBOL, Op.BASED, Op.ADD, Op.MUL, Op.DIV, Op.NEG, Op.POW, Op.QUANTITY})
-_WHOLE = frozenset("jklmnKMN")
+_WHOLE = frozenset("jklmnN")
 """Variables that stand for whole numbers."""
 _EXACT_POINTS = 3
 _FEWEST_POINTS = 3

@@ -11,6 +11,7 @@ import unicodedata
 from typing import NamedTuple
 
 from verifiers.expressions import symbols
+from verifiers.expressions.brackets import Brackets
 from verifiers.expressions.delimiters import without_sizes
 from verifiers.expressions.errors import ParseError
 
@@ -71,6 +72,7 @@ _COLUMNS = re.compile(
 _ROW_SPACING = re.compile(r"\\\\\s*\[\s*-?[0-9.]+\s*(?:pt|em|ex|mu|cm|mm|in)\s*\]")
 _DEGREE = re.compile(r"\s*(?:\{\s*(?:\\circ|\\degree|o)\s*\}|\\circ(?![A-Za-z])|\\degree(?![A-Za-z]))")
 _PRIME = re.compile(r"\s*(?:\{\s*((?:\\prime\s*)+)\}|\\prime(?![A-Za-z]))")
+_ARGUMENT = re.compile(r"\s*(?:[_({\[]|\\[{(\[]|\\left|\\lbrace)")
 _PERCENTS = frozenset({"percent", "pct", "percentage"})
 _DEGREES = frozenset({"degree", "degrees", "deg"})
 _ORDINALS = frozenset({"st", "nd", "rd", "th"})
@@ -144,7 +146,7 @@ class _Lexer:
     def __init__(self, text: str, grouping: bool) -> None:
         self.text = text
         self.at = 0
-        self.depth = 0
+        self.brackets = Brackets()
         self.grouping = grouping
         self.spaced = False
         self.tokens: list[Token] = []
@@ -155,7 +157,7 @@ class _Lexer:
             self.text = _SPACED_GROUPS.sub(lambda match: match.group().replace(" ", ""), self.text)
         while self.at < len(self.text):
             text = self.text
-            if self.grouping and self.depth == 0 and text[self.at].isdigit():
+            if self.grouping and text[self.at].isdigit() and not self.brackets.is_inside:
                 match = _WITH_GROUPS.match(text, self.at)
                 if match:
                     self.at = match.end()
@@ -181,6 +183,12 @@ class _Lexer:
             raise ParseError(f"more than {MAX_TOKENS} tokens")
         self.tokens.append(Token(kind, text, self.spaced))
         self.spaced = False
+        if kind == "open":
+            self.brackets.opened(self.tokens, self.text, self.at)
+        elif kind == "close":
+            self.brackets.closed(self.tokens)
+        elif kind == "separator" and text in (",", ";"):
+            self.brackets.separated()
 
     def read_number(self, text: str) -> None:
         mantissa, e, exponent = text.partition("e") if "e" in text else text.partition("E")
@@ -200,7 +208,7 @@ class _Lexer:
             self.add("operator", "mod")
         elif word == "in" and self.text[self.at :].lstrip()[:1] in ("(", "[", "{", "\\"):
             self.add("relation", "in")
-        elif word == "min" and (self.after_number() or self.after_slash()):  # minutes
+        elif word == "min" and self.is_minutes():
             self.add("word", word)
         elif word in symbols.NAMES_OF_FUNCTIONS and len(word) > 1:
             self.add("function", symbols.NAMES_OF_FUNCTIONS[word])
@@ -213,9 +221,12 @@ class _Lexer:
         """Whether a number stands before this place."""
         return bool(self.tokens) and self.tokens[-1].kind == "number"
 
-    def after_slash(self) -> bool:
-        """Whether a "/" stands before this place."""
-        return bool(self.tokens) and self.tokens[-1].text == "/"
+    def is_minutes(self) -> bool:
+        """Whether "min", which was just read, is a unit: behind a number or "/"; behind brackets, if none follow."""
+        before = self.tokens[-1] if self.tokens else None
+        if before is None or before.kind != "close":
+            return before is not None and (before.kind == "number" or before.text == "/")
+        return _ARGUMENT.match(self.text, self.at) is None
 
     def read_relation(self, text: str) -> None:
         self.add("relation", symbols.RELATIONS[text])
@@ -236,10 +247,6 @@ class _Lexer:
         self.add("operator", {"**": "^", "+/-": "±"}.get(text, text))
 
     def read_bracket(self, text: str) -> None:
-        if text in "([":
-            self.depth += 1
-        elif text in ")]":
-            self.depth = max(0, self.depth - 1)
         self.add("open" if text in "([{" else "close", text)
 
     def read_separator(self, text: str) -> None:
@@ -261,7 +268,6 @@ class _Lexer:
         if character in "()[]":  # \( \) \[ \] around a formula
             self.spaced = True
         elif character in "{}":
-            self.depth = self.depth + 1 if character == "{" else max(0, self.depth - 1)
             self.add("open" if character == "{" else "close", text)
         elif character in "%|$&_#\\":
             names = {"%": "operator", "|": "operator", "$": "currency", "&": "operator", "_": "operator"}
@@ -328,7 +334,7 @@ class _Lexer:
             self.add("separator", _CONJUNCTIONS[lower])
         elif lower in _PERCENTS or lower in _DEGREES:
             self.add("operator", "%" if lower in _PERCENTS else "°")
-        elif words in symbols.NAMES_OF_FUNCTIONS and len(words) > 1 and not (words == "min" and self.after_number()):
+        elif words in symbols.NAMES_OF_FUNCTIONS and len(words) > 1 and not (words == "min" and self.is_minutes()):
             self.add("function", symbols.NAMES_OF_FUNCTIONS[words])
         elif lower in _ORDINALS and self.after_number():
             pass

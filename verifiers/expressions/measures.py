@@ -6,10 +6,10 @@ from collections.abc import Callable
 from fractions import Fraction
 
 from verifiers.expressions import units
-from verifiers.expressions.numbers import literal
 from verifiers.expressions.tree import Node, Op, constant, free_symbols, negative, number, operations, walk
 
 _Measure = tuple[Node, units.Unit | None]
+_CONSTANT = frozenset({Op.NUMBER, Op.CONSTANT, Op.ADD, Op.MUL, Op.DIV, Op.NEG, Op.POW, Op.CALL})
 _CALCULATIONS = (Op.ADD, Op.MUL, Op.DIV, Op.NEG)
 
 
@@ -83,11 +83,15 @@ def radians(value: Node, unit: units.Unit) -> Node:
 
 
 def measured(node: Node, is_unit: Callable[[str], bool] = units.is_plain_unit_letter) -> Node | None:
-    """ "5m" and "9.8 m s^-2" as quantities: a number times letters that are also units."""
+    """ "5m", "43/2 m" and "9.8 m s^-2" as quantities: a constant times letters that are also units."""
+    if node.op is Op.NEG:
+        quantity = measured(node.args[0], is_unit)
+        return None if quantity is None else negative(quantity)
     values, parts = _measures(node, 1, is_unit)
-    if not parts or len(values) != 1 or literal(values[0]) is None:
+    if not parts or not values or any(operations(value) - _CONSTANT for value in values):
         return None
-    return Node(Op.QUANTITY, (values[0],), " ".join(parts))
+    value = values[0] if len(values) == 1 else Node(Op.MUL, tuple(values))
+    return Node(Op.QUANTITY, (value,), " ".join(parts))
 
 
 def _measures(node: Node, sign: int, is_unit: Callable[[str], bool]) -> tuple[list[Node], list[str]]:

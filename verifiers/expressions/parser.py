@@ -27,18 +27,21 @@ from verifiers.expressions.tree import Node, Op, constant, free_symbols, symbol
 _TIME = ("[01]?[0-9]|2[0-4]", ":", "[0-5][0-9]", ":", "[0-5][0-9]")
 _SETS = (Op.GROUP, Op.SET, Op.BUILDER, Op.SET_OPERATION)
 _NAMED_SETS = frozenset({"R", "Q", "Z", "N", "C", "empty"})
+_SELDOM_FUNCTIONS = frozenset("pPQTW")
+_GOES_WITH_NAME = frozenset("(_'^")
 _ORDER = frozenset({"<", ">", "<=", ">="})
 _SET_OPERATORS = {"∪": "union", "∩": "intersection", "\\": "minus"}
 _CLOSING = {"(": ")]", "[": ")]", r"\{": r"\}", "{": "}", "<|": "|>"}
 _CLOSING |= {f"{name}(": f"{name})" for name in ("floor", "ceil", "abs", "norm")}
 
 
-def parse(text: str, *, grouping: bool = True) -> Node:
+def parse(text: str, *, grouping: bool = True, variables: frozenset[str] = frozenset()) -> Node:
     """Read an answer as mathematics.
 
     Args:
         text: the answer, as extracted.
         grouping: whether "1,000" is one number or two; see `lexer.tokenize`.
+        variables: letters that are no functions for certain: with f among them, f(x+1) is a product.
 
     Raises:
         ParseError: the text is words, is broken, or is larger than the limits allow.
@@ -47,13 +50,23 @@ def parse(text: str, *, grouping: bool = True) -> Node:
     tokens = tokenize(text, grouping=grouping)
     if all(token.kind in ("word", "text", "end", "separator") for token in tokens) and any(map(_is_word, tokens)):
         raise ParseError("words only")
-    parser = _Parser(tokens)
+    parser = _Parser(tokens, variables | _used_as_variables(tokens))
     try:
         node = parser.answer()
     except RecursionError:  # from a stack that was deep already
         raise ParseError("nested too deeply") from None
     parser.expect("end")
     return node
+
+
+def _used_as_variables(tokens: list[Token]) -> frozenset[str]:
+    """The letters, of those that are as often variables as functions, that stand somewhere without brackets behind."""
+    pairs = itertools.pairwise(tokens)
+    return frozenset(
+        token.text
+        for token, after in pairs
+        if token.kind == "word" and token.text in _SELDOM_FUNCTIONS and after.text not in _GOES_WITH_NAME
+    )
 
 
 def _split(items: list[Node], separators: list[str], outer: tuple[str, ...]) -> list[list[Node]]:
@@ -133,8 +146,7 @@ class _Parser(QuantityParser):
             signs.append(sign)
             start = self.at
             term = self.set_expression()
-            is_set = sign in ("in", "notin", "subset") or (sign == "=" and term.op is Op.LIST)
-            terms.append(self.plain_set(start, term) if is_set else term)
+            terms.append(self.plain_set(start, term) if sign in ("in", "notin", "subset") else term)
         if not signs:
             return terms[0]
         if terms[0] == symbol("") and signs[0] in ("=", "~"):
@@ -179,15 +191,13 @@ class _Parser(QuantityParser):
                 node = self.make(Op.SET_OPERATION, (node, right), name)
 
     def plain_set(self, start: int, node: Node) -> Node:
-        """The set that "{1, 2}", read from `start` on, is meant to be where sets are combined or have members."""
+        """The set that "{1}", read from `start` on, is meant to be where sets are combined or have members."""
         if self.tokens[start].text != "{":
             return node
         texts = [token.text for token in self.tokens[start : self.at]]
         depths = list(itertools.accumulate((text == "{") - (text == "}") for text in texts))
         if depths.index(0) + 1 != len(depths):
             return node
-        if node.op is Op.LIST:
-            return self.make(Op.SET, node.args)
         is_set = node.op in _SETS or (node.op is Op.CONSTANT and node.data in _NAMED_SETS)
         return node if is_set or free_symbols(node) else self.make(Op.SET, (node,))
 

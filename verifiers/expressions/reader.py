@@ -19,8 +19,9 @@ MAX_NODES = 500
 class TokenReader(abc.ABC):
     """A place in a list of tokens, and how much was built; `parser` has the grammar."""
 
-    def __init__(self, tokens: list[Token]) -> None:
+    def __init__(self, tokens: list[Token], products: frozenset[str] = frozenset()) -> None:
         self.tokens = list(tokens)
+        self.products = products
         self.at = 0
         self.depth = 0
         self.nodes = 0

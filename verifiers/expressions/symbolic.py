@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 import sympy
+from sympy.polys.polyerrors import BasePolynomialError
 
 from verifiers.expressions.assignments import Chain, calculation
 from verifiers.expressions.errors import UndecidedError
@@ -86,7 +87,8 @@ def same(gold: Node, answer: Node) -> bool | None:
         ArithmeticError,
         TypeError,
         ValueError,
-    ):  # the last three: sympy's for what has no meaning, or is nothing at its precision
+        BasePolynomialError,
+    ):  # all but the first two: sympy's for what has no meaning, or is nothing at its precision
         return None
 
 

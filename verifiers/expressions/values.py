@@ -354,7 +354,7 @@ class ValueParser(StructureParser):
             else:
                 break
         head = name.rstrip("'").partition("_")[0]
-        if head in _CALLABLE or name.endswith("'"):
+        if (head in _CALLABLE and name not in self.products) or name.endswith("'"):
             inverse = self.at_operator("^") and self.is_inverse_call()
             if inverse:
                 name += "^-1"

@@ -266,6 +266,11 @@ def test_grouping_is_a_choice():
     assert render(parse("100,200", grouping=False)) == "100, 200"
 
 
+def test_a_letter_that_is_known_as_a_variable_calls_nothing():
+    assert render(parse("f(x+1)", variables=frozenset("f"))) == render(parse("f*(x+1)"))
+    assert render(parse("f(x+1)")) == "f(x + 1)"
+
+
 @pytest.mark.parametrize(
     ("text", "names"),
     [
