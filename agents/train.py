@@ -64,7 +64,7 @@ def run(options: TrainOptions) -> dict[str, Any]:
 
 def _print(options: TrainOptions, result: Mapping[str, Any]) -> None:
     """Print accuracies and where things are, and draw the curves where there is something to draw with."""
-    from agents.report.failures import failures, partial_reward
+    from agents.report.failures import failures, odd_pictures, partial_reward
     from agents.runs.records import accuracies
 
     tasks = "held-out tasks" if options.eval_fold == "heldout" else f"tasks of fold {options.eval_fold}"
@@ -82,6 +82,8 @@ def _print(options: TrainOptions, result: Mapping[str, Any]) -> None:
     for told in (
         failures(f"the sampled responses to {tasks}", sampled, sampled.get("accuracy")),
         failures("the training attempts", result["training"]),
+        odd_pictures(f"the sampled responses to {tasks}", sampled),
+        odd_pictures("the training attempts", result["training"]),
     ):
         if told:
             print(told)
