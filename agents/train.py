@@ -74,7 +74,7 @@ def _print(options: TrainOptions, result: Mapping[str, Any]) -> None:
     for weights, evaluation in evaluations.items():
         for kind in ("sampled", "greedy"):
             accuracy = accuracies({"evaluation": evaluation}).get(f"{kind}_accuracy")
-            told = "the verifier failed on all responses" if accuracy is None else f"{accuracy:.3f}"
+            told = "no response was judged" if accuracy is None else f"{accuracy:.3f}"
             print(f"{kind} accuracy on {len(evaluation[kind])} {tasks}{weights}: {told}")
     sampled = evaluations[""]["metrics"]
     if (reward := partial_reward(sampled)) is not None:

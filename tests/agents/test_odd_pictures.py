@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import csv
+import io
 import json
 import re
 
@@ -10,10 +12,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from agents.episodes import Fit
+from agents.episodes import Fit, Prompt
+from agents.options.model import ModelOptions
 from agents.pictures import refusals
-from agents.policy.loading import load_media
+from agents.policy.loading import load_media, load_policy
 from agents.policy.padding import border_colour, padded
+from agents.policy.vllm.inputs import server_inputs
 from rlsd_env.errors import ConfigurationError
 from tests.agents.commands import call, run
 from tests.agents.test_metrics import documented
@@ -63,7 +67,12 @@ def steps(out):
 
 @pytest.mark.parametrize(
     ("choice", "noted", "agent"),
-    [("pad", "padded", "rlsd"), ("skip", "left_out", "rlsd"), ("skip", "left_out", "opsd")],
+    [
+        ("pad", "padded", "rlsd"),
+        ("skip", "left_out", "rlsd"),
+        ("skip", "left_out", "opsd"),
+        ("skip", "left_out", "hdpo"),  # attempts are made again with help
+    ],
 )
 def test_a_run_goes_on_and_counts(table, tmp_path, choice, noted, agent):
     done = call("agents.train", *small(table, tmp_path / "out", "--agent", agent, "--pictures", choice))
@@ -101,6 +110,13 @@ def test_a_run_that_is_to_stop_does_so_before_it_begins(table, tmp_path):
     assert "--pictures pad, skip" in done.stderr
     assert "validate rlsd/Table-v0 --policy tiny" in done.stderr
     assert not (tmp_path / "out").exists()
+
+
+def test_a_refused_picture_that_was_not_looked_at_ends_the_run_in_one_line(table, tmp_path, monkeypatch):
+    monkeypatch.setattr("agents.pictures.LOOKED_AT", 1)
+    done = call("agents.train", *small(table, tmp_path / "out"), check=False)
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1].startswith("error: Qwen3VLProcessor refuses a picture of")
 
 
 def test_a_comparison_counts_too(table, tmp_path):
@@ -175,6 +191,16 @@ def test_what_stands_in_the_place_of_a_picture(choice, size, fit, shown):
     assert (None if one.instead is None else one.instead.shape[:2]) == shown
     assert media.fit([picture(16, 16), picture(*size)]) is fit
     assert bool(media.refusal(picture(*size))) is (fit is not Fit.TAKEN)
+
+
+@pytest.mark.parametrize(("size", "shown"), [((1, 201), (2, 201)), ((1, 200), (1, 200))])
+def test_a_server_gets_the_picture_that_stands_in(size, shown):
+    policy = load_policy("tiny", "cpu", ModelOptions(pictures="pad"))
+    message = {"role": "user", "content": [{"type": "image"}, {"type": "text", "text": "How many?"}]}
+    (part,) = server_inputs(policy.encoder, Prompt((message,), (picture(*size),)))["content_parts"]
+    data = base64.b64decode(part["url"].partition(",")[2])
+    width, height = Image.open(io.BytesIO(data)).size
+    assert (height, width) == shown
 
 
 def slim(longest):
