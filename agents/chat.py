@@ -35,7 +35,6 @@ from rlsd_env.desk import Desk
 from rlsd_env.env import ReasoningEnv
 from rlsd_env.errors import ConfigurationError, DataError, one_of
 from rlsd_env.sources.pictures import FORMATS, MAX_PIXELS, Picture
-from rlsd_env.spaces import MOST_ASPECT
 from rlsd_env.task import Image, Item, Task
 from verifiers import Status, Verdict
 from verifiers.answers import AnswerVerifier, comparer_for
@@ -44,6 +43,8 @@ from verifiers.cli.explain import comparison_steps
 if TYPE_CHECKING:
     from agents.conversation import Conversation
 
+MOST_ASPECT = 200
+"""How many times a picture's longer side may be its shorter one: processors of the Qwen-VL families take no more."""
 COMMANDS = ("/image", "/new", "/quit", "/task")
 
 

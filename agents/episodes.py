@@ -53,6 +53,17 @@ class StopReason(enum.StrEnum):
     """The token limit was reached."""
 
 
+class Fit(enum.StrEnum):
+    """What became of the pictures of an attempt, as the policy's processor takes them; the worst of them counts."""
+
+    TAKEN = "taken"
+    """They were taken as they are."""
+    PADDED = "padded"
+    """One was taken with a border around it."""
+    LEFT_OUT = "left_out"
+    """One was not taken, and the attempt says nothing: a blank stood in the picture's place."""
+
+
 @dataclass(frozen=True)
 class Completion:
     """What a policy sampled.
@@ -98,6 +109,7 @@ class Episode:
         verdict: on its last answer.
         truncated: whether the environment broke it off: tokens or turns were used up.
         replaces: the policy's own attempt in whose place this one is, which was made with help; None: it is its own.
+        pictures: what became of its pictures; None: they are as they are, or the policy refuses to go on.
 
     """
 
@@ -106,11 +118,12 @@ class Episode:
     verdict: Verdict
     truncated: bool = False
     replaces: Episode | None = None
+    pictures: Fit | None = None
 
     @property
     def valid(self) -> bool:
-        """False where the verifier itself failed, so that the reward says nothing."""
-        return not self.verdict.status.failed
+        """False where the verifier itself failed or a picture was not shown, so that the reward says nothing."""
+        return not (self.verdict.status.failed or self.pictures is Fit.LEFT_OUT)
 
     @property
     def guided(self) -> bool:

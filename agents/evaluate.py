@@ -57,6 +57,7 @@ def _evaluated(
     from agents.evaluation.grading import make_judge, own_mode
     from agents.evaluation.judging import CACHE, judge_rows
     from agents.evaluation.units import counted_units
+    from agents.pictures import check_pictures
     from agents.report.evaluations import environment_results
     from agents.setup import prepare
 
@@ -65,6 +66,8 @@ def _evaluated(
     stores = {subject.label: _store(envs[subject.label], folders[subject.label]) for subject in subjects}
     left = [subject for subject in subjects if stores[subject.label].done < len(subject.tasks)]
     if left:
+        if options.pictures == "stop":
+            check_pictures(options.policy, {subject.env: envs[subject.label] for subject in left})
         print(f"loading {options.policy} ..", file=sys.stderr)
         with prepare(options) as actor:
             for subject in left:

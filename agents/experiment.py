@@ -35,6 +35,7 @@ from agents.rollouts.curve import BEST, TuningCurve, evaluate_fold, summarise
 from agents.rollouts.environments import in_fold, make_group_env, require_trainable
 from agents.rollouts.guided import collect_guided, guided_metrics
 from agents.rollouts.metrics import batch_metrics, difficulty
+from agents.rollouts.pictures import with_fits
 from agents.rollouts.tasks import TaskStream
 from agents.runs import checkpoint
 from agents.runs.logging import RunLog
@@ -143,11 +144,13 @@ def _train_actor(
         seeds = completion_seeds(options.seed, (STREAM_TRAINING, step), env.num_envs * world.size)
         tasks, mine = world.share(stream(step)), world.share(seeds)
         before = env.state_dict()
-        batch = collect(env, sampler, tasks, sampling, mine, step)
+        batch = with_fits(collect(env, sampler, tasks, sampling, mine, step), actor.policy)
         if algorithm.guides:
             batch = with_hints(batch)  # what helps is what teachers are shown
             if (guidance := agent.guidance(step)) is not None:
-                batch = collect_guided(env, batch, guidance, agent.guide(guidance), tasks, sampling, mine, before)
+                guide = agent.guide(guidance)
+                batch = collect_guided(env, batch, guidance, guide, tasks, sampling, mine, before)
+                batch = with_fits(batch, actor.policy)
         require_trainable(env.items)
         if step + 1 < options.steps:  # the next pictures are decoded while the weights move
             env.prefetch(world.share(stream(step + 1)))

@@ -13,6 +13,7 @@ from agents.distributed import World, launched
 from agents.methods import Method, make_method
 from agents.options.commands import EvaluateOptions, TrainingOptions, TrainOptions
 from agents.options.model import check_packages
+from agents.pictures import check_pictures
 from agents.policy.actor import Actor
 from agents.policy.loading import find_policy, load_policy
 from agents.policy.open_sampler import with_sampler
@@ -65,8 +66,11 @@ def check(runs: Sequence[TrainOptions]) -> None:
     env = make_group_env(options.env, training, options.prompts_per_step, options.group_size, options.curriculum)
     env.reset(options={"task_index": [env.task_indices[0]] * env.num_groups})  # a broken picture shows here
     require_trainable(env.items)
-    for fold in {options.eval_fold, "tuning"} if options.eval_every else {options.eval_fold}:
-        make_group_env(options.env, in_fold(options.env_kwargs, fold), 1, 1)
+    envs = {f"{options.env} (fold train)": env}
+    for fold in sorted({options.eval_fold, "tuning"} if options.eval_every else {options.eval_fold}):
+        envs[f"{options.env} (fold {fold})"] = make_group_env(options.env, in_fold(options.env_kwargs, fold), 1, 1)
+    if options.pictures == "stop" and not all(isinstance(method, Baseline) for _, method in methods):
+        check_pictures(options.policy, envs)
     for run, method in methods:
         if isinstance(method, Baseline):
             if run.curriculum:

@@ -64,7 +64,7 @@ def run(options: TrainOptions) -> dict[str, Any]:
 
 def _print(options: TrainOptions, result: Mapping[str, Any]) -> None:
     """Print accuracies and where things are, and draw the curves where there is something to draw with."""
-    from agents.report.failures import failures, partial_reward
+    from agents.report.failures import failures, odd_pictures, partial_reward
     from agents.runs.records import accuracies
 
     tasks = "held-out tasks" if options.eval_fold == "heldout" else f"tasks of fold {options.eval_fold}"
@@ -74,7 +74,7 @@ def _print(options: TrainOptions, result: Mapping[str, Any]) -> None:
     for weights, evaluation in evaluations.items():
         for kind in ("sampled", "greedy"):
             accuracy = accuracies({"evaluation": evaluation}).get(f"{kind}_accuracy")
-            told = "the verifier failed on all responses" if accuracy is None else f"{accuracy:.3f}"
+            told = "no response was judged" if accuracy is None else f"{accuracy:.3f}"
             print(f"{kind} accuracy on {len(evaluation[kind])} {tasks}{weights}: {told}")
     sampled = evaluations[""]["metrics"]
     if (reward := partial_reward(sampled)) is not None:
@@ -82,6 +82,8 @@ def _print(options: TrainOptions, result: Mapping[str, Any]) -> None:
     for told in (
         failures(f"the sampled responses to {tasks}", sampled, sampled.get("accuracy")),
         failures("the training attempts", result["training"]),
+        odd_pictures(f"the sampled responses to {tasks}", sampled),
+        odd_pictures("the training attempts", result["training"]),
     ):
         if told:
             print(told)

@@ -20,7 +20,7 @@ from rlsd_env.prompts import FORMATS, compiled, render, template_of
 from rlsd_env.sources import TaskSource, load_source
 from rlsd_env.sources.base import fold_of
 from rlsd_env.sources.dataset import DataSource
-from rlsd_env.spaces import MOST_ASPECT, MOST_SIDE, RGBImage, UnicodeText, VideoClip
+from rlsd_env.spaces import MOST_SIDE, RGBImage, UnicodeText, VideoClip
 from rlsd_env.task import Item, Privileged, Task
 from rlsd_env.tools import ToolBox
 from verifiers import IsolatedVerifier, Reference, Verdict, Verifier
@@ -257,8 +257,8 @@ class Desk:
         """Load a task.
 
         Raises:
-            ConfigurationError: the source fails, returns something else than an `Item`, or a picture is too large
-                or too long; the message names class, number or id, what was returned and what is allowed.
+            ConfigurationError: the source fails, returns something else than an `Item`, or a picture is too large; the
+                message names class, number or id, what was returned and what is allowed.
 
         """
         call = f"{type(self.source).__name__}.item({index})"
@@ -274,14 +274,10 @@ class Desk:
             )
         for place, image in enumerate(item.task.images):
             height, width, _ = image.shape
-            allowed = ""
             if max(height, width) > MOST_SIDE:
-                allowed = f"at most {MOST_SIDE:,} pixels a side are allowed: scale it down"
-            elif max(height, width) > MOST_ASPECT * min(height, width):
-                allowed = f"one side may be {MOST_ASPECT} times the other at most: pad it"
-            if allowed:
                 raise ConfigurationError(
-                    f"{call} returned task {item.task.id!r}, whose picture {place} is {width} x {height}; {allowed}"
+                    f"{call} returned task {item.task.id!r}, whose picture {place} is {width} x {height}; "
+                    f"at most {MOST_SIDE:,} pixels a side are allowed: scale it down"
                 )
         return item
 

@@ -16,8 +16,6 @@ from rlsd_env.task import Image, Video
 
 MOST_SIDE = 16384
 """Pixels of a picture's longer side, at most."""
-MOST_ASPECT = 200
-"""How many times a picture's longer side may be its shorter one: processors of the Qwen-VL families take no more."""
 
 
 class UnicodeText(spaces.Text):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from agents.distributed import World
-from agents.episodes import Episode, EpisodeBatch
+from agents.episodes import Episode, EpisodeBatch, Fit
 from agents.evaluation.responses import Row, Store
 from agents.messages import transcript
 from agents.options.commands import EvaluateOptions
@@ -17,7 +17,7 @@ from agents.policy.base import Sampling
 from agents.rollouts.evaluation import ROWS_AT_ONCE, distribution_sums, play
 from agents.rollouts.metrics import facts
 from agents.terminal import counted
-from verifiers import Reference, Verdict, Verifier
+from verifiers import Reference, Status, Verdict, Verifier
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,9 @@ def ask(actor: Actor, subject: Subject, options: EvaluateOptions, store: Store) 
         tasks = subject.tasks[first : first + at_once]
         played: dict[bool, list[EpisodeBatch]] = {}
         for is_greedy, samples, how in ((False, options.samples, sampling), (True, 1, greedy)):
-            played[is_greedy] = play(actor, subject.env, env_kwargs, tasks, samples, how, options.seed, first)
+            played[is_greedy] = play(
+                actor, subject.env, env_kwargs, tasks, samples, how, options.seed, first, actor.policy
+            )
         drawn = played[False]
         sums = distribution_sums(actor.policy, drawn, options.temperature, options.max_tokens, World())
         rows = [
@@ -84,21 +86,25 @@ def _rows(
             "policy": options.policy,
             "verifier": subject.verifier,
             "response": episode.response,
-            **_verdict(episode.verdict),
+            **_verdict(episode, episode.verdict),
             "reward": known.reward,
             "tokens": known.tokens,
             "turns": known.turns,
             "truncated": known.truncated,
             "leaks": known.leaks,
         }
+        if episode.pictures is not None:
+            row["pictures"] = str(episode.pictures)
         if verdicts:
-            row["verdicts"] = {mode: _verdict(of_mode[place]) for mode, of_mode in verdicts.items()}
+            row["verdicts"] = {mode: _verdict(episode, of_mode[place]) for mode, of_mode in verdicts.items()}
         if len(episode.turns) > 1:
             row["transcript"] = transcript(episode)
         yield row
 
 
-def _verdict(verdict: Verdict) -> Row:
+def _verdict(episode: Episode, verdict: Verdict) -> Row:
+    if episode.pictures is Fit.LEFT_OUT:  # nobody can judge what was said of a blank
+        return {"extracted": None, "status": str(Status.ERROR), "correct": False}
     return {"extracted": verdict.extracted, "status": str(verdict.status), "correct": bool(verdict.correct)}
 
 

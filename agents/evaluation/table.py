@@ -12,7 +12,7 @@ from agents.evaluation.benchmarks import PAPER, benchmark_of
 from agents.evaluation.grading import JUDGED, OWN
 from agents.evaluation.judging import Asked
 from agents.evaluation.published import PERCENT, SOURCE
-from agents.report.failures import failures, partial_reward
+from agents.report.failures import failures, odd_pictures, partial_reward
 from agents.terminal import counted
 from verifiers.judge import Usage
 
@@ -90,6 +90,8 @@ def remarks(results: Mapping[str, Mapping[str, Any]], asked: Mapping[str, Asked]
             told.append(f"{_called(label, one)}: {size}")
         if warning := failures(f"the sampled responses{to}", one["metrics"], one["metrics"].get("accuracy")):
             told.append(warning)
+        if pictures := odd_pictures(f"the sampled responses{to}", one["metrics"]):
+            told.append(pictures)
         if label in asked:
             part = asked[label]
             rules = "strict rules" if part.after == "strict" else "its verifier"

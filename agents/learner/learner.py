@@ -115,7 +115,7 @@ class Learner:
         return readings.means() | {
             "loss": readings.sums.get("loss", 0.0),
             "grad_norm": grad_norm,
-            "zero_advantage_share": zero / plan.valid,
+            "zero_advantage_share": zero / max(1, plan.valid),
             "active_share": active / (len(plan.episodes) * self.world.size),
             "unscorable_share": unscorable / (len(plan.episodes) * self.world.size),
             "teacher_tokens_scored": float(readings.tokens_scored),

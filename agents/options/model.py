@@ -13,6 +13,7 @@ DEVICES = ("auto", "cpu", "cuda")
 PRECISIONS = ("float32", "bfloat16")
 HEAD_DTYPES = ("float32", "model")
 SCORINGS = ("auto", "packed", "plain")
+PICTURES = ("stop", "pad", "skip")
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,9 @@ class ModelOptions:
     scoring: str = "auto"
     """packed: prompts once per group and no padding; plain: one padded row per response, by transformers' own forward;
     auto: packed where the architecture allows it."""
+    pictures: str = "stop"
+    """What becomes of a picture that the model's processor refuses, such as one over 200 times as long as wide: stop:
+    the run ends, before it begins where that can be seen; pad: it gets a border; skip: its task is left out."""
 
     def check_model(self) -> None:
         """Refuse unusable values.
@@ -39,6 +43,7 @@ class ModelOptions:
 
         """
         choices = {"precision": PRECISIONS, "head_dtype": HEAD_DTYPES, "scoring": SCORINGS, "device": DEVICES}
+        choices["pictures"] = PICTURES
         for name, allowed in choices.items():
             value = getattr(self, name, allowed[0])  # the device is an option of what runs a model
             if value not in allowed:

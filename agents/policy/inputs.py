@@ -9,21 +9,18 @@ from dataclasses import dataclass
 from typing import Any
 from weakref import WeakKeyDictionary
 
-import numpy as np
 import torch
 from torch import Tensor
 from transformers import MODEL_MAPPING
 
 from agents.episodes import Prompt
 from agents.policy.chat_template import content_forms, in_form
-from agents.policy.media import MediaProcessor, Processed
+from agents.policy.media import MediaProcessor, Processed, blank
 from agents.policy.vision_cache import FeatureCache
 
 VISION_TOKENS = ("image_token_id", "video_token_id", "audio_token_id", "vision_start_token_id", "vision_end_token_id")
 KINDS = ("token_type_ids", "mm_token_type_ids")
 """What models call an argument that tells text (0), pictures (1) and videos (2) apart."""
-BLANK = 64
-"""Side of the picture that stands in where there is none."""
 _SAMPLED = re.compile("\ue000([0-9]+)\ue001")
 """Stands for the sampled tokens of an earlier turn while the chat template is rendered."""
 
@@ -50,6 +47,7 @@ class PromptEncoder:
     Args:
         processor: a processor of transformers, or a tokenizer for text-only models.
         config: the model's configuration; its vision token ids are used as they stand.
+        pictures: what becomes of pictures that the processor refuses, see `MediaProcessor`.
 
     Attributes:
         vision_ids: tokens that stand for pictures, videos and their like, which no response has.
@@ -57,10 +55,10 @@ class PromptEncoder:
 
     """
 
-    def __init__(self, processor: Any, config: Any) -> None:
+    def __init__(self, processor: Any, config: Any, pictures: str = "stop") -> None:
         self.processor = processor
         self.tokenizer = getattr(processor, "tokenizer", processor)
-        self.media = MediaProcessor(processor, config)
+        self.media = MediaProcessor(processor, config, pictures)
         self.image_id: int | None = getattr(config, "image_token_id", None)
         self.video_id: int | None = getattr(config, "video_token_id", None)
         ids = [getattr(config, name, None) for name in VISION_TOKENS]
@@ -123,8 +121,7 @@ class PromptEncoder:
 
     def _run_idly(self, model: Any) -> Tensor:
         """Run the vision tower on nothing much, as the other processes that share its shards run it."""
-        blank = np.zeros((BLANK, BLANK, 3), np.uint8)
-        features = self.kept.features(self.media.images([blank]), model.model.get_image_features, model)
+        features = self.kept.features(self.media.images([blank()]), model.model.get_image_features, model)
         levels = [embedding for level in features.deepstack or () for embedding in level]
         return sum((embedding.sum() for embedding in (*features.embeddings, *levels)), torch.tensor(0.0)) * 0.0
 

@@ -7,7 +7,8 @@ from transformers import AutoConfig
 
 from agents.bundled import found_place
 from agents.options.model import DEVICES, ModelOptions
-from agents.policy.transformers_policy import TransformersPolicy
+from agents.policy.media import MediaProcessor
+from agents.policy.transformers_policy import TransformersPolicy, load_processor
 from agents.policy.trial import fit, is_held
 from rlsd_env.errors import ConfigurationError, one_of
 
@@ -57,6 +58,21 @@ def load_policy(name: str = "tiny", device: str = "auto", options: ModelOptions 
     except Exception as error:  # whatever the code of a model that nobody here has seen may raise
         raise _not_loadable(name, error) from error
     return policy
+
+
+def load_media(name: str) -> MediaProcessor:
+    """Return what makes pictures into the inputs of a policy, without its weights; it stops at what it refuses.
+
+    Raises:
+        ConfigurationError: as of `load_policy`.
+
+    """
+    path, _ = find_policy(name)
+    config = AutoConfig.from_pretrained(path)
+    try:
+        return MediaProcessor(load_processor(path, config), config)
+    except Exception as error:  # as of a policy
+        raise _not_loadable(name, error) from error
 
 
 def _not_loadable(name: str, error: Exception) -> ConfigurationError:

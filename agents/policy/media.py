@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import threading
 from collections import OrderedDict
 from collections.abc import Hashable, Mapping, Sequence
@@ -14,6 +15,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 from transformers.video_utils import VideoMetadata
 
+from agents.episodes import Fit
+from agents.policy.padding import padded
+from rlsd_env.errors import ConfigurationError
 from rlsd_env.task import Image, Video
 
 MOST_BYTES = 512 * 2**20
@@ -25,6 +29,8 @@ COMPANY = "batch_num_images"
 """What families call the number of pictures in a prompt, where pictures are read otherwise in company."""
 AXES = "channels_last"
 """Where a picture's colours are; transformers would guess it, wrongly of one that is as narrow as it has colours."""
+BLANK = 64
+"""Side of the picture that stands in where there is none."""
 OF_TEXT = ("input_ids", "attention_mask", "token_type_ids", "mm_token_type_ids")
 """What a processor returns of the text that a picture stands in."""
 
@@ -37,12 +43,16 @@ class Processed:
         inputs: the tower's arguments by name; those of several of one `kind` may lie end to end along the first axis.
         placeholder: what stands in the prompt where the chat template writes one vision token.
         tokens: tokens of the placeholder that the tower's features stand for, one each.
+        instead: the picture that was processed in the place of one that is refused; None: it is the picture itself.
+        fit: what became of it.
 
     """
 
     inputs: Mapping[str, Tensor]
     placeholder: str
     tokens: int
+    instead: Image | None = None
+    fit: Fit = Fit.TAKEN
 
     @property
     def pixels(self) -> Tensor:
@@ -72,11 +82,13 @@ class MediaProcessor:
     Args:
         processor: a processor of transformers, or a tokenizer for text-only models.
         config: the model's configuration.
+        pictures: what becomes of a picture that the processor refuses, see `agents.options.model.ModelOptions`.
 
     """
 
-    def __init__(self, processor: Any, config: Any) -> None:
+    def __init__(self, processor: Any, config: Any, pictures: str = "stop") -> None:
         self.processor = processor
+        self.pictures = pictures
         self.sees = getattr(config, "image_token_id", None) is not None
         self.model_type = config.model_type
         named = getattr(getattr(processor, "image_processor", None), "model_input_names", ())
@@ -95,7 +107,9 @@ class MediaProcessor:
         """Process the pictures of several prompts, those that are not remembered in as few calls as can be.
 
         Raises:
-            ValueError: the model reads text only, or its processor refuses a picture.
+            ValueError: the model reads text only.
+            ConfigurationError: its processor refuses a picture, and such pictures are to stop a run, or no border
+                makes it take any.
 
         """
         if not any(map(len, prompts)):
@@ -116,24 +130,56 @@ class MediaProcessor:
         return [[one for key in row if (one := found[key]) is not None] for row in keys]
 
     def _made(self, new: Mapping[tuple[Any, ...], Image]) -> list[Processed]:
+        if self.pictures == "stop":
+            return self._read(new)
+        try:
+            return self._read(new)
+        except ConfigurationError:
+            if len(new) > 1:
+                return [one for key, image in new.items() for one in self._made({key: image})]
+        ((key, image),) = new.items()
+
+        def takes(shown: Image) -> bool:
+            try:
+                self._read({key: shown})
+            except ConfigurationError:
+                return False
+            return True
+
+        found, fit = padded(image, takes) if self.pictures == "pad" else None, Fit.PADDED
+        if found is None:
+            found, fit = blank(), Fit.LEFT_OUT
+        (made,) = self._read({key: found})
+        return [dataclasses.replace(made, instead=found, fit=fit)]
+
+    def _read(self, new: Mapping[tuple[Any, ...], Image]) -> list[Processed]:
+        """Process pictures as they are; an error is of one picture and has one line."""
         try:
             return self._patches(list(new.values())) if self._grids else [self._alone(*one) for one in new.items()]
         except (ValueError, ZeroDivisionError, RuntimeError) as error:
             if len(new) > 1:  # which of them it is
-                return [one for key, image in new.items() for one in self._made({key: image})]
+                return [one for key, image in new.items() for one in self._read({key: image})]
             ((height, width, _),) = (image.shape for image in new.values())
-            raise ValueError(
+            raise ConfigurationError(
                 f"{type(self.processor).__name__} refuses a picture of {width} x {height} pixels "
-                f"({' '.join(str(error).split())[:200]}); pad the picture, or leave its task out"
+                f"({' '.join(str(error).split())[:200]}); pad the picture, or leave its task out (--pictures pad, skip)"
             ) from error
 
     def refusal(self, image: Image) -> str:
-        """Say why the model does not take a picture; "" where it does."""
+        """Say why the model does not take a picture as it is; "" where it does."""
+        if not self.sees:
+            return "this model reads text only"
         try:
-            self.images([image])
-        except ValueError as error:
+            with self._lock:
+                self._read({self._key(image, company=False): image})
+        except ConfigurationError as error:
             return str(error)
         return ""
+
+    def fit(self, images: Sequence[Image]) -> Fit:
+        """Say what becomes of the pictures of a prompt, the worst of it."""
+        found = {one.fit for one in self.images(images)}
+        return max(found, key=list(Fit).index, default=Fit.TAKEN)
 
     def _key(self, image: Image, company: bool) -> tuple[Any, ...]:
         return *identity(image), company and self._by_company
@@ -232,3 +278,8 @@ class MediaProcessor:
 def identity(array: NDArray[np.uint8]) -> tuple[Any, ...]:
     """Identify pixels by where they lie; what remembers them holds the array, so the address stays taken."""
     return array.__array_interface__["data"][0], array.shape, array.strides
+
+
+def blank() -> Image:
+    """Return a picture of nothing, which every processor takes."""
+    return np.zeros((BLANK, BLANK, 3), np.uint8)

@@ -81,7 +81,9 @@ class ExternalScorer:
 
     def __init__(self, place: str, policy: Policy) -> None:
         device = next(policy.model.parameters()).device.type
-        options = ModelOptions(precision=policy.precision, head_dtype=policy.head_dtype)
+        # Tasks are left out for the pictures that the policy does not take; for no others.
+        pictures = "stop" if policy.encoder.media.pictures == "stop" else "pad"
+        options = ModelOptions(precision=policy.precision, head_dtype=policy.head_dtype, pictures=pictures)
         self.policy = load_policy(place, device, options)
         check_tokenizer(f"external({place})", self.policy.tokenizer, policy.tokenizer)
         if self.policy.vocabulary_size < policy.vocabulary_size and len(policy.tokenizer) > self.policy.vocabulary_size:

@@ -60,7 +60,7 @@ class TransformersPolicy:
         self.sharded = False
         self.stored_dtype: torch.dtype | None = None
         self.weights_version = 0
-        self.encoder = PromptEncoder(processor, model.config)
+        self.encoder = PromptEncoder(processor, model.config, options.pictures)
         self.encoder.kept.frozen = vision_is_frozen(model)
         stop = model.generation_config.eos_token_id
         self.stop_ids = frozenset([stop] if isinstance(stop, int) else stop or [])
@@ -78,7 +78,6 @@ class TransformersPolicy:
         config = AutoConfig.from_pretrained(path)
         sees = hasattr(config, "vision_config")
         loader: Any = AutoModelForImageTextToText if sees else AutoModelForCausalLM
-        reader: Any = AutoProcessor if sees else AutoTokenizer
         if (Path(path) / "adapter_config.json").exists():
             require(f"{path}, a model with adapters,", "lora", "peft")
             from peft import PeftConfig, PeftModel
@@ -87,7 +86,7 @@ class TransformersPolicy:
             model = PeftModel.from_pretrained(base, path).merge_and_unload()
         else:
             model = loader.from_pretrained(path, dtype=torch.float32)
-        policy = cls(model.to(device).eval(), reader.from_pretrained(path), options)
+        policy = cls(model.to(device).eval(), load_processor(path, config), options)
         policy.stored_dtype = config.dtype
         return policy
 
@@ -195,3 +194,9 @@ class TransformersPolicy:
     def autocast(self) -> torch.autocast:
         """Return the context of the model's precision."""
         return torch.autocast(self.model.device.type, torch.bfloat16, enabled=self.precision == "bfloat16")
+
+
+def load_processor(path: str, config: Any) -> Any:
+    """Load the processor of a model that sees, or the tokenizer of one that reads text only."""
+    reader: Any = AutoProcessor if hasattr(config, "vision_config") else AutoTokenizer
+    return reader.from_pretrained(path)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from agents.episodes import Fit
 from agents.evaluation.grading import OWN
 from agents.evaluation.responses import Row, Store, right_KS, split, verdict_of
 from agents.evaluation.scores import scores
@@ -83,7 +84,8 @@ def environment_results(
 
 def _facts(row: Row) -> Facts:
     names = ("reward", "correct", "tokens", "turns", "truncated", "leaks")
-    return Facts(status=Status(row["status"]), **{name: row[name] for name in names})
+    pictures = Fit(row["pictures"]) if "pictures" in row else None
+    return Facts(status=Status(row["status"]), pictures=pictures, **{name: row[name] for name in names})
 
 
 def _verdicts(rows: Sequence[Row], mode: str) -> list[Verdict]:

@@ -1,4 +1,4 @@
-"""What accuracies do not say: the responses on which verifiers failed, and rewards between 0 and 1."""
+"""What accuracies do not say: verifiers that failed, pictures that models do not take, rewards between 0 and 1."""
 
 from __future__ import annotations
 
@@ -33,3 +33,20 @@ def failures(where: str, metrics: Mapping[str, float], accuracy: float | None = 
     if accuracy is None:
         return told
     return f"{told}: of those judged {accuracy:.3f} were right, of all {accuracy * (1 - share):.3f}"
+
+
+def odd_pictures(where: str, metrics: Mapping[str, float]) -> str:
+    """Tell of pictures that the model's processor refuses; "" where there are none.
+
+    Args:
+        where: as in `failures`.
+        metrics: as in `failures`.
+
+    >>> odd_pictures("the training attempts", {"pictures_padded_share": 0.25, "pictures_left_out_share": 0.0})
+    'pictures that the model refuses: 25.0% of the training attempts had one padded'
+
+    """
+    became = {"padded": "had one padded", "left_out": "are left out for one, as if they had not been made"}
+    shares = {told: metrics.get(f"pictures_{name}_share", 0.0) for name, told in became.items()}
+    told = ", ".join(f"{share:.1%} of {where} {told}" for told, share in shares.items() if share)
+    return told and f"pictures that the model refuses: {told}"

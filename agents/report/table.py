@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from agents.report.equal import of_time
-from agents.report.failures import failures, partial_reward
+from agents.report.failures import failures, odd_pictures, partial_reward
 from agents.runs.progress import failed_share
 from agents.terminal import counted, terminal
 
@@ -164,8 +164,9 @@ def print_table(results: Mapping[str, Any], console: Console | None = None) -> N
 
     for name, agent in results["agents"].items():
         for part, attempts in (("heldout", "responses to these tasks"), ("training", "attempts in training")):
-            if told := failures(f"{name}'s {attempts}", agent[f"{part}_metrics"]):
-                console.print(told, highlight=False)
+            for tell in (failures, odd_pictures):
+                if told := tell(f"{name}'s {attempts}", agent[f"{part}_metrics"]):
+                    console.print(told, highlight=False)
     if len(results["seeds"]) == 1:
         told = "With one seed intervals are over tasks: they say nothing of how much another seed would change."
         console.print(told, highlight=False)

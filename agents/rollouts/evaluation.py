@@ -11,13 +11,14 @@ from numpy.typing import NDArray
 
 from agents.algorithms.contexts import show_answer
 from agents.distributed import World
-from agents.episodes import EpisodeBatch
+from agents.episodes import EpisodeBatch, Fit
 from agents.losses import kl_divergence
 from agents.policy.actor import Actor
 from agents.policy.base import Policy, Sampler, Sampling
 from agents.rollouts.collect import collect, completion_seeds
 from agents.rollouts.environments import make_group_env
 from agents.rollouts.metrics import episode_metrics, of_all
+from agents.rollouts.pictures import with_fits
 
 STREAM_SAMPLED = 2
 ROWS_AT_ONCE = 256
@@ -72,8 +73,8 @@ def evaluate(
     world = world or World()
     mine = np.array_split(np.arange(len(task_indices)), world.size)[world.rank]
     tasks, first = [task_indices[k] for k in mine], int(mine[0]) if len(mine) else 0
-    drawn = play(actor, env, env_kwargs, tasks, samples, sampling, seed, first)
-    greedy = play(actor, env, env_kwargs, tasks, 1, Sampling(0.0, sampling.max_tokens), seed, first)
+    drawn = play(actor, env, env_kwargs, tasks, samples, sampling, seed, first, actor.policy)
+    greedy = play(actor, env, env_kwargs, tasks, 1, Sampling(0.0, sampling.max_tokens), seed, first, actor.policy)
     sums = distribution_sums(actor.policy, drawn, sampling.temperature, sampling.max_tokens, world)
     metrics = episode_metrics(*of_all(drawn, world)) | distribution_means(sums)
     sampled_K, greedy_K = (np.concatenate(world.gather(_accuracy(batches))) for batches in (drawn, greedy))
@@ -89,6 +90,7 @@ def play(
     sampling: Sampling,
     seed: int,
     first: int,
+    policy: Policy | None = None,
 ) -> list[EpisodeBatch]:
     """Play tasks `samples` times; see `evaluate`.
 
@@ -101,6 +103,7 @@ def play(
         sampling: how they are sampled.
         seed: seed of the sampling.
         first: place of the first of these tasks in the list of all, on which its completions depend.
+        policy: whose processor takes the pictures; None: the sampler's, and nothing is noted of them.
 
     """
     at_once = max(1, ROWS_AT_ONCE // samples)
@@ -110,7 +113,8 @@ def play(
         venv = make_group_env(env, env_kwargs, len(tasks), samples)
         places = range(first + start, first + start + len(tasks))
         seeds = [s for place in places for s in completion_seeds(seed, (STREAM_SAMPLED, place), samples)]
-        batches.append(collect(venv, sampler, tasks, sampling, seeds, step=0))
+        batch = collect(venv, sampler, tasks, sampling, seeds, step=0)
+        batches.append(batch if policy is None else with_fits(batch, policy))
         venv.close()
     return batches
 
@@ -136,13 +140,15 @@ def distribution_sums(
     """
     sums = np.zeros(3)
     groups = [group for batch in batches for group in batch.groups]
-    turns = [(group, t) for group in groups for t in range(len(group.episodes[0].turns))]
+    seen = [group for group in groups if group.episodes[0].pictures is not Fit.LEFT_OUT]
+    turns = [(group, t) for group in seen for t in range(len(group.episodes[0].turns))]
+    spare = [(group, 0) for group in groups[:1]]  # for the calls that other processes make
     rows = max(1, NUMBERS_AT_ONCE // (max_tokens * policy.vocabulary_size))
     # Sharded weights are gathered by all processes together, so all make as many calls.
     for number in range(max(world.gather(-(-len(turns) // rows)))):
         part = turns[number * rows : (number + 1) * rows]
-        played = [group.episodes[0].turns[t] for group, t in part or turns[:1]]
-        informed = [show_answer(group, 0).prompts[t] for group, t in part or turns[:1]]
+        played = [group.episodes[0].turns[t] for group, t in part or spare]
+        informed = [show_answer(group, 0).prompts[t] for group, t in part or spare]
         responses = [turn.action.token_ids for turn in played]
         owners = range(len(played))
         student = policy.score([turn.prompt for turn in played], owners, responses, temperature=temperature)
@@ -154,6 +160,8 @@ def distribution_sums(
 
 
 def distribution_means(sums_3: NDArray[np.float64]) -> dict[str, float]:
-    """Return the metrics per token of what `distribution_sums` adds up, also over several calls."""
+    """Return the metrics per token of what `distribution_sums` adds up, also over several calls; none of no tokens."""
     entropies, divergences, tokens = sums_3
+    if not tokens:
+        return {}
     return {"entropy": float(entropies / tokens), "kl_to_informed_self": float(divergences / tokens)}

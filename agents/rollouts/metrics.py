@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from agents.diagnostics.leakage import mentions, per_1000
 from agents.distributed import World
-from agents.episodes import Episode, EpisodeBatch, Prompt, StopReason, Turn
+from agents.episodes import Episode, EpisodeBatch, Fit, Prompt, StopReason, Turn
 from verifiers import Status
 
 
@@ -30,6 +30,7 @@ class Facts:
         turns: how many actions.
         truncated: whether tokens or turns ran out.
         leaks: whether an action speaks of what only a teacher is shown.
+        pictures: what became of its pictures, see `agents.episodes.Episode`.
 
     """
 
@@ -40,6 +41,7 @@ class Facts:
     turns: int
     truncated: bool
     leaks: bool
+    pictures: Fit | None = None
 
 
 def facts(episode: Episode, question: str) -> Facts:
@@ -52,6 +54,7 @@ def facts(episode: Episode, question: str) -> Facts:
         turns=len(episode.turns),
         truncated=_is_truncated(episode),
         leaks=any(mentions(turn.action.text, question) for turn in episode.turns),
+        pictures=episode.pictures,
     )
 
 
@@ -61,7 +64,9 @@ def episode_metrics(episodes: Sequence[Episode], questions: Sequence[str]) -> di
 
 
 def summary(attempts: Sequence[Facts]) -> dict[str, float]:
-    """Summarise attempts; a mean over none of them is left out."""
+    """Summarise attempts; a mean over none of them is left out, and so is an attempt without its picture from any."""
+    fits = picture_shares(attempts)
+    attempts = [one for one in attempts if one.pictures is not Fit.LEFT_OUT]
     valid = [one for one in attempts if not one.status.failed]
     found: dict[str, float | None] = {
         "reward": mean(one.reward for one in valid),
@@ -76,7 +81,14 @@ def summary(attempts: Sequence[Facts]) -> dict[str, float]:
     for status in Status:
         if status is not Status.OK:
             found[f"status_{status}_share"] = mean(one.status is status for one in attempts)
-    return {name: value for name, value in found.items() if value is not None}
+    return {name: value for name, value in found.items() if value is not None} | fits
+
+
+def picture_shares(attempts: Sequence[Facts]) -> dict[str, float]:
+    """Return the shares of attempts with a padded picture and of those left out, where it was noted."""
+    fits = [one.pictures for one in attempts if one.pictures is not None]
+    changed = (Fit.PADDED, Fit.LEFT_OUT) if fits else ()
+    return {f"pictures_{fit}_share": fits.count(fit) / len(attempts) for fit in changed}
 
 
 def _is_truncated(episode: Episode) -> bool:

@@ -81,7 +81,7 @@ def shown_figures(row: Mapping[str, float], episodes: int = 0, seconds: float = 
     found = {metric: float(row[metric]) for metric, _ in FIGURES.values() if metric in row}
     if failed := failed_share(row):
         found[FAILED] = failed
-    if seconds:
+    if seconds and "response_length" in row:  # it is not where every picture was left out
         tokens = row["response_length"] * episodes + row.get("teacher_tokens_sampled", 0.0)
         found[TOKENS_PER_SECOND] = tokens / seconds
     return found

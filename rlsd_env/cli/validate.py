@@ -10,7 +10,7 @@ import math
 import re
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,12 +18,13 @@ from rlsd_env.cli.common import add_environment, at_least, check_reserved, facts
 from rlsd_env.desk import Desk, split_options
 from rlsd_env.env import ReasoningEnv
 from rlsd_env.errors import ConfigurationError
+from rlsd_env.extras import require
 from rlsd_env.forms import ODD_ANSWERS, PLACE, forms_of, written
 from rlsd_env.plugins import resolve
 from rlsd_env.procedural.base import ProceduralSource
 from rlsd_env.sources import TaskSource
 from rlsd_env.sources.dataset import DataSource
-from rlsd_env.task import Item
+from rlsd_env.task import Image, Item
 from rlsd_env.testing import fold_problems, item_problems
 from verifiers import BadReference, Reference, Verdict
 
@@ -41,6 +42,8 @@ own form; plain where the prompt is yours and has no answer format), then in the
 --form gives one of your own, e.g. --form '{{"answer": "{PLACE}"}}'.
 Exit code: 0; 1 where a row failed that is not known to."""
 
+REFUSALS = "agents.pictures:refusals"
+"""What says, for a model's name, which pictures it refuses: imported where a model is named, for it takes torch."""
 GENERATED = 200
 """How many tasks of a source that makes its tasks are checked unless `--limit` says."""
 _CHUNK = 64
@@ -96,7 +99,13 @@ class Report:
     unjudged: Counter[str] = field(default_factory=Counter)
 
 
-def validate(desk: Desk, indices: Iterable[int], forms: dict[str, str], again: TaskSource) -> Report:
+def validate(
+    desk: Desk,
+    indices: Iterable[int],
+    forms: dict[str, str],
+    again: TaskSource,
+    refusal: Callable[[Image], str] = lambda image: "",
+) -> Report:
     """Check tasks, and the folds of their source.
 
     Args:
@@ -104,6 +113,7 @@ def validate(desk: Desk, indices: Iterable[int], forms: dict[str, str], again: T
         indices: the tasks' numbers, each once.
         forms: how a gold answer may be written, by name, the form that is asked for first.
         again: a second source made with the same arguments; see `rlsd_env.testing.check_source`.
+        refusal: says why a model does not take a picture; "" where it does.
 
     """
     report = Report(folds=list(fold_problems(desk.source)))
@@ -117,6 +127,7 @@ def validate(desk: Desk, indices: Iterable[int], forms: dict[str, str], again: T
             desk.prompt(task)
         except ConfigurationError as error:
             problems.append(f"the prompt does not render: {error}")
+        problems += filter(None, map(refusal, task.images))
         problems += _grading(desk, item, forms, report)
         if problems:
             report.failures.append(Failure(index, task.id, tuple(problems)))
@@ -221,6 +232,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help=f"check the first N tasks; left out: all, and {GENERATED} where tasks are made",
     )  # fmt: skip
     parser.add_argument("--images", choices=("required", "absent"), help="absent: the copy has no pictures")
+    parser.add_argument(
+        "--policy", metavar="NAME", help="a model as for agents.train, whose processor must take every picture"
+    )
     parser.add_argument("--form", metavar="TEXT", help=f"how an answer is written, with {PLACE} in its place")
     parser.add_argument("--known", metavar="FILE", type=Path, help="ids of rows known to fail, one a line; # comments")
     parser.add_argument("--allow", metavar="TASK", nargs="+", default=[], help="ids of rows known to fail")
@@ -230,6 +244,7 @@ def run(options: argparse.Namespace) -> int:
     """Check, with a progress bar, and print what was found."""
     from tqdm import tqdm
 
+    refusals = [] if options.policy is None else [_refusals(options.policy)]
     env_kwargs = dict(options.env_kwargs)
     if options.images is not None:
         check_reserved(env_kwargs, ["images"])
@@ -243,10 +258,16 @@ def run(options: argparse.Namespace) -> int:
         indices = indices[: options.limit or generated]
         start = time.perf_counter()
         shown = tqdm(indices, desc=options.env, unit="task", disable=None)
-        report = validate(desk, shown, forms, another_source(env))
+        report = validate(desk, shown, forms, another_source(env), *refusals)
         seconds = time.perf_counter() - start
     print(facts_text(_summary(desk, report, forms, seconds)))
     return 1 if _print_failures(report, {id: index for id, index in known.items() if index in indices}) else 0
+
+
+def _refusals(policy: str) -> Callable[[Image], str]:
+    require("--policy", "agents", "torch", "torchvision", "transformers")
+    found: Callable[[Image], str] = resolve(REFUSALS)(policy)
+    return found
 
 
 def _print_failures(report: Report, known: dict[str, int]) -> int:

@@ -204,7 +204,8 @@ def server_inputs(encoder: PromptEncoder, prompt: Prompt, response: Sequence[int
             left = next(rest) - 1
     body: dict[str, Any] = {"token_ids": [*ids, *response], "return_token_ids": True}
     if prompt.images:
-        body["content_parts"] = [{"type": "image_url", "url": _data_url(image)} for image in prompt.images]
+        shown = [image if media.instead is None else media.instead for image, media in zip(prompt.images, images)]
+        body["content_parts"] = [{"type": "image_url", "url": _data_url(image)} for image in shown]
     return body
 
 
