@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from verifiers.expressions.lexer import Token
+from verifiers.expressions.tokens import Token
 
 _STYLE = re.compile(r"\s*\\(?:bf|rm|it|sf|tt|cal|displaystyle|textstyle|scriptstyle|large|Large|color)(?![A-Za-z])")
 _LISTING = frozenset({"(", "[", "{", r"\{", "<|"})

@@ -8,34 +8,17 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from typing import NamedTuple
 
 from verifiers.expressions import symbols
 from verifiers.expressions.brackets import Brackets
 from verifiers.expressions.delimiters import without_sizes
 from verifiers.expressions.errors import ParseError
+from verifiers.expressions.tokens import Token
 
 MAX_CHARS = 2_000
 """Longest answer that is read as mathematics."""
 MAX_TOKENS = 1_500
 """Most tokens of one answer."""
-
-
-class Token(NamedTuple):
-    r"""One token.
-
-    Attributes:
-        kind: "number", "word" (a run of letters), "letter" (a command that is one), "function", "constant",
-            "structure" (\frac and its like), "text", "operator", "relation", "open", "close", "separator",
-            "currency" or "end".
-        text: its normal form, e.g. "<=" for \leq.
-        spaced: whether a space stands before it.
-
-    """
-
-    kind: str
-    text: str
-    spaced: bool = False
 
 
 _DIGITS = r"[0-9]+(?:(?:\{,\}|,\\!|\\,|\\!|\\ |\\:)[0-9]{3}(?![0-9]))*"

@@ -20,8 +20,9 @@ import itertools
 import re
 
 from verifiers.expressions.errors import ParseError
-from verifiers.expressions.lexer import Token, tokenize
+from verifiers.expressions.lexer import tokenize
 from verifiers.expressions.quantities import QuantityParser
+from verifiers.expressions.tokens import Token
 from verifiers.expressions.tree import Node, Op, constant, free_symbols, symbol
 
 _TIME = ("[01]?[0-9]|2[0-4]", ":", "[0-5][0-9]", ":", "[0-5][0-9]")

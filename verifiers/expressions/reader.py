@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from verifiers.expressions.errors import ParseError
-from verifiers.expressions.lexer import Token
+from verifiers.expressions.tokens import Token
 from verifiers.expressions.tree import Node, Op, constant, symbol
 
 MAX_DEPTH = 40

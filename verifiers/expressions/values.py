@@ -6,8 +6,8 @@ import re
 from fractions import Fraction
 
 from verifiers.expressions import units
-from verifiers.expressions.lexer import Token
 from verifiers.expressions.structures import StructureParser
+from verifiers.expressions.tokens import Token
 from verifiers.expressions.tree import Node, Op, constant, negative, number, symbol
 from verifiers.numeric import Form, Number, parse_number
 
