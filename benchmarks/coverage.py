@@ -195,6 +195,7 @@ def run(options: CoverageOptions) -> dict[str, Any]:
     below = {method: sum(cell[method] < LEAST for cell in cells) / len(cells) for method in within}
     first = next(iter(NOISE))
     worlds = [(name, noise, False) for name, noise in NOISE.items()]
+    rng = np.random.default_rng((options.seed, 1))  # comparisons are the same whatever was drawn before them
     worlds.insert(1, (f"{first}, luck is shared", NOISE[first], True))
     comparisons: list[dict[str, Any]] = [
         {"noise": name, **claims(agents, better, World(accuracy, noise), options.comparisons, rng, seeds, lucky=lucky)}
