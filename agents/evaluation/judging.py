@@ -21,6 +21,7 @@ FILE = "judged.jsonl"
 CACHE = "judge"
 """In --out: the judge's verdicts, so that nothing is asked twice."""
 _TOLD = ("extracted", "status", "correct")
+_Told = Mapping[str, Mapping[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -96,16 +97,17 @@ def judge_rows(judge: JudgeVerifier, env: GroupEnv, rows: Sequence[Row], folder:
             opened.append(row)
         elif Status(one["status"]) is Status.OK and one["extracted"]:
             decided.append(row)
-    audited = [decided[place * len(decided) // audit] for place in range(audit)] if audit < len(decided) else decided
-    audited = audited if audit else []
+    count = min(audit, len(decided))
+    audited = [decided[place * len(decided) // count] for place in range(count)]
     asked = [*opened, *audited]
     before = judge.usage
     verdicts = ask_judge(judge, [_shown(row) for row in asked], references(env, [row["task"] for row in asked]))
     usage = judge.usage - before
+    rules = [_rules(row) for row in asked]
     lines = []
     for place, (row, verdict) in enumerate(zip(asked, verdicts)):
         told = {"extracted": verdict.extracted, "status": str(verdict.status), "correct": verdict.correct}
-        by_rules = {mode: bool(one["correct"]) for mode, one in _rules(row).items()}
+        by_rules = {mode: bool(one["correct"]) for mode, one in rules[place].items()}
         is_audit = place >= len(opened)
         if not is_audit:
             row["verdicts"][JUDGED] = told
@@ -115,8 +117,8 @@ def judge_rows(judge: JudgeVerifier, env: GroupEnv, rows: Sequence[Row], folder:
         )
     if folder is not None:
         write_atomically(folder / FILE, lambda file: file.write("".join(lines).encode()))
-    modes = dict.fromkeys(mode for row in asked for mode in _rules(row))
-    agreement = {mode: _agreement(mode, asked, verdicts) for mode in modes}
+    modes = dict.fromkeys(mode for of in rules for mode in of)
+    agreement = {mode: _agreement(mode, rules, verdicts) for mode in modes}
     of_open = verdicts[: len(opened)]
     right, failed = sum(one.correct for one in of_open), sum(one.status.failed for one in of_open)
     return Asked(after, len(opened), right, failed, len(audited), agreement, usage)
@@ -130,7 +132,7 @@ def _shown(row: Row) -> str:
     return str(response)
 
 
-def _rules(row: Row) -> dict[str, Mapping[str, Any]]:
+def _rules(row: Row) -> _Told:
     """The verdicts of rules that decided, by mode."""
     found = {mode: one for mode, one in row["verdicts"].items() if mode != JUDGED} or {OWN: row}
     return {
@@ -140,10 +142,10 @@ def _rules(row: Row) -> dict[str, Mapping[str, Any]]:
     }
 
 
-def _agreement(mode: str, rows: Sequence[Row], verdicts: Sequence[Verdict]) -> Agreement:
+def _agreement(mode: str, rules: Sequence[_Told], verdicts: Sequence[Verdict]) -> Agreement:
     said = Counter(
-        (bool(_rules(row)[mode]["correct"]), verdict.correct)
-        for row, verdict in zip(rows, verdicts)
-        if mode in _rules(row) and not verdict.status.failed
+        (bool(of[mode]["correct"]), verdict.correct)
+        for of, verdict in zip(rules, verdicts)
+        if mode in of and not verdict.status.failed
     )
     return Agreement(said[True, True], said[True, False], said[False, True], said[False, False])

@@ -264,7 +264,7 @@ def _difference(one: tuple[str, str, Values, Values], spread: Spread, level: flo
     a, b, ones_ST, others_ST = one
     corrected = spread.interval(1 - level)
     verdict = verdict_of(a, b, corrected, len(ones_ST))
-    needed, power = (None, "") if verdict != NO_DIFFERENCE else what_would_decide(ones_ST - others_ST, spread, level)
+    needed, power = (None, "") if verdict != NO_DIFFERENCE else what_would_decide(len(ones_ST), spread, level)
     return Difference(
         a=a,
         b=b,
@@ -296,7 +296,7 @@ def verdict_of(a: str, b: str, interval: Interval, seeds: int) -> str:
     return f"{b} higher{alone}" if interval.high < 0 else NO_DIFFERENCE
 
 
-def what_would_decide(differences_ST: Values, measured: Spread, level: float) -> tuple[int | None, str]:
+def what_would_decide(seeds: int, measured: Spread, level: float) -> tuple[int | None, str]:
     """Say how many seeds, or else tasks, would decide a difference, if it is as large as measured.
 
     The variance of the mean is taken to fall with the number of seeds but for its part between tasks, and that with
@@ -304,7 +304,7 @@ def what_would_decide(differences_ST: Values, measured: Spread, level: float) ->
     errors or more, q of Student's distribution with Satterthwaite's degrees of freedom, which grow with the seeds.
 
     Args:
-        differences_ST: difference by seed and task.
+        seeds: that it was measured with.
         measured: what their mean varies by.
         level: of the test.
 
@@ -312,7 +312,7 @@ def what_would_decide(differences_ST: Values, measured: Spread, level: float) ->
         How many seeds; None: seeds alone would not, or it is not known. And the answer as a sentence.
 
     """
-    seeds, tasks = differences_ST.shape
+    tasks = measured.tasks
     if seeds < 2:
         return None, "with one seed it is not known how seeds differ"
     if measured.mean == 0 or tasks < 2:
