@@ -67,7 +67,8 @@ def _evaluated(
     left = [subject for subject in subjects if stores[subject.label].done < len(subject.tasks)]
     if left:
         if options.pictures == "stop":
-            check_pictures(options.policy, {subject.env: envs[subject.label] for subject in left})
+            of = {one.label: one.env if one.env == one.label else f"{one.env} ({one.label})" for one in left}
+            check_pictures(options.policy, {of[label]: envs[label] for label in of})
         print(f"loading {options.policy} ..", file=sys.stderr)
         with prepare(options) as actor:
             for subject in left:
