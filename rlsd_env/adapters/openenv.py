@@ -3,9 +3,10 @@
     from rlsd_env.adapters.openenv import app
     served = app("rlsd/ShapeCount-v0")  # uvicorn my_server:served
 
-An action is {"text": the completion}; `reset` takes seed, task_id or task_index. Where the verifier failed the reward
-of the end is null, as before the end, and `metadata["status"]` says why; for clients that add null up as 0, with
-on_failure="error" the step is answered by an error. Neither observations nor the state have anything of the reference.
+An action is {"text": the completion}; `reset` takes seed, task_id, task_index, or split and index as OpenEnv's Task API
+counts tasks. Where the verifier failed the reward of the end is null, as before the end, and `metadata["status"]` says
+why; for clients that add null up as 0, with on_failure="error" the step is answered by an error. Neither observations
+nor the state have anything of the reference.
 """
 
 from __future__ import annotations
@@ -13,20 +14,25 @@ from __future__ import annotations
 import base64
 import functools
 import uuid
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from rlsd_env.adapters.parquet import encoded
-from rlsd_env.adapters.tasks import VerifierFailed, reward_of
+from rlsd_env.adapters.tasks import VerifierFailed, check_handed_on, reward_of
 from rlsd_env.cli.common import make_env
-from rlsd_env.desk import RESET_OPTIONS
 from rlsd_env.errors import ConfigurationError, one_of
 from rlsd_env.extras import require
+from rlsd_env.sources.base import FOLDS, fold_of
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
 DATA_URL = "data:image/png;base64,"
 FAILURES = ("null", "error")
+SPLITS = {"all": "validation", "train": "train", "tuning": "validation", "heldout": "test"}
+"""Folds, by the kinds of split that OpenEnv knows."""
+MOST_TASKS = 1000
+"""Tasks of one answer of the Task API: their ids are those of tasks that have been made."""
 
 
 def app(env: str, *, sessions: int = 64, on_failure: str = "null", **env_kwargs: Any) -> FastAPI:
@@ -49,7 +55,8 @@ def app(env: str, *, sessions: int = 64, on_failure: str = "null", **env_kwargs:
     make().close()  # what a user got wrong shows here
     from openenv.core.env_server import create_fastapi_app
 
-    return create_fastapi_app(make, action, observation, max_concurrent_envs=sessions)
+    name = env.rpartition("/")[2]  # a part of addresses, in which an id's slash would be one more
+    return create_fastapi_app(make, action, observation, max_concurrent_envs=sessions, env_name=name)
 
 
 @functools.cache
@@ -79,13 +86,57 @@ def classes() -> tuple[type, type, type]:
         def __init__(self, env: str, on_failure: str = "null", **env_kwargs: Any) -> None:
             super().__init__()
             self._env, self._on_failure = make_env(env, env_kwargs), on_failure
+            self._name, self._fold = env, env_kwargs.get("fold")
             self._state = State()
 
-        def reset(self, seed: int | None = None, episode_id: str | None = None, **kwargs: Any) -> Any:
-            options = {name: kwargs[name] for name in RESET_OPTIONS if kwargs.get(name) is not None}
+        def reset(
+            self,
+            seed: int | None = None,
+            episode_id: str | None = None,
+            split: str | None = None,
+            index: int | None = None,
+            **kwargs: Any,
+        ) -> Any:
+            options = {name: value for name, value in kwargs.items() if value is not None}
+            if (split is None) != (index is None):
+                raise ConfigurationError(f"reset has split={split!r} and index={index!r}; give both or none")
+            if split is not None and index is not None:
+                options["task_index"] = int(self._numbers(split)[self._place(split, index)])
             observation, info = self._env.reset(seed=seed, options=options or None)
+            check_handed_on(info["task"], bool(observation["videos"]), self._name, split or self._fold)
             self._state = State(episode_id=episode_id or str(uuid.uuid4()), step_count=0)
             return self._observed(observation, info)
+
+        def list_splits(self) -> list[dict[str, str]]:
+            return [{"name": fold, "type": SPLITS[fold]} for fold in FOLDS]
+
+        def num_tasks(self, split: str) -> int:
+            return len(self._numbers(split))
+
+        def get_task(self, split: str, index: int) -> dict[str, Any]:
+            place = self._place(split, index)
+            return self.get_task_range(split, place, place + 1)[0]
+
+        def get_task_range(self, split: str, start: int | None = None, stop: int | None = None) -> list[dict[str, Any]]:
+            numbers = self._numbers(split)
+            chosen = range(len(numbers))[start:stop]
+            if len(chosen) > MOST_TASKS:
+                raise ConfigurationError(f"there are {len(chosen):,} tasks; ask for {MOST_TASKS:,} at a time")
+            tasks = [self._env.desk.item(int(numbers[index])).task for index in chosen]
+            for task in tasks:
+                check_handed_on(task, bool(task.videos), self._name, split)
+            return [{"id": task.id, "index": index} for task, index in zip(tasks, chosen)]
+
+        def list_tasks(self, split: str) -> list[dict[str, Any]]:
+            return self.get_task_range(split, 0, MOST_TASKS)
+
+        def _numbers(self, split: str) -> Sequence[int]:
+            return fold_of(self._env.desk.source, split)
+
+        def _place(self, split: str, index: int) -> int:
+            if not 0 <= index < self.num_tasks(split):
+                raise IndexError(f"split {split!r} has no task {index}; it has 0 to {self.num_tasks(split) - 1}")
+            return index
 
         def step(self, action: Any, timeout_s: float | None = None, **kwargs: Any) -> Any:
             observation, _, terminated, truncated, info = self._env.step(action.text)

@@ -13,7 +13,7 @@ from typing import Any
 from rlsd_env.cli.common import make_env
 from rlsd_env.desk import Desk
 from rlsd_env.errors import ConfigurationError
-from rlsd_env.task import Image
+from rlsd_env.task import Image, Task, TaskInfo
 from verifiers import Verdict
 
 MOST_ROWS = 100_000
@@ -68,12 +68,28 @@ def rows(env: str, *, fold: str = "train", limit: int | None = None, **env_kwarg
         raise ConfigurationError(f"{env} makes {len(numbers):,} tasks in fold {fold}; give limit=, such as limit=1000")
     for index in numbers[:limit]:
         task = desk.item(int(index)).task
-        if task.videos:
-            raise ConfigurationError(f"task {task.id!r} of {env} has videos, which this adapter does not hand on")
-        if fold == "train" and not task.train_allowed:
-            raise ConfigurationError(f"the terms of task {task.id!r} ({task.licence}) forbid training on it")
+        check_handed_on(task, bool(task.videos), env, fold)
         key = json.dumps({"env": env, "env_kwargs": json.loads(kwargs), "task_id": task.id})
         yield Row(key, task.id, desk.prompt(task), task.images)
+
+
+def check_handed_on(task: Task | TaskInfo, videos: bool, env: str, fold: str | None) -> None:
+    """Refuse a task that may not go out: one with videos, or one of the fold "train" that may not be trained on.
+
+    Args:
+        task: the task, or what is public of it.
+        videos: whether it has some.
+        env: its environment's id, for the message.
+        fold: of which fold it goes out; None: of any.
+
+    Raises:
+        ConfigurationError: it may not.
+
+    """
+    if videos:
+        raise ConfigurationError(f"task {task.id!r} of {env} has videos, which this adapter does not hand on")
+    if fold == "train" and not task.train_allowed:
+        raise ConfigurationError(f"the terms of task {task.id!r} ({task.licence}) forbid training on it")
 
 
 def verdicts(keys: Sequence[str], responses: Sequence[str]) -> list[Verdict]:

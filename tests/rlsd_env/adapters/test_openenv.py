@@ -12,7 +12,7 @@ import PIL.Image
 import pytest
 
 from rlsd_env.adapters import openenv
-from rlsd_env.adapters.tasks import VerifierFailed
+from rlsd_env.adapters.tasks import VerifierFailed, rows
 from rlsd_env.cli.common import make_env
 from rlsd_env.errors import ConfigurationError
 from tests.rlsd_env.adapters.moody import MOODY
@@ -106,13 +106,65 @@ def test_openenvs_own_client_plays_over_the_wire():
         assert set(client.state()) >= {"episode_id", "step_count"}
 
 
-class served:  # noqa: N801 - a context manager
-    """A server in a thread, for the length of a test."""
+@needs_openenv
+def test_the_task_api_counts_tasks_by_fold():
+    import httpx
 
-    def __init__(self, env):
+    def told(path, **body):
+        return http.post(f"/Arithmetic-v0/{path}", json=body)
+
+    with served(SUMS) as address, httpx.Client(base_url=address, timeout=60) as http:
+        assert http.get("/list_environments").json() == ["Arithmetic-v0"]
+        splits = http.get("/Arithmetic-v0/splits").json()
+        assert {split["name"]: split["type"] for split in splits} == openenv.SPLITS
+        expected = [row.task_id for row in rows(SUMS, fold="heldout", limit=4)]
+        tasks = told("task_range", split="heldout", start=1, stop=4).json()["tasks"]
+        assert tasks == [{"id": id, "index": index} for index, id in enumerate(expected) if index]
+        assert told("task", split="heldout", index=3).json() == {"task": tasks[-1]}
+        count = told("num_tasks", split="heldout").json()["num_tasks"]
+        assert count == len(make_env(SUMS, {}).desk.source.fold("heldout"))
+        assert told("task", split="heldout", index=count).status_code == 400
+        assert len(told("tasks", split="train").json()["tasks"]) == openenv.MOST_TASKS
+    env = openenv.classes()[0](SUMS)
+    assert env.reset(split="heldout", index=3).metadata["task_id"] == expected[3]
+    for options, message in (
+        ({"split": "train"}, "split='train' and index=None; give both or none"),
+        ({"split": "test", "index": 0}, "unknown fold 'test'"),
+        ({"split": "train", "index": 0, "task_id": "a"}, "task_id and task_index are both given"),
+        ({"task": 3}, "unknown reset option 'task'"),
+    ):
+        with pytest.raises(ConfigurationError, match=message):
+            env.reset(**options)
+    with pytest.raises(IndexError, match="split 'train' has no task -1"):
+        env.reset(split="train", index=-1)
+    with pytest.raises(ConfigurationError, match="ask for 1,000 at a time"):
+        env.get_task_range("train")
+    env.close()
+
+
+@needs_openenv
+def test_what_may_not_go_out_is_refused(tmp_path):
+    lines = [json.dumps({"id": str(number), "question": "1 + 1?", "answer": "2"}) for number in range(40)]
+    (tmp_path / "t.jsonl").write_text("\n".join(lines))
+    environment, _, _ = openenv.classes()
+    table = environment("rlsd/Table-v0", path=str(tmp_path / "t.jsonl"), train_allowed=False)
+    assert table.reset(split="heldout", index=0).question
+    for call in (table.reset, table.get_task):
+        with pytest.raises(ConfigurationError, match="forbid training on it"):
+            call(split="train", index=0)
+    with pytest.raises(ConfigurationError, match="has videos, which this adapter does not hand on"):
+        environment("rlsd/FirstColour-v0").reset(seed=0)
+
+
+class served:  # noqa: N801 - a context manager
+    """A server in a thread, for the length of a test, that pings its clients often."""
+
+    def __init__(self, env, **options):
         import uvicorn
 
-        self.server = uvicorn.Server(uvicorn.Config(openenv.app(env), port=0, log_level="warning"))
+        app = openenv.app(env, **options)
+        pings = {"ws_ping_interval": 0.5, "ws_ping_timeout": 0.5}
+        self.server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="warning", **pings))
 
     def __enter__(self):
         import threading
