@@ -15,5 +15,12 @@ class Moody(Verifier):
         return Verdict(float(right), right, None, Status.OK)
 
 
+class Failing(Verifier):
+    """Fails on everything, for models whose vocabulary cannot say "crash"."""
+
+    def verify(self, response, reference):
+        return Verdict(0.0, False, None, Status.ERROR, "broken")
+
+
 MOODY = {"verifier": "tests.rlsd_env.adapters.moody:Moody", "grading_workers": 0}
 """Arguments of an environment that has it."""
