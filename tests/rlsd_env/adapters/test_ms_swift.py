@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 
 import pytest
@@ -12,7 +13,9 @@ from rlsd_env.cli.common import make_env
 from tests.conftest import ROOT
 from tests.rlsd_env.adapters.moody import MOODY
 
-pytest.importorskip("swift", reason="ms-swift is not installed; make test-adapters installs it")
+pytestmark = pytest.mark.skipif(
+    importlib.util.find_spec("swift") is None, reason="ms-swift is not installed; make test-adapters installs it"
+)
 TINY = ROOT / "agents" / "tiny" / "tiny-qwen3-vl"
 PLUGIN = """
 from rlsd_env.adapters.ms_swift import Reward

@@ -163,7 +163,7 @@ class served:  # noqa: N801 - a context manager
         import uvicorn
 
         app = openenv.app(env, **options)
-        pings = {"ws_ping_interval": 0.5, "ws_ping_timeout": 0.5}
+        pings = {"ws_ping_interval": 1.0, "ws_ping_timeout": 4.0}
         self.server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="warning", **pings))
 
     def __enter__(self):

@@ -151,7 +151,7 @@ def test_prime_plays_with_pictures_over_several_turns_and_has_no_reward_where_a_
 
     def says(place, turn):
         if place == 5:
-            time.sleep(3)  # beyond what the server waits for an answer to its pings
+            time.sleep(7)  # beyond what the server waits for an answer to its pings
         return said[place, turn] or tasks()[place][2]
 
     with served(SHAPES, max_turns=2, feedback="outcome", **MOODY) as server, Model(says) as model:

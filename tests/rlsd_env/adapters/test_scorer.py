@@ -56,7 +56,7 @@ def test_a_table_is_scored(doc, right):
 
 
 def test_lm_evals_means_are_over_what_was_judged(tmp_path, right):
-    lm_eval = pytest.importorskip("lm_eval", reason="lm-eval is not installed")
+    lm_eval = pytest.importorskip("lm_eval", reason="lm-eval is not installed; make test-adapters installs it")
     from lm_eval.api.model import LM
 
     class Said(LM):

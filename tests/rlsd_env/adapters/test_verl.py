@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib.util
 
 import numpy as np
 import pytest
@@ -13,7 +14,9 @@ from rlsd_env.cli.common import make_env
 from tests.conftest import ROOT
 from tests.rlsd_env.adapters.moody import MOODY
 
-pytest.importorskip("verl", reason="verl is not installed; make test-adapters installs it")
+pytestmark = pytest.mark.skipif(
+    importlib.util.find_spec("verl") is None, reason="verl is not installed; make test-adapters installs it"
+)
 TINY = ROOT / "agents" / "tiny" / "tiny-qwen3-vl"
 
 
