@@ -31,10 +31,10 @@ SPECIAL = ["<|im_start|>", "<|im_end|>", "<|vision_start|>", "<|vision_end|>", "
 TEXTS = ["How many red circles plus blue squares are there ?", "user\nassistant\n", "<think> 1 plus 2 is 3 </think>"]
 SIZES = {
     "hidden_size": 64, "intermediate_size": 96, "num_hidden_layers": 5, "num_attention_heads": 4,
-    "num_key_value_heads": 2, "head_dim": 16, "linear_key_head_dim": 8, "linear_value_head_dim": 12,
+    "num_key_value_heads": 2, "head_dim": 32, "linear_key_head_dim": 8, "linear_value_head_dim": 12,
     "linear_num_key_heads": 2, "linear_num_value_heads": 4, "max_position_embeddings": 2048,
     "rope_parameters": {
-        "rope_type": "default", "rope_theta": 10000.0, "partial_rotary_factor": 0.5, "mrope_section": [2, 1, 1],
+        "rope_type": "default", "rope_theta": 10000.0, "partial_rotary_factor": 0.5, "mrope_section": [4, 2, 2],
     },
     # Wide enough for random weights to say something: what a token sees changes what is said.
     "initializer_range": 0.05,

@@ -19,9 +19,23 @@ from torch import Tensor
 from agents.episodes import Completion
 from agents.policy.base import OnCompletion, Request
 from agents.policy.transformers_policy import TransformersPolicy
-from agents.policy.vllm.inputs import check_length, check_temperature, completion, engine_inputs, sampling_parameters
+from agents.policy.vllm.inputs import (
+    blindness,
+    check_length,
+    check_temperature,
+    completion,
+    engine_inputs,
+    sampling_parameters,
+)
 from agents.policy.vllm.process import Guard, children, engine_variables, environment
-from agents.policy.vllm.weights import SharedMemoryTransfer, tied_weights, untied, weights_folder, write_weights
+from agents.policy.vllm.weights import (
+    SharedMemoryTransfer,
+    as_loaded,
+    tied_weights,
+    untied,
+    weights_folder,
+    write_weights,
+)
 from rlsd_env.errors import ConfigurationError, one_of
 
 TRANSFERS = ("auto", "folder", "ipc")
@@ -70,7 +84,7 @@ class VLLMSampler:
     ) -> None:
         self.encoder = policy.encoder
         self.stop_ids = policy.stop_ids
-        self.tied = tied_weights(policy.model)
+        self._trained, self.tied = policy.model, tied_weights(policy.model)
         self.dtype = getattr(torch, precision)
         given = dict(arguments or {})
         transfer = given.pop("transfer", "auto")
@@ -96,6 +110,7 @@ class VLLMSampler:
         self._guard = Guard(before)
         torch.set_num_threads(own_threads)
         self.longest: int = self._llm.model_config.max_model_len
+        self._blind = blindness(self._llm.model_config, device)
         self._transfer = SharedMemoryTransfer(self._llm, self.dtype) if shared_memory else None
         self._count = 0
         self.cached_tokens = 0
@@ -125,7 +140,7 @@ class VLLMSampler:
         self._llm.sleep(level=0, mode="keep")
         try:
             for i, prompt in enumerate(request.prompts):
-                first, later = engine_inputs(self.encoder, prompt)
+                first, later = engine_inputs(self.encoder, prompt, self._llm.renderer, self._blind)
                 for number in request.numbers(i):
                     parameters = sampling_parameters(request, number, self.stop_ids, self.encoder.vision_ids)
                     name = f"rlsd-{self._count}"
@@ -163,7 +178,7 @@ class VLLMSampler:
 
     def load_weights(self, weights: Iterable[tuple[str, Tensor]]) -> None:
         """Take over weights, and forget what was computed from the old ones."""
-        weights = untied(weights, self.tied)
+        weights = as_loaded(self._trained, untied(weights, self.tied))
         if self._transfer is not None:
             self._transfer.send(weights)
         else:

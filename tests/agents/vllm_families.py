@@ -1,0 +1,85 @@
+"""What vLLM does with each family of models: the column of docs/models.md, held by test_vllm_families.py."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save_file
+
+from agents.policy.transformers_policy import TransformersPolicy
+from tests.agents import architectures, families, hybrids
+
+
+@dataclass(frozen=True)
+class Served:
+    """How a family is run by vLLM on a CPU.
+
+    Attributes:
+        architecture: vLLM's class.
+        limit: what the page says beside it.
+        refused: kinds of prompts of the tests that are refused, and a part of the reason.
+        precision: that in which it runs.
+        arguments: of the engine.
+
+    """
+
+    architecture: str
+    limit: str = ""
+    refused: tuple[tuple[str, str], ...] = ()
+    precision: str = "float32"
+    arguments: tuple[tuple[str, object], ...] = ()
+
+    @property
+    def cell(self) -> str:
+        """The page's."""
+        return f"`{self.architecture}`" + (f", {self.limit}" if self.limit else "")
+
+
+BOTH_WAYS = "see each other both ways"
+SIGLIP = ("gemma3", "llava_onevision")
+"""Families whose published towers have a level more than transformers' modules of today."""
+PICTURES = ("one", "another size", "several", "several sizes", "turns")
+SERVED = {
+    "qwen3": Served("Qwen3ForCausalLM"),
+    "qwen3_vl": Served("Qwen3VLForConditionalGeneration"),
+    "qwen2_5_vl": Served("Qwen2_5_VLForConditionalGeneration"),
+    "gemma3": Served(
+        "Gemma3ForConditionalGeneration", "on a CPU text only", tuple((kind, BOTH_WAYS) for kind in PICTURES)
+    ),
+    "gemma4": Served(
+        "Gemma4ForConditionalGeneration", "on a CPU text only", tuple((kind, BOTH_WAYS) for kind in PICTURES)
+    ),
+    "internvl": Served("InternVLForConditionalGeneration"),
+    "smolvlm": Served("SmolVLMForConditionalGeneration"),
+    "llava_onevision": Served(
+        "LlavaOnevisionForConditionalGeneration",
+        "one picture in a prompt",
+        tuple((kind, "tokens of the prompt where the learner has") for kind in ("several", "several sizes", "turns")),
+    ),
+    "mistral3": Served("Mistral3ForConditionalGeneration"),
+}
+
+
+def checkpoint(name: str, processor: object, folder: Path) -> Path:
+    """Write a family's tiny model as a published one is written: under the names that vLLM reads."""
+    if name in families.FAMILIES:
+        model, own = families.build(name)
+    elif name in hybrids.HYBRIDS:
+        model, own = hybrids.hybrid(name)
+    else:
+        model, own = architectures.build(name, processor)
+        generator = torch.Generator().manual_seed(2)
+        for parameter in model.parameters():  # as the other families': what a token sees changes what is said
+            parameter.data.add_(0.05 * torch.randn(parameter.shape, generator=generator))
+    TransformersPolicy(model, own).save(folder)
+    if name in SIGLIP:
+        file = folder / "model.safetensors"
+        weights = load_file(file)
+        save_file(
+            {key.replace("vision_tower.", "vision_tower.vision_model."): weights[key] for key in weights},
+            file,
+            metadata={"format": "pt"},
+        )
+    return folder
