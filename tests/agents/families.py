@@ -110,7 +110,9 @@ def gemma3() -> tuple[Any, Any]:
     )  # fmt: skip
     layers = ["sliding_attention", "full_attention", "sliding_attention"]
     config = transformers.Gemma3Config(
-        text_config=text(words, num_hidden_layers=3, layer_types=layers, sliding_window=9, head_dim=32, initializer_range=0.03),
+        text_config=text(
+            words, num_hidden_layers=3, layer_types=layers, sliding_window=9, head_dim=32, initializer_range=0.03
+        ),
         vision_config=VISION, mm_tokens_per_image=4, image_token_index=words.image_token_id,
         boi_token_index=words.boi_token_id, eoi_token_index=words.eoi_token_id,
     )  # fmt: skip
@@ -163,7 +165,7 @@ def glm46v() -> tuple[Any, Any]:
     )  # fmt: skip
     rope = {"rope_type": "default", "rope_theta": 10000.0, "mrope_section": [4, 4, 8], "partial_rotary_factor": 1.0}
     config = transformers.Glm46VConfig(
-        text_config=text(words, rope_parameters=rope),
+        text_config=text(words, rope_parameters=rope, attention_bias=True),
         vision_config={
             "depth": 2, "hidden_size": 16, "intermediate_size": 24, "num_heads": 2, "image_size": 32, "patch_size": 4,
             "spatial_merge_size": 2, "temporal_patch_size": 2, "out_hidden_size": 128, "initializer_range": 0.3,

@@ -22,6 +22,8 @@ class Served:
         refused: kinds of prompts of the tests that are refused, and a part of the reason.
         precision: that in which it runs.
         arguments: of the engine.
+        fixed: whether it is refused new weights.
+        sizes: of the model, where others are needed than those of other tests.
 
     """
 
@@ -30,6 +32,8 @@ class Served:
     refused: tuple[tuple[str, str], ...] = ()
     precision: str = "float32"
     arguments: tuple[tuple[str, object], ...] = ()
+    fixed: bool = False
+    sizes: tuple[tuple[str, int], ...] = ()
 
     @property
     def cell(self) -> str:
@@ -40,7 +44,12 @@ class Served:
 BOTH_WAYS = "see each other both ways"
 SIGLIP = ("gemma3", "llava_onevision")
 """Families whose published towers have a level more than transformers' modules of today."""
-PICTURES = ("one", "another size", "several", "several sizes", "turns")
+LINEAR = {
+    "precision": "bfloat16", "sizes": (("linear_key_head_dim", 128), ("linear_value_head_dim", 128)),
+}  # fmt: skip
+"""vLLM's kernels of gated linear attention on a CPU are for these alone, which published models have."""
+BF16, FIXED = "on a CPU in bfloat16", "on a CPU in bfloat16 and not in training"
+PICTURES = ("one", "narrow", "flat", "another size", "several", "several sizes", "turns")
 SERVED = {
     "qwen3": Served("Qwen3ForCausalLM"),
     "qwen3_vl": Served("Qwen3VLForConditionalGeneration"),
@@ -59,6 +68,16 @@ SERVED = {
         tuple((kind, "tokens of the prompt where the learner has") for kind in ("several", "several sizes", "turns")),
     ),
     "mistral3": Served("Mistral3ForConditionalGeneration"),
+    "glm46v": Served(
+        "Glm4vForConditionalGeneration",
+        "with `hf_overrides`",
+        arguments=(("hf_overrides", {"architectures": ["Glm4vForConditionalGeneration"], "model_type": "glm4v"}),),
+    ),
+    "qwen3_5": Served("Qwen3_5ForConditionalGeneration", BF16, **LINEAR),
+    "qwen3_5_moe": Served("Qwen3_5MoeForConditionalGeneration", FIXED, fixed=True, **LINEAR),
+    "qwen3_5_text": Served("Qwen3_5ForCausalLM", BF16, **LINEAR),
+    "qwen3_5_moe_text": Served("Qwen3_5MoeForCausalLM", FIXED, fixed=True, **LINEAR),
+    "qwen3_next": Served("Qwen3NextForCausalLM", FIXED, fixed=True, **LINEAR),
 }
 
 
@@ -67,7 +86,7 @@ def checkpoint(name: str, processor: object, folder: Path) -> Path:
     if name in families.FAMILIES:
         model, own = families.build(name)
     elif name in hybrids.HYBRIDS:
-        model, own = hybrids.hybrid(name)
+        model, own = hybrids.hybrid(name, **dict(SERVED[name].sizes))
     else:
         model, own = architectures.build(name, processor)
         generator = torch.Generator().manual_seed(2)

@@ -101,6 +101,13 @@ def blindness(model_config: Any, device: str) -> str:
     return "has on a CPU no attention in which the tokens of a picture see each other both ways"
 
 
+def fixedness(model_config: Any, device: str) -> str:
+    """Say why an engine is given no new weights; "" where it may be. See `blindness`."""
+    if device == "cpu" and model_config.is_moe:
+        return "on a CPU computes a mixture of experts wrongly once it has been given new weights"
+    return ""
+
+
 def engine_inputs(
     encoder: PromptEncoder, prompt: Prompt, renderer: Any, blind: str = ""
 ) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -137,6 +144,7 @@ def engine_inputs(
     written = {
         "prompt_token_ids": encoder.written_ids(prompt),
         "multi_modal_data": {kind: found for kind, found in media.items() if found},
+        "mm_processor_kwargs": {"videos_kwargs": encoder.media.video_options} if prompt.videos else {},
     }
     try:
         (first,) = renderer.render_cmpl([written], skip_mm_cache=True)

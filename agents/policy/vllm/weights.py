@@ -73,7 +73,7 @@ def untied(weights: Iterable[tuple[str, Tensor]], tied: Mapping[str, str]) -> It
                 yield further, value
 
 
-def as_loaded(model: nn.Module, weights: Iterable[tuple[str, Tensor]]) -> Iterator[tuple[str, Tensor]]:
+def as_loaded(model: Any, weights: Iterable[tuple[str, Tensor]]) -> Iterator[tuple[str, Tensor]]:
     """Yield weights under the names, and in the pieces, of the checkpoint that a model was loaded from.
 
     transformers renames its modules from version to version; vLLM reads the names of published checkpoints.
