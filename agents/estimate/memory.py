@@ -20,7 +20,7 @@ MOMENTS = {"adamw": 8.0, "adamw8bit": 2.0 + 8 / 256}
 KEPT_FEATURES = 2**31
 """Features of pictures that are kept where the tower is frozen, bytes: `agents.policy.vision_cache.MOST_BYTES`."""
 VLLM_SHARE = {False: 0.3, True: 0.92}
-"""`gpu_memory_utilization` where it is not given: beside training, as `agents.policy.vllm.sampler` has it, and of a
+"""`gpu_memory_utilization` where it is not given: beside training, as `agents.policy.vllm.arguments` has it, and of a
 server (vLLM's default)."""
 
 

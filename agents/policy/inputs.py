@@ -131,8 +131,15 @@ class PromptEncoder:
         What the policy said in earlier turns are the very tokens that it sampled.
         """
         if prompt not in self._ids:
-            self._ids[prompt] = self._tokenise(prompt)
+            self._ids[prompt] = self._tokenise(prompt, expanded=True)
         return self._ids[prompt]
+
+    def written_ids(self, prompt: Prompt) -> list[int]:
+        """Return the token ids of a prompt as the chat template writes it, each picture or video in one token.
+
+        Engines take them so, and expand them by their own rules.
+        """
+        return self._tokenise(prompt, expanded=False)
 
     def text_ids(self, text: str) -> list[int]:
         """Return the token ids that a text of a message is written as, by itself."""
@@ -150,12 +157,12 @@ class PromptEncoder:
             shown.append(in_form(said, self._forms))
         return str(self.processor.apply_chat_template(shown, add_generation_prompt=True, tokenize=False))
 
-    def _tokenise(self, prompt: Prompt) -> list[int]:
+    def _tokenise(self, prompt: Prompt, *, expanded: bool) -> list[int]:
         sampled: list[Sequence[int]] = [
             ids for message in prompt.messages if (ids := message.get("token_ids")) is not None
         ]
         text = self.rendered(prompt)
-        if self.media.sees:
+        if self.media.sees and expanded:
             text = self._expand(text, prompt)
         pieces = _SAMPLED.split(text)
         if pieces[1::2] != [str(number) for number in range(len(sampled))]:

@@ -232,6 +232,13 @@ class MediaProcessor:
         with self._lock:
             return [self._video(video) for video in videos]
 
+    @property
+    def video_options(self) -> dict[str, Any]:
+        """How the video processor is called, beside the checkpoint's own options."""
+        capped = self.processor.video_processor.cap_pixels_per_frame
+        # Without an answer of the checkpoint's own, pixels per frame are capped as the reference implementation does.
+        return {"cap_pixels_per_frame": True if capped is None else capped}
+
     def _video(self, video: Video) -> Processed:
         key = (*identity(video.frames), video.fps)
         if (known := self._recall(key)) is not None:
@@ -243,13 +250,11 @@ class MediaProcessor:
                 f"a video has {count} frame; the model joins {part.temporal_patch_size}, so give that many"
             )
         metadata = VideoMetadata(total_num_frames=count, fps=video.fps, frames_indices=list(range(count)))
-        # Without an answer of the checkpoint's own, pixels per frame are capped as the reference implementation does.
-        capped = True if part.cap_pixels_per_frame is None else part.cap_pixels_per_frame
         output = part(
             videos=[torch.from_numpy(video.frames.copy()).permute(0, 3, 1, 2)],
             video_metadata=[metadata],
             do_sample_frames=False,
-            cap_pixels_per_frame=capped,
+            **self.video_options,
             return_metadata=True,
             return_tensors="pt",
         )

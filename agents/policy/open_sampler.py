@@ -32,6 +32,7 @@ def with_sampler(policy: TransformersPolicy, options: TrainingOptions | Evaluate
             device=device,
             precision=options.precision,
             threads=options.threads,
+            follows=adapted or isinstance(options, TrainingOptions),
             arguments=options.sampler_kwargs,
         )
         return Actor(policy, engine, current=not adapted)

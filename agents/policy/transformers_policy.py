@@ -107,11 +107,15 @@ class TransformersPolicy:
             state = {name: whole(p.detach()).cpu() for name, p in self.model.named_parameters()}
             if torch.distributed.get_rank():
                 return
-        config, dtype = copy.deepcopy(self.model.config), self.stored_dtype
-        if dtype is not None and not getattr(self.model, "_hf_peft_config_loaded", False):
+        dtype = self.stored_dtype
+        if getattr(self.model, "_hf_peft_config_loaded", False):
+            dtype = None
+        if dtype is not None:
             state = narrowed(self.model.state_dict() if state is None else state, dtype)
-            config.dtype = dtype
         self.model.save_pretrained(folder, state_dict=state)
+        config = copy.deepcopy(self.model.config)  # which names the class by now, as vLLM asks for
+        if dtype is not None:
+            config.dtype = dtype
         config.save_pretrained(folder)
         self.model.generation_config.save_pretrained(folder)
         self.processor.save_pretrained(folder)

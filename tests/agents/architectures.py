@@ -18,7 +18,7 @@ from agents.bundled import TINY
 VOCABULARY = AutoConfig.from_pretrained(TINY).text_config.vocab_size
 """That of the bundled model, whose tokenizer they all share."""
 TEXT = {
-    "vocab_size": VOCABULARY, "hidden_size": 64, "intermediate_size": 96, "num_hidden_layers": 3,
+    "vocab_size": VOCABULARY, "hidden_size": 128, "intermediate_size": 96, "num_hidden_layers": 3,
     "num_attention_heads": 4, "num_key_value_heads": 2, "max_position_embeddings": 2048,
     "pad_token_id": 0, "eos_token_id": 2,
 }  # fmt: skip
@@ -29,11 +29,11 @@ def qwen3_vl(processor):
 
 
 def qwen2_5_vl(processor):
-    rope = {"rope_type": "default", "rope_theta": 10000.0, "mrope_section": [4, 2, 2]}
+    rope = {"rope_type": "default", "rope_theta": 10000.0, "mrope_section": [8, 4, 4]}
     config = Qwen2_5_VLConfig(
         text_config={**TEXT, "rope_parameters": rope, "tie_word_embeddings": False},
         vision_config={
-            "depth": 2, "hidden_size": 32, "intermediate_size": 48, "num_heads": 2, "out_hidden_size": 64,
+            "depth": 2, "hidden_size": 32, "intermediate_size": 48, "num_heads": 2, "out_hidden_size": 128,
             "patch_size": 8, "spatial_merge_size": 2, "temporal_patch_size": 2, "window_size": 32,
             "fullatt_block_indexes": [1],
         },
@@ -47,7 +47,7 @@ def qwen2_5_vl(processor):
 
 
 def qwen3(processor):
-    return Qwen3ForCausalLM(Qwen3Config(**TEXT, head_dim=16, tie_word_embeddings=False)), processor.tokenizer
+    return Qwen3ForCausalLM(Qwen3Config(**TEXT, head_dim=32, tie_word_embeddings=False)), processor.tokenizer
 
 
 ARCHITECTURES = {"qwen3_vl": qwen3_vl, "qwen2_5_vl": qwen2_5_vl, "qwen3": qwen3}

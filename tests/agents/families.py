@@ -20,9 +20,10 @@ TEXTS = (
 )
 SIDE = 16
 """Pixels of the side of what a vision tower sees at once."""
+# Heads are of 32 numbers, which is the least that vLLM runs on a CPU.
 TEXT = {
-    "hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2, "num_attention_heads": 4,
-    "num_key_value_heads": 2, "max_position_embeddings": 2048, "initializer_range": 0.3, "pad_token_id": 0,
+    "hidden_size": 128, "intermediate_size": 48, "num_hidden_layers": 2, "num_attention_heads": 4,
+    "num_key_value_heads": 2, "max_position_embeddings": 2048, "initializer_range": 0.15, "pad_token_id": 0,
     "bos_token_id": 1, "eos_token_id": 2,
 }  # fmt: skip
 VISION = {
@@ -102,13 +103,16 @@ def internvl() -> tuple[Any, Any]:
 def gemma3() -> tuple[Any, Any]:
     """Gemma 3: windows in every other layer, and attention both ways within a picture."""
     words = tokenizer(image_token="<image_soft_token>", boi_token="<start_of_image>", eoi_token="<end_of_image>")
+    words.add_tokens(["\n" * count for count in (1, 2, 3, 4)])  # as Gemma's vocabulary has
     processor = transformers.Gemma3Processor(
         transformers.Gemma3ImageProcessor(size={"height": SIDE, "width": SIDE}, **HALVES), words,
         chat_template=template("<start_of_image>", start="<s>"), image_seq_length=4,
     )  # fmt: skip
     layers = ["sliding_attention", "full_attention", "sliding_attention"]
     config = transformers.Gemma3Config(
-        text_config=text(words, num_hidden_layers=3, layer_types=layers, sliding_window=9, head_dim=8),
+        text_config=text(
+            words, num_hidden_layers=3, layer_types=layers, sliding_window=9, head_dim=32, initializer_range=0.03
+        ),
         vision_config=VISION, mm_tokens_per_image=4, image_token_index=words.image_token_id,
         boi_token_index=words.boi_token_id, eoi_token_index=words.eoi_token_id,
     )  # fmt: skip
@@ -130,14 +134,14 @@ def gemma4() -> tuple[Any, Any]:
     layers = ["sliding_attention", "full_attention"] * 2
     config = transformers.Gemma4Config(
         text_config=text(
-            words, num_hidden_layers=4, layer_types=layers, sliding_window=9, head_dim=8, global_head_dim=16,
+            words, num_hidden_layers=4, layer_types=layers, sliding_window=9, head_dim=32, global_head_dim=64,
             num_kv_shared_layers=2, hidden_size_per_layer_input=8, vocab_size_per_layer_input=len(words),
             final_logit_softcapping=4.0, use_bidirectional_attention="vision",
         ),
         vision_config={
             "hidden_size": 16, "intermediate_size": 24, "num_hidden_layers": 1, "num_attention_heads": 2,
             "num_key_value_heads": 2, "head_dim": 8, "patch_size": 2, "pooling_kernel_size": 2,
-            "position_embedding_size": 512, "initializer_range": 0.3,
+            "position_embedding_size": 512, "initializer_range": 0.3, "default_output_length": 70,
         },
         image_token_id=words.image_token_id, boi_token_id=words.boi_token_id, eoi_token_id=words.eoi_token_id,
         video_token_id=words.video_token_id, audio_token_id=words.audio_token_id, boa_token_id=words.boa_token_id,
@@ -159,12 +163,12 @@ def glm46v() -> tuple[Any, Any]:
         transformers.Glm46VImageProcessor(**patches), words, transformers.Glm46VVideoProcessor(**patches),
         chat_template=template("<|begin_of_image|><|image|><|end_of_image|>"),
     )  # fmt: skip
-    rope = {"rope_type": "default", "rope_theta": 10000.0, "mrope_section": [1, 1, 2], "partial_rotary_factor": 1.0}
+    rope = {"rope_type": "default", "rope_theta": 10000.0, "mrope_section": [4, 4, 8], "partial_rotary_factor": 1.0}
     config = transformers.Glm46VConfig(
-        text_config=text(words, rope_parameters=rope),
+        text_config=text(words, rope_parameters=rope, attention_bias=True),
         vision_config={
             "depth": 2, "hidden_size": 16, "intermediate_size": 24, "num_heads": 2, "image_size": 32, "patch_size": 4,
-            "spatial_merge_size": 2, "temporal_patch_size": 2, "out_hidden_size": 32, "initializer_range": 0.3,
+            "spatial_merge_size": 2, "temporal_patch_size": 2, "out_hidden_size": 128, "initializer_range": 0.3,
         },
         image_token_id=words.image_token_id, video_token_id=words.video_token_id,
         image_start_token_id=ids["<|begin_of_image|>"], image_end_token_id=ids["<|end_of_image|>"],
@@ -198,7 +202,7 @@ def mistral3() -> tuple[Any, Any]:
         words, patch_size=4, spatial_merge_size=2, chat_template=template("[IMG]", start="<s>"),
     )  # fmt: skip
     config = transformers.Mistral3Config(
-        text_config=text(words, model_type="mistral", sliding_window=11, head_dim=8),
+        text_config=text(words, model_type="mistral", sliding_window=11, head_dim=32),
         vision_config={**VISION, "model_type": "pixtral", "image_size": 32}, spatial_merge_size=2,
         image_token_index=words.image_token_id, tie_word_embeddings=False,
     )  # fmt: skip

@@ -31,10 +31,10 @@ SPECIAL = ["<|im_start|>", "<|im_end|>", "<|vision_start|>", "<|vision_end|>", "
 TEXTS = ["How many red circles plus blue squares are there ?", "user\nassistant\n", "<think> 1 plus 2 is 3 </think>"]
 SIZES = {
     "hidden_size": 64, "intermediate_size": 96, "num_hidden_layers": 5, "num_attention_heads": 4,
-    "num_key_value_heads": 2, "head_dim": 16, "linear_key_head_dim": 8, "linear_value_head_dim": 12,
+    "num_key_value_heads": 2, "head_dim": 32, "linear_key_head_dim": 8, "linear_value_head_dim": 12,
     "linear_num_key_heads": 2, "linear_num_value_heads": 4, "max_position_embeddings": 2048,
     "rope_parameters": {
-        "rope_type": "default", "rope_theta": 10000.0, "partial_rotary_factor": 0.5, "mrope_section": [2, 1, 1],
+        "rope_type": "default", "rope_theta": 10000.0, "partial_rotary_factor": 0.5, "mrope_section": [4, 2, 2],
     },
     # Wide enough for random weights to say something: what a token sees changes what is said.
     "initializer_range": 0.05,
@@ -75,7 +75,7 @@ def processor():
     )  # fmt: skip
 
 
-def _make(name):
+def _make(name, sizes):
     ids = tokenizer().convert_tokens_to_ids
     ends = {"vocab_size": len(tokenizer()), "eos_token_id": ids("<|im_end|>"), "pad_token_id": ids("<|endoftext|>")}
     vision = {
@@ -84,21 +84,22 @@ def _make(name):
         "vision_start_token_id": ids("<|vision_start|>"), "vision_end_token_id": ids("<|vision_end|>"),
     }  # fmt: skip
     if name == "qwen3_5":
-        return Qwen3_5ForConditionalGeneration(Qwen3_5Config(text_config=SIZES | ends, **vision))
+        return Qwen3_5ForConditionalGeneration(Qwen3_5Config(text_config=sizes | ends, **vision))
     if name == "qwen3_5_moe":
-        return Qwen3_5MoeForConditionalGeneration(Qwen3_5MoeConfig(text_config=SIZES | ends | EXPERTS, **vision))
+        return Qwen3_5MoeForConditionalGeneration(Qwen3_5MoeConfig(text_config=sizes | ends | EXPERTS, **vision))
     if name == "qwen3_5_text":
-        return Qwen3_5ForCausalLM(Qwen3_5TextConfig(**SIZES, **ends))
+        return Qwen3_5ForCausalLM(Qwen3_5TextConfig(**sizes, **ends))
     if name == "qwen3_5_moe_text":
-        return Qwen3_5MoeForCausalLM(Qwen3_5MoeTextConfig(**SIZES, **ends, **EXPERTS))
-    return Qwen3NextForCausalLM(Qwen3NextConfig(**SIZES, **ends, **EXPERTS))
+        return Qwen3_5MoeForCausalLM(Qwen3_5MoeTextConfig(**sizes, **ends, **EXPERTS))
+    rope = {key: value for key, value in sizes["rope_parameters"].items() if key != "mrope_section"}
+    return Qwen3NextForCausalLM(Qwen3NextConfig(**sizes | {"rope_parameters": rope}, **ends, **EXPERTS))
 
 
-def hybrid(name):
-    """Make (model, processor) of a family; the weights are the same every time."""
+def hybrid(name, **changes):
+    """Make (model, processor) of a family, with other sizes than `SIZES`; the weights are the same every time."""
     with torch.random.fork_rng():
         torch.random.default_generator.manual_seed(0)
-        model = _make(name)
+        model = _make(name, SIZES | changes)
     model.generation_config.eos_token_id = model.config.get_text_config().eos_token_id
     model.generation_config.pad_token_id = model.config.get_text_config().pad_token_id
     return model.eval(), processor() if name in SEE else tokenizer()

@@ -17,6 +17,7 @@ from agents.policy.media import VIDEO_MODELS
 from agents.policy.transformers_policy import TransformersPolicy
 from agents.policy.trial import HELD
 from tests.agents import architectures, families, hybrids
+from tests.agents.vllm_families import SERVED
 
 PAGE = Path(__file__).parents[2] / "docs" / "models.md"
 NAMES = {
@@ -25,8 +26,6 @@ NAMES = {
     "mistral3": "Mistral 3", "qwen3_5": "Qwen3.5", "qwen3_5_moe": "Qwen3.5 MoE", "qwen3_5_text": "Qwen3.5, text",
     "qwen3_5_moe_text": "Qwen3.5 MoE, text", "qwen3_next": "Qwen3-Next, text", "qwen3": "Qwen3 and its like, text",
 }  # fmt: skip
-VLLM = {"qwen3_vl": "`Qwen3VLForConditionalGeneration`"}
-"""The class that has loaded a model of the family here."""
 HEAD = (
     "| family | `model_type` | scored | sampled | pictures | videos | LoRA | vLLM |",
     "|---|---|---|---|---|---|---|---|",
@@ -49,7 +48,7 @@ def line(name, model, processor):
         "yes" if policy.encoder.media.sees else "no",
         "yes" if model.config.model_type in VIDEO_MODELS else "no",
         "yes" if any(".lora_" in weight for weight, _ in model.named_parameters()) else "no",
-        VLLM.get(name, "not tried"),
+        SERVED[name].cell,
     )
     return f"| {' | '.join(cells)} |"
 
@@ -73,4 +72,4 @@ def test_the_page_has_a_line_for_every_family_and_no_other():
     assert lines[first + 1] == HEAD[1]
     rows = list(itertools.takewhile(lambda one: one.startswith("| "), lines[first + 2 :]))
     assert [one.split(" | ")[0].removeprefix("| ") for one in rows] == list(NAMES.values())
-    assert set(NAMES) == {*families.FAMILIES, *hybrids.HYBRIDS, *architectures.ARCHITECTURES}
+    assert set(NAMES) == {*families.FAMILIES, *hybrids.HYBRIDS, *architectures.ARCHITECTURES} == set(SERVED)

@@ -19,14 +19,16 @@ from safetensors.torch import load_file
 from agents.episodes import StopReason
 from agents.options.commands import EvaluateOptions, TrainOptions
 from agents.policy.base import Request, Sampling
+from agents.policy.loading import load_policy
 from agents.policy.open_sampler import with_sampler
 from agents.policy.other_models import open_scorer
 from agents.policy.vllm.inputs import check_length, completion
 from agents.policy.vllm.server_sampler import VLLMServerSampler, serve_command
-from agents.policy.vllm.weights import tied_weights, untied, weights_folder, write_weights
+from agents.policy.vllm.weights import as_loaded, tied_weights, untied, weights_folder, write_weights
 from agents.rollouts.collect import prompts_of
 from agents.rollouts.environments import make_group_env
 from rlsd_env.errors import ConfigurationError
+from tests.agents.vllm_families import checkpoint
 
 MODELS = {"data": [{"id": "served", "max_model_len": 512}]}
 
@@ -181,6 +183,20 @@ def test_weights_are_written_under_all_names_in_the_engines_precision(policy, tm
     for name, value in policy.model.state_dict().items():
         assert torch.equal(written[name], value.to(torch.bfloat16))
     assert size == 2 * sum(value.numel() for value in policy.model.state_dict().values())
+
+
+@pytest.mark.parametrize("name", ["llava_onevision", "gemma3", "qwen3_vl"])
+def test_weights_are_named_as_in_the_checkpoint_and_it_names_the_class(name, processor, tmp_path):
+    """Whatever transformers calls its modules by now; vLLM reads both."""
+    folder = checkpoint(name, processor, tmp_path)
+    model = load_policy(str(folder), "cpu").model
+    named = dict(as_loaded(model, untied(model.named_parameters(), tied_weights(model))))
+    written = load_file(folder / "model.safetensors")
+    further = {key for key in named if key.endswith("lm_head.weight")} if tied_weights(model) else set()
+    assert set(named) - further == set(written) - further
+    assert all(torch.equal(value, written[key]) for key, value in named.items() if key in written)
+    config = json.loads((folder / "config.json").read_text())
+    assert config["architectures"] == [type(model).__name__]
 
 
 def test_large_weights_are_written_in_several_files(tmp_path, monkeypatch):

@@ -3,25 +3,20 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 import io
 from collections.abc import Collection, Sequence
 from typing import Any
 
-import torch
 from PIL import Image
 
 from agents.episodes import Completion, Prompt
 from agents.losses import NEVER
 from agents.policy.base import Request, make_completion
 from agents.policy.inputs import PromptEncoder
-from agents.policy.media import GRID, Processed
 from rlsd_env.errors import ConfigurationError
 
 COLDEST = 0.01
 """vLLM samples at this temperature where a lower one above 0 is asked for."""
-ITEM_FIELDS = {"image": ("pixel_values", "image_grid_thw"), "video": ("pixel_values_videos", "video_grid_thw")}
-"""What the Qwen-VL models of vLLM call patches and grids."""
 
 
 def check_temperature(temperature: float) -> None:
@@ -87,90 +82,102 @@ def completion(
     return make_completion(encoder.tokenizer, stop_ids, ids, logprobs)
 
 
-def engine_inputs(encoder: PromptEncoder, prompt: Prompt) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return a prompt as vLLM's engine takes it: the learner's own token ids, patches and grids.
+def blindness(model_config: Any, device: str) -> str:
+    """Say why an engine does not see pictures as the learner does; "" where nothing speaks against it.
+
+    On a GPU vLLM takes a kernel that has what the model asks for, or does not start; on a CPU it takes the one it has.
+
+    Args:
+        model_config: the engine's.
+        device: cpu or cuda.
+
+    """
+    if device != "cpu" or not model_config.is_mm_prefix_lm:
+        return ""
+    from vllm.v1.attention.backends.cpu_attn import CPUAttentionBackend
+
+    if CPUAttentionBackend.supports_mm_prefix():
+        return ""
+    return "has on a CPU no attention in which the tokens of a picture see each other both ways"
+
+
+def fixedness(model_config: Any, device: str) -> str:
+    """Say why an engine is given no new weights; "" where it may be. See `blindness`."""
+    if device == "cpu" and model_config.is_moe:
+        return "on a CPU computes a mixture of experts wrongly once it has been given new weights"
+    return ""
+
+
+def engine_inputs(
+    encoder: PromptEncoder, prompt: Prompt, renderer: Any, blind: str = ""
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return a prompt as vLLM's engine takes it.
+
+    Pictures and videos are processed by vLLM's own code for the family, and what it writes for them must be the
+    learner's token ids.
+
+    Args:
+        encoder: the learner's.
+        prompt: the prompt.
+        renderer: of the engine.
+        blind: why the engine is given no pictures, see `blindness`.
 
     Returns:
-        The input, and the same without the patches, for requests that follow the first one of a prompt.
-
-    """
-    from vllm.inputs import mm_input, tokens_input
-
-    ids = encoder.token_ids(prompt)
-    if not prompt.images and not prompt.videos:
-        whole = dict(tokens_input(list(ids)))
-        return whole, whole
-    media: dict[str, list[Any]] = {"image": _images(encoder, prompt)}
-    media["video"] = encoder.media.videos(prompt.videos)
-    media = {kind: found for kind, found in media.items() if found}
-    items = {kind: [_item(kind, one) for one in found] for kind, found in media.items()}
-    names = {
-        "image": [_name(image) for image in prompt.images],
-        "video": [_name(video.frames, video.fps) for video in prompt.videos],
-    }
-    names = {kind: names[kind] for kind in media}
-    ranges = {kind: _ranges(encoder, ids, kind, found) for kind, found in media.items()}
-    without = {kind: [None] * len(found) for kind, found in items.items()}
-    first, later = (mm_input(list(ids), kept, names, ranges) for kept in (items, without))
-    return dict(first), dict(later)
-
-
-def _images(encoder: PromptEncoder, prompt: Prompt) -> list[Processed]:
-    """Process a prompt's pictures.
+        The input, and the same without pixels, for requests that follow the first one of a prompt.
 
     Raises:
-        ConfigurationError: the model does not read patches on a grid as Qwen-VL models do, which alone is known here.
+        ConfigurationError: vLLM does not read the prompt as the learner does.
 
     """
-    images = encoder.media.images(prompt.images)
-    if any(GRID not in image.inputs for image in images):
-        raise ConfigurationError(
-            f"vLLM is given pictures of Qwen-VL models here, and this is {encoder.media.model_type}; "
-            "use --sampler transformers"
-        )
-    return images
+    from vllm.inputs import tokens_input
 
-
-def _item(kind: str, media: Any) -> Any:
-    from transformers import BatchFeature
-    from vllm.multimodal.inputs import MultiModalFieldConfig, MultiModalKwargsItems
-
-    patches, grids = ITEM_FIELDS[kind]
-    grid_13 = media.grid[None]
-    fields = {
-        patches: MultiModalFieldConfig.flat_from_sizes(kind, grid_13.prod(-1)),
-        grids: MultiModalFieldConfig.batched(kind, keep_on_cpu=True),
+    ids = list(encoder.token_ids(prompt))
+    if not prompt.images and not prompt.videos:
+        whole = dict(tokens_input(ids))
+        return whole, whole
+    if blind:
+        raise _unlike(encoder, blind)
+    media: dict[str, list[Any]] = {
+        "image": [Image.fromarray(image) for image in shown(encoder, prompt)],
+        "video": [(video.frames, _frames(len(video.frames), video.fps)) for video in prompt.videos],
     }
-    return MultiModalKwargsItems.from_hf_inputs(BatchFeature({patches: media.pixels, grids: grid_13}), fields)[kind][0]
+    written = {
+        "prompt_token_ids": encoder.written_ids(prompt),
+        "multi_modal_data": {kind: found for kind, found in media.items() if found},
+        "mm_processor_kwargs": {"videos_kwargs": encoder.media.video_options} if prompt.videos else {},
+    }
+    try:
+        (first,) = renderer.render_cmpl([written], skip_mm_cache=True)
+    except (ValueError, RuntimeError, AssertionError) as error:
+        raise _unlike(encoder, f"does not take them ({' '.join(str(error).split())[:300]})") from error
+    if first["prompt_token_ids"] != ids:
+        raise _unlike(encoder, difference(first["prompt_token_ids"], ids))
+    later = first | {"mm_kwargs": {kind: [None] * len(found) for kind, found in first["mm_kwargs"].items()}}
+    return dict(first), later
 
 
-def _name(array: Any, *more: Any) -> str:
-    """Name pixels by their content; vLLM keeps what its vision tower made of them under that name."""
-    digest = hashlib.blake2b(repr((array.shape, more)).encode(), digest_size=16)
-    digest.update(array.tobytes())
-    return digest.hexdigest()
+def _frames(count: int, fps: float) -> dict[str, Any]:
+    """Say of a video's frames that they are all to be run, and when they are seen."""
+    return {"total_num_frames": count, "fps": fps, "frames_indices": list(range(count)), "do_sample_frames": False}
 
 
-def _ranges(encoder: PromptEncoder, ids: Sequence[int], kind: str, media: Sequence[Any]) -> list[Any]:
-    """Say where in the prompt each picture or video is; sampled ids and texts cannot have such tokens."""
-    from vllm.multimodal.inputs import PlaceholderRange
+def shown(encoder: PromptEncoder, prompt: Prompt) -> list[Any]:
+    """Return a prompt's pictures as they are run, with what stands in for those that the model refuses."""
+    made = encoder.media.images(prompt.images)
+    return [image if one.instead is None else one.instead for image, one in zip(prompt.images, made)]
 
-    vision_id = encoder.image_id if kind == "image" else encoder.video_id
-    merged = getattr(encoder.processor, f"{kind}_processor").merge_size ** 2
-    places = [place for place, id in enumerate(ids) if id == vision_id]
-    ranges = []
-    for one in media:
-        count = int(one.grid.prod()) // merged
-        own, places = places[:count], places[count:]
-        if kind == "image":
-            ranges.append(PlaceholderRange(own[0], count))
-            continue
-        # Between a video's frames are times and boundaries, which keep their own embeddings.
-        start = own[0] - 1
-        is_embed = torch.zeros(own[-1] + 1 - start, dtype=torch.bool)
-        is_embed[torch.tensor(own) - start] = True
-        ranges.append(PlaceholderRange(start, len(is_embed), is_embed))
-    return ranges
+
+def difference(theirs: Sequence[int], ours: Sequence[int]) -> str:
+    """Say where vLLM's token ids of a prompt part from the learner's."""
+    place = next((k for k, (a, b) in enumerate(zip(theirs, ours)) if a != b), min(len(theirs), len(ours)))
+    return f"makes {len(theirs)} tokens of the prompt where the learner has {len(ours)}, other ones from {place} on"
+
+
+def _unlike(encoder: PromptEncoder, what: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"vLLM would not see the pictures of a prompt as this {encoder.media.model_type} is scored: it {what}; "
+        "use --sampler transformers"
+    )
 
 
 def server_inputs(encoder: PromptEncoder, prompt: Prompt, response: Sequence[int] = ()) -> dict[str, Any]:
@@ -190,22 +197,10 @@ def server_inputs(encoder: PromptEncoder, prompt: Prompt, response: Sequence[int
             "the prompt has a video, which a vLLM server would sample frames of by its own rules; "
             "use --sampler vllm (in process) or transformers"
         )
-    ids: list[int] = []
-    images = _images(encoder, prompt)
-    rest = iter([media.placeholder.count(encoder.processor.image_token) for media in images])
-    left = 0
-    for id in encoder.token_ids(prompt):  # one token stands for each picture
-        if id != encoder.image_id:
-            ids.append(id)
-        elif left:
-            left -= 1
-        else:
-            ids.append(id)
-            left = next(rest) - 1
+    ids = encoder.written_ids(prompt)
     body: dict[str, Any] = {"token_ids": [*ids, *response], "return_token_ids": True}
     if prompt.images:
-        shown = [image if media.instead is None else media.instead for image, media in zip(prompt.images, images)]
-        body["content_parts"] = [{"type": "image_url", "url": _data_url(image)} for image in shown]
+        body["content_parts"] = [{"type": "image_url", "url": _data_url(image)} for image in shown(encoder, prompt)]
     return body
 
 

@@ -16,7 +16,7 @@ _FOLLOW = 'read -r _; for pid in "$@"; do kill -TERM "$pid"; done; sleep 3; for 
 def engine_variables(device: str, threads: int, eager: bool) -> dict[str, str | None]:
     """Return environment variables of the engine's processes; None takes one away."""
     variables: dict[str, str | None] = {
-        "VLLM_ENABLE_V1_MULTIPROCESSING": "1",
+        "VLLM_ENABLE_V1_MULTIPROCESSING": os.environ.get("VLLM_ENABLE_V1_MULTIPROCESSING", "1"),
         "VLLM_WORKER_MULTIPROC_METHOD": "spawn",
         "VLLM_NO_USAGE_STATS": os.environ.get("VLLM_NO_USAGE_STATS", "1"),
         "VLLM_LOGGING_LEVEL": os.environ.get("VLLM_LOGGING_LEVEL", "ERROR"),

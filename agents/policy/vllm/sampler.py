@@ -8,7 +8,6 @@ distribution that was sampled from, at its temperature and without the vision pl
 
 from __future__ import annotations
 
-import dataclasses
 import os
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -19,27 +18,26 @@ from torch import Tensor
 from agents.episodes import Completion
 from agents.policy.base import OnCompletion, Request
 from agents.policy.transformers_policy import TransformersPolicy
-from agents.policy.vllm.inputs import check_length, check_temperature, completion, engine_inputs, sampling_parameters
+from agents.policy.vllm.arguments import FIXED, check_arguments, defaults
+from agents.policy.vllm.inputs import (
+    blindness,
+    check_length,
+    check_temperature,
+    completion,
+    engine_inputs,
+    fixedness,
+    sampling_parameters,
+)
 from agents.policy.vllm.process import Guard, children, engine_variables, environment
-from agents.policy.vllm.weights import SharedMemoryTransfer, tied_weights, untied, weights_folder, write_weights
-from rlsd_env.errors import ConfigurationError, one_of
-
-TRANSFERS = ("auto", "folder", "ipc")
-"""Ways of new weights into the engine: a folder of safetensors in memory; CUDA IPC, where trainer and engine share a
-GPU; auto: ipc on a GPU, else folder."""
-FIXED = {
-    "generation_config": "vllm",  # nothing of the checkpoint's top-k, top-p, penalties
-    "logprobs_mode": "processed_logprobs",
-    "mm_device_do_normalize": False,  # patches come normalised from the learner's own processor
-    "enable_prefix_caching": True,
-}
-"""Arguments of the engine that samples would be wrong without."""
-TAKEN = ("model", "tokenizer", "dtype", "weight_transfer_config", "data_parallel_size")
-"""Further arguments that are not a user's to give."""
-DEFAULTS: dict[str, Any] = {"use_tqdm_on_load": False}
-CPU_DEFAULTS: dict[str, Any] = {"enforce_eager": True, "block_size": 32, "kv_cache_memory_bytes": 2**30}
-GPU_DEFAULTS: dict[str, Any] = {"gpu_memory_utilization": 0.3}
-"""What is left of the GPU is the trainer's (TRL's default for an engine beside it)."""
+from agents.policy.vllm.weights import (
+    SharedMemoryTransfer,
+    as_loaded,
+    tied_weights,
+    untied,
+    weights_folder,
+    write_weights,
+)
+from rlsd_env.errors import ConfigurationError
 
 
 class VLLMSampler:
@@ -51,10 +49,11 @@ class VLLMSampler:
         device: cpu or cuda.
         precision: float32 or bfloat16.
         threads: CPU threads of the engine.
+        follows: whether it is to get new weights.
         arguments: of vLLM's engine (`vllm.EngineArgs`), and `transfer`, one of `TRANSFERS`.
 
     Raises:
-        ConfigurationError: an argument is unknown, not to be given, or unusable.
+        ConfigurationError: an argument is unknown, not to be given, or unusable, or vLLM does not run the model.
 
     """
 
@@ -66,17 +65,18 @@ class VLLMSampler:
         device: str = "cpu",
         precision: str = "float32",
         threads: int = 1,
+        follows: bool = True,
         arguments: Mapping[str, Any] | None = None,
     ) -> None:
         self.encoder = policy.encoder
         self.stop_ids = policy.stop_ids
-        self.tied = tied_weights(policy.model)
+        self._trained, self.tied = policy.model, tied_weights(policy.model)
         self.dtype = getattr(torch, precision)
         given = dict(arguments or {})
         transfer = given.pop("transfer", "auto")
         check_arguments(given, transfer, device)
         shared_memory = transfer == "ipc" or (transfer == "auto" and device == "cuda")
-        own = _defaults(device) | given | FIXED | {"model": path, "dtype": precision}
+        own = defaults(device) | given | FIXED | {"model": path, "dtype": precision}
         if shared_memory:
             own["weight_transfer_config"] = {"backend": "ipc"}
             os.environ["VLLM_ALLOW_INSECURE_SERIALIZATION"] = "1"  # between this process and its own engine
@@ -96,10 +96,34 @@ class VLLMSampler:
         self._guard = Guard(before)
         torch.set_num_threads(own_threads)
         self.longest: int = self._llm.model_config.max_model_len
+        self._blind = blindness(self._llm.model_config, device)
         self._transfer = SharedMemoryTransfer(self._llm, self.dtype) if shared_memory else None
+        self._fixed = fixedness(self._llm.model_config, device)
+        self._try(path, follows)
         self._count = 0
         self.cached_tokens = 0
         self.prompt_tokens = 0
+
+    def _try(self, path: str, follows: bool) -> None:
+        """Sample one token: some of what vLLM lacks for a model it says only then."""
+        from vllm import SamplingParams
+
+        try:
+            if follows and self._fixed:
+                raise ConfigurationError(f"vLLM {self._fixed}; use --sampler transformers")
+            once = SamplingParams(max_tokens=1, detokenize=False)
+            ids = [min(self.stop_ids)] * 8  # of one token alone some kernels on a CPU cannot make anything
+            self._llm.generate({"prompt_token_ids": ids}, once, use_tqdm=False)
+        except ConfigurationError:
+            self.close()
+            raise
+        except Exception as error:  # whatever the kernels of a model that nobody here has seen may raise
+            self.close()
+            reason = " ".join(str(error).split())[:300]
+            raise ConfigurationError(
+                f"vLLM loads {path!r} and does not run it in {str(self.dtype).removeprefix('torch.')}: {reason} "
+                "(vLLM's log says more); use another --precision, or --sampler transformers"
+            ) from error
 
     def generate(self, request: Request, on_completion: OnCompletion | None = None) -> list[list[Completion]]:
         """Sample; see `Sampler.generate`.
@@ -125,7 +149,7 @@ class VLLMSampler:
         self._llm.sleep(level=0, mode="keep")
         try:
             for i, prompt in enumerate(request.prompts):
-                first, later = engine_inputs(self.encoder, prompt)
+                first, later = engine_inputs(self.encoder, prompt, self._llm.renderer, self._blind)
                 for number in request.numbers(i):
                     parameters = sampling_parameters(request, number, self.stop_ids, self.encoder.vision_ids)
                     name = f"rlsd-{self._count}"
@@ -162,8 +186,15 @@ class VLLMSampler:
         return completion(self.encoder, self.stop_ids, ids, logprobs, sampled.finish_reason, request.limit(number))
 
     def load_weights(self, weights: Iterable[tuple[str, Tensor]]) -> None:
-        """Take over weights, and forget what was computed from the old ones."""
-        weights = untied(weights, self.tied)
+        """Take over weights, and forget what was computed from the old ones.
+
+        Raises:
+            ConfigurationError: vLLM would keep the old ones.
+
+        """
+        if self._fixed:
+            raise ConfigurationError(f"vLLM {self._fixed}; use --sampler transformers")
+        weights = as_loaded(self._trained, untied(weights, self.tied))
         if self._transfer is not None:
             self._transfer.send(weights)
         else:
@@ -178,38 +209,3 @@ class VLLMSampler:
         """End the engine's processes."""
         self._llm.llm_engine.engine_core.shutdown()
         self._guard.dismiss()
-
-
-def check_arguments(given: Mapping[str, Any], transfer: str, device: str) -> None:
-    """Refuse arguments of the engine that are unknown or not to be given.
-
-    Raises:
-        ConfigurationError: there is one.
-
-    """
-    from vllm import EngineArgs
-
-    known = {field.name for field in dataclasses.fields(EngineArgs)} - {*FIXED, *TAKEN}
-    for name in given:
-        if name in FIXED or name in TAKEN:
-            raise ConfigurationError(
-                f"sampler_kwargs has {name}, which follows from the other options; leave it out"
-                + (" (dtype follows precision)" if name == "dtype" else "")
-            )
-        if name not in known:
-            raise ConfigurationError(one_of("sampler_kwargs' argument of vLLM", name, sorted(known)))
-    if transfer not in TRANSFERS:
-        raise ConfigurationError(one_of("sampler_kwargs transfer", transfer, TRANSFERS))
-    if transfer == "ipc" and device != "cuda":
-        raise ConfigurationError(
-            f"sampler_kwargs transfer=ipc shares memory of a GPU and device is {device}; use folder"
-        )
-
-
-def _defaults(device: str) -> dict[str, Any]:
-    if device == "cuda":
-        return DEFAULTS | GPU_DEFAULTS
-    defaults = DEFAULTS | CPU_DEFAULTS
-    if os.environ.get("VLLM_CPU_KVCACHE_SPACE"):
-        del defaults["kv_cache_memory_bytes"]
-    return defaults

@@ -29,7 +29,7 @@ from agents.policy.vllm.inputs import (
     sampling_parameters,
     server_inputs,
 )
-from agents.policy.vllm.weights import tied_weights, untied, weights_folder, write_weights
+from agents.policy.vllm.weights import as_loaded, tied_weights, untied, weights_folder, write_weights
 from rlsd_env.errors import ConfigurationError, one_of
 
 ARGUMENTS: dict[str, Any] = {"transfer_folder": "", "wait": 30.0, "timeout": 600.0}
@@ -66,7 +66,7 @@ class VLLMServerSampler:
         self.address = address.rstrip("/")
         self.encoder = policy.encoder
         self.stop_ids = policy.stop_ids
-        self.tied = tied_weights(policy.model)
+        self._trained, self.tied = policy.model, tied_weights(policy.model)
         self.dtype = getattr(torch, precision)
         self.command = serve_command(self.address, path, device, precision)
         options = ARGUMENTS | _checked(arguments or {})
@@ -126,7 +126,7 @@ class VLLMServerSampler:
     def load_weights(self, weights: Iterable[tuple[str, Tensor]]) -> None:
         """Take over weights, and forget what was computed from the old ones."""
         with weights_folder(self.parent) as folder:
-            write_weights(untied(weights, self.tied), folder, self.dtype)
+            write_weights(as_loaded(self._trained, untied(weights, self.tied)), folder, self.dtype)
             self._post("/collective_rpc", {"method": "reload_weights", "kwargs": {"weights_path": str(folder)}})
         self._post("/reset_encoder_cache", {})
         self._post("/reset_prefix_cache", {})

@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
+from transformers.core_model_loading import WeightConverter, revert_weight_conversion
 
 SHARD_BYTES = 2 * 2**30
 """Weights are written in files of about this size, so that no more than one of them is held twice."""
@@ -70,6 +71,26 @@ def untied(weights: Iterable[tuple[str, Tensor]], tied: Mapping[str, str]) -> It
         for further, first in tied.items():
             if first == name:
                 yield further, value
+
+
+def as_loaded(model: Any, weights: Iterable[tuple[str, Tensor]]) -> Iterator[tuple[str, Tensor]]:
+    """Yield weights under the names, and in the pieces, of the checkpoint that a model was loaded from.
+
+    transformers renames its modules from version to version; vLLM reads the names of published checkpoints.
+
+    Args:
+        model: from `from_pretrained`; of another the weights stay as they are.
+        weights: (name, value) pairs.
+
+    """
+    conversions = getattr(model, "_weight_conversions", None)
+    if not conversions:
+        yield from weights
+    elif any(isinstance(one, WeightConverter) and len(one.target_patterns) > 1 for one in conversions):
+        yield from revert_weight_conversion(model, dict(weights)).items()  # several weights become one
+    else:
+        for name, value in weights:
+            yield from revert_weight_conversion(model, {name: value}).items()
 
 
 @contextmanager
