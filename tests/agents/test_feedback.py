@@ -27,13 +27,14 @@ from agents.policy.base import Sampling
 from agents.rollouts.collect import collect
 from agents.rollouts.environments import make_group_env
 from rlsd_env.registration import IDS
+from tests.plugged import Tells
 from verifiers import Verifier
-from verifiers.answers import AnswerVerifier
 
 ID = "rlsd/ShapeCount-v0"
 FAMILIES = [id for id, kwargs in IDS.items() if ".procedural." in kwargs["source"]]
 WRONG = "<answer> 99 </answer>"
 CROP = f"<tool_call>{json.dumps({'name': 'crop', 'arguments': {'image': 1, 'box': [0, 0, 500, 500]}})}</tool_call>"
+TELLS = "tests.plugged:Tells"
 always = partial(show_sibling_or_feedback, feedback="always")
 
 
@@ -127,13 +128,6 @@ CONTEXTS = [
 ]
 
 
-class Tells(AnswerVerifier):
-    """Names the gold answer and the steps at every level, as a careless author might."""
-
-    def feedback(self, response, reference, verdict, *, level="steps"):
-        return f"gold-{reference.answer}-gold {reference.solution}"
-
-
 def gold_texts(item):
     """The texts that give a task away: its worked solution, and whatever `Tells` says."""
     return [str(item.privileged.reference.solution), "-gold"]
@@ -148,8 +142,7 @@ def gold_texts(item):
     text=st.sampled_from([WRONG, "?", "<think> dots: 3.", "<answer> A </answer>", "<answer> many </answer>"]),
 )
 def test_controls_let_nothing_true_through_whatever_the_verifier_says(id, index, variant, feedback, text):
-    tells = f"{__name__}:Tells"
-    (group,) = played(Scripted(text), id, tasks=(index,), hints=variant, feedback=feedback, verifier=tells)
+    (group,) = played(Scripted(text), id, tasks=(index,), hints=variant, feedback=feedback, verifier=TELLS)
     episode = group.episodes[0]
     if not episode.verdict.correct:
         assert bool(episode.turns[-1].feedback) == (feedback != "none")
@@ -188,7 +181,7 @@ def test_controls_mask_the_same_episodes(policy):
 
 def test_the_careless_verifier_would_be_heard_without_a_control():
     """So the property above can fail."""
-    (group,) = played(Scripted(WRONG), feedback="outcome", verifier=f"{__name__}:Tells")
+    (group,) = played(Scripted(WRONG), feedback="outcome", verifier=TELLS)
     assert any(gold in texts_of(always(group, 0)) for gold in gold_texts(group.item))
     assert isinstance(Tells(), Verifier)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import re
 import sys
-import zlib
 
 import gymnasium
 import pytest
@@ -24,7 +23,6 @@ from agents.setup import check, check_world
 from rlsd_env import ConfigurationError
 from rlsd_env.curriculum import GroupCurriculum
 from tests.conftest import ROOT
-from verifiers import Status, Verdict, Verifier
 
 ID = "rlsd/ShapeCount-v0"
 SMALL = "--prompts-per-step 3 --group-size 4 --eval-tasks 2 --eval-samples 2 --lr 1e-3".split()
@@ -93,19 +91,11 @@ def test_three_steps_on_a_curriculum_in_code(policy):
         expected = env.difficulty
 
 
-class Coin(Verifier):
-    """Rewards half of all texts at any difficulty."""
-
-    def verify(self, response, reference):
-        right = zlib.crc32(response.encode()) % 2 == 0
-        return Verdict(float(right), right, response, Status.OK)
-
-
 SWINGING = ["--curriculum", "window=4", "raise_above=0.51", "lower_below=0.5", "hysteresis=0"]
 
 
 def play(out, *arguments):
-    env = ["--env-kwargs", f"verifier={__name__}:Coin", "difficulty=2", *SWINGING]
+    env = ["--env-kwargs", "verifier=tests.plugged:Coin", "difficulty=2", *SWINGING]
     train.main(["--agent", "rlsd", "--steps", "5", "--seed", "3", *SMALL, *env, *arguments, "--out", str(out)])
     return (out / "metrics.csv").read_bytes(), (out / "model" / "model.safetensors").read_bytes()
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import zlib
 
 import numpy as np
 import pytest
@@ -22,7 +21,6 @@ from agents.rollouts.environments import make_group_env
 from agents.rollouts.metrics import batch_metrics
 from rlsd_env import Video
 from rlsd_env.procedural.shape_count import ShapeCount
-from verifiers import Status, Verdict, Verifier
 
 CROP = '<tool_call>{"name": "crop", "arguments": {"image": 1, "box": [0, 0, 500, 500]}}</tool_call>'
 ID = "rlsd/ShapeCount-v0"
@@ -249,7 +247,7 @@ def test_unreadable_videos_are_named(policy):
 @pytest.mark.parametrize("id", ["rlsd/BounceCount-v0", "rlsd/FirstColour-v0"])
 def test_a_video_family_trains_three_steps(policy, id):
     agent = agents.make("rlsd", policy, learner=LearnerOptions(lr=5e-5), sampling=Sampling(1.0, 40))
-    env = make_group_env(id, {"difficulty": 1, "verifier": f"{__name__}:Coin"}, 4, 8)
+    env = make_group_env(id, {"difficulty": 1, "verifier": "tests.plugged:Coin"}, 4, 8)
     for step in range(3):
         tasks = list(range(4 * step, 4 * step + 4))
         batch = collect(env, policy, tasks, agent.sampling, completion_seeds(0, (step,), 32), step)
@@ -260,16 +258,8 @@ def test_a_video_family_trains_three_steps(policy, id):
         assert metrics["grad_norm"] > 0
 
 
-class Coin(Verifier):
-    """Rewards half of all texts, others in each task: guesses at videos may all be wrong, and would teach nothing."""
-
-    def verify(self, response, reference):
-        right = zlib.crc32(f"{response} {reference.answer}".encode()) % 2 == 0
-        return Verdict(float(right), right, response, Status.OK)
-
-
 def test_the_learner_tells_videos_of_equal_questions_apart(policy):
-    env = make_group_env("rlsd/BounceCount-v0", {"difficulty": 1, "verifier": f"{__name__}:Coin"}, 2, 8)
+    env = make_group_env("rlsd/BounceCount-v0", {"difficulty": 1, "verifier": "tests.plugged:Coin"}, 2, 8)
     batch = collect(env, policy, [0, 1], Sampling(1.0, 20), list(range(16)), step=0)
     questions = {group.item.task.question for group in batch.groups}
     learner = agents.Learner(policy, agents.make("grpo", policy).algorithm, LearnerOptions(lr=1e-5))
