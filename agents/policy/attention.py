@@ -29,8 +29,6 @@ PADDING = 0.75
 """Responses are padded together with ones that are longer, but not if they are shorter than this share of those."""
 BEYOND = ("softcap", "s_aux", "position_bias", "indexer_scores")
 """Arguments of other architectures' attention that would have to be honoured."""
-UNSUPPORTED = ("sliding_window", *BEYOND)
-"""The same where there are no windows either."""
 
 
 @dataclass(frozen=True, eq=False)

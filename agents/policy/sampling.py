@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 from transformers import DynamicCache
 
-from agents.episodes import Completion
+from agents.episodes import Completion, Prompt
 from agents.policy.base import OnCompletion, OnToken, Request, make_completion
-from agents.policy.decoding import decoder
+from agents.policy.decoding import Decoder, decoder
 from agents.policy.inputs import PromptEncoder
 
 KEEP_RUNNING = 0.75
@@ -48,14 +48,9 @@ def sample(
     uniform_NT = torch.from_numpy(
         np.stack([np.random.default_rng(seed).random(sampling.max_tokens) for seed in request.seeds])
     ).to(model.device)
-    encoded = encoder.encode(prompts, model)
-    cache = DynamicCache(config=model.config.get_text_config())
-    output = model.model(**encoded.model_inputs, past_key_values=cache, use_cache=True)
-    mask_PL = encoded.model_inputs["attention_mask"]
-    running = decoder(model, cache, mask_PL, n, max(limits), encoder.three_axes)
-    position = encoded.next_position_P.repeat_interleave(n)
-    # Prompts are padded on the left, so the last column is the last token of each.
-    logits = head(output.last_hidden_state[:, -1]).repeat_interleave(n, dim=0)
+    running, state_PH, position_P = _after(prompts, model, encoder, n, max(limits))
+    position = position_P.repeat_interleave(n)
+    logits = head(state_PH).repeat_interleave(n, dim=0)
     ids: list[list[int]] = [[] for _ in limits]
     logprobs: list[list[float]] = [[] for _ in limits]
     alive = list(range(request.count))  # which completion each row of the running batch is
@@ -89,6 +84,22 @@ def sample(
         logits = head(running.step(token, position))
         position = position + 1
     return request.groups(completions)
+
+
+def _after(
+    prompts: Sequence[Prompt], model: Any, encoder: PromptEncoder, n: int, most: int
+) -> tuple[Decoder, Tensor, Tensor]:
+    """Run prompts, and return what goes on from them, their last states and the positions after them.
+
+    Inputs, features of pictures and what the cache has beyond the windows are not kept while it goes on.
+    """
+    encoded = encoder.encode(prompts, model)
+    cache = DynamicCache(config=model.config.get_text_config())
+    output = model.model(**encoded.model_inputs, past_key_values=cache, use_cache=True)
+    mask_PL = encoded.model_inputs["attention_mask"]
+    running = decoder(model, cache, mask_PL, n, most, encoder.three_axes)
+    # Prompts are padded on the left, so the last column is the last token of each.
+    return running, output.last_hidden_state[:, -1].clone(), encoded.next_position_P
 
 
 def inverse_cdf(probabilities: Tensor, uniform: Tensor) -> Tensor:

@@ -32,7 +32,11 @@ def supports_packing(model: Any) -> bool:
     dropout = getattr(config, "attention_dropout", 0.0) or 0.0
     # Hybrid models do not declare it; their full attention asks the registry like all others.
     backend = getattr(type(model), "_supports_attention_backend", False) or gated
-    return bool(backend and known and not both_ways and not softcap and not dropout and picture_rule(model) is not None)
+    # Without a packing it is `sdpa`, which drops what it does not know: attention sinks.
+    sdpa = getattr(type(model), "_supports_sdpa", False)
+    return bool(
+        backend and sdpa and known and not both_ways and not softcap and not dropout and picture_rule(model) is not None
+    )
 
 
 def use_packed_attention(model: Any) -> None:

@@ -64,17 +64,20 @@ def fit(policy: TransformersPolicy, asked: str | None = None) -> None:
 @torch.no_grad()
 def _misfit(policy: TransformersPolicy) -> str:
     """Return what is wrong with a policy's scores or samples; "" where nothing is."""
-    prompts = [Prompt((user_message("What is two and two ?"),))]
+    # Of two lengths, with two responses each: neither padding nor what lies beside in a packed row may be seen.
+    asked = ("What is two and two, and how much more is it than three ?", "Why ?")
+    prompts = [Prompt((user_message(text),)) for text in asked]
     if policy.encoder.media.sees:
         shown = np.random.default_rng(0).integers(0, 256, (SIDE, SIDE, 3), dtype=np.uint8)
         prompts.append(Prompt((user_message("<image>What is this ?"),), (shown,)))
     said = [id for id in policy.encoder.text_ids("it is four") if id not in policy.encoder.vision_ids]
-    owners = range(len(prompts))
+    owners = [number // 2 for number in range(2 * len(prompts))]
+    responses = [said[:: 1 if number % 2 else -1] for number in range(len(owners))]
     try:
-        scores = policy.score(prompts, owners, [said] * len(prompts)).logp_NT
-        alone = torch.stack([_alone(policy, prompt, said) for prompt in prompts])
-        groups = policy.generate(Request(prompts, 1, Sampling(1.0, SAMPLED), list(owners)))
-        sampled = [group[0] for group in groups]
+        scores = policy.score(prompts, owners, responses).logp_NT
+        alone = torch.stack([_alone(policy, prompts[owner], ids) for owner, ids in zip(owners, responses)])
+        groups = policy.generate(Request(prompts, 2, Sampling(1.0, SAMPLED), list(range(len(owners)))))
+        sampled = [one for group in groups for one in group]
         again = policy.score(prompts, owners, [one.token_ids for one in sampled])
     except Exception as error:  # whatever the code of a model that nobody here has seen may raise
         return f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"

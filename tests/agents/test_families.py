@@ -21,7 +21,9 @@ from agents.episodes import Prompt
 from agents.messages import user_message
 from agents.options.learner import LearnerOptions
 from agents.options.model import TrainedModelOptions
+from agents.policy import sampling
 from agents.policy.base import Request, Sampling
+from agents.policy.decoding import decoder
 from agents.policy.loading import load_policy
 from agents.policy.sampling import inverse_cdf
 from agents.policy.transformers_policy import TransformersPolicy
@@ -171,7 +173,7 @@ class Draws(LogitsProcessor):
         self.tokens = 0
 
     def __call__(self, input_ids, scores):
-        scores = scores.index_fill(-1, torch.tensor(self.never), -torch.inf)
+        scores = scores.index_fill(-1, torch.tensor(self.never, dtype=torch.long), -torch.inf)
         drawn = inverse_cdf(scores.softmax(-1), torch.tensor(self.uniform[self.tokens : self.tokens + 1]))
         self.tokens += 1
         return torch.full_like(scores, -torch.inf).index_fill(-1, drawn, 0.0)
@@ -206,6 +208,28 @@ def test_what_was_recorded_while_sampling_is_what_is_scored(name):
         scores = policy.score(prompts, owners, [one.token_ids for one in flat], temperature=0.7)
     for row, one in zip(scores.logp_NT, flat):
         assert_close(row[: len(one.logprobs)], torch.tensor(one.logprobs), atol=1e-4, rtol=1e-4)
+
+
+def test_the_keys_of_a_prompt_are_held_once_for_all_its_completions(name, monkeypatch):
+    """8 completions of each of 3 prompts; through windows of W tokens the last W - 1 of a prompt are held."""
+    policy, held = make_policy(name), []
+
+    def noted(*arguments):
+        made = decoder(*arguments)
+        for layer in made.prompts.completions:
+            keys = layer.prompt_keys
+            assert keys.untyped_storage().nbytes() == keys.nbytes
+            held.append((layer.window, tuple(keys.shape[:3])))
+        return made
+
+    monkeypatch.setattr(sampling, "decoder", noted)
+    prompts = [prompts_of(name)[kind] for kind in ("turns", "none", "several sizes")]
+    policy.generate(Request(prompts, 8, Sampling(1.0, 2), list(range(24))))
+    longest = max(policy.count_tokens(one) for one in prompts)
+    heads = policy.model.config.get_text_config().num_key_value_heads
+    assert held
+    for window, shape in held:
+        assert shape == (3, heads, longest if window is None else window - 1)
 
 
 @pytest.fixture

@@ -43,9 +43,20 @@ def llama():
     return LlamaForCausalLM(LlamaConfig(**SIZES))
 
 
-def windows():
+def windows(tokens=4):
+    """Prompts are shorter and longer than the window; full attention in the first layer."""
     sizes = {name: value for name, value in SIZES.items() if name != "head_dim"}
-    return Qwen2ForCausalLM(Qwen2Config(**sizes, use_sliding_window=True, sliding_window=4, max_window_layers=1))
+    return Qwen2ForCausalLM(Qwen2Config(**sizes, use_sliding_window=True, sliding_window=tokens, max_window_layers=1))
+
+
+def wide_windows():
+    """The window is longer than all prompts, and than the memory that is taken at first."""
+    return windows(70)
+
+
+def narrowest_windows():
+    """Each token sees itself alone."""
+    return windows(1)
 
 
 def soft_caps():  # full attention in all layers, and a cap on its scores
@@ -74,7 +85,7 @@ def play(make, stop_ids=frozenset({0}), tokens=150, n=4, limits=None, on_complet
     return model, encoder, prompts, groups
 
 
-@pytest.mark.parametrize("make", [qwen3, llama, windows, soft_caps])
+@pytest.mark.parametrize("make", [qwen3, llama, windows, wide_windows, narrowest_windows, soft_caps])
 def test_logprobs_are_those_of_separate_plain_rows(make):
     """Prompts of different lengths; completions end at different tokens, from the first to the last."""
     limits = [1 + 9 * (7 * number % 16) for number in range(16)]
@@ -89,18 +100,50 @@ def test_logprobs_are_those_of_separate_plain_rows(make):
             assert_close(torch.tensor(completion.logprobs), plain, atol=1e-4, rtol=1e-4)
 
 
-@pytest.mark.parametrize(("make", "shared"), [(qwen3, True), (llama, True), (windows, False), (soft_caps, False)])
-def test_prompts_are_held_once_where_the_attention_allows_it(make, shared):
+def begun(make, n, most):
+    """Return what goes on from the prompts, before its first token, and the positions after them."""
     model, encoder = parts(make)
     encoded = encoder.encode([Prompt((user_message(text),)) for text in PROMPTS], model)
     cache = DynamicCache(config=model.config)
-    with torch.no_grad():
-        model.model(**encoded.model_inputs, past_key_values=cache, use_cache=True)
-        made = decoder(model, cache, encoded.model_inputs["attention_mask"], 8, 5, three_axes=False)
-        assert isinstance(made, SharedDecoder) is shared
-        made.step(torch.full((32,), 3), encoded.next_position_P.repeat_interleave(8))
+    model.model(**encoded.model_inputs, past_key_values=cache, use_cache=True)
+    made = decoder(model, cache, encoded.model_inputs["attention_mask"], n, most, three_axes=False)
+    return made, encoded.next_position_P.repeat_interleave(n)
+
+
+@pytest.mark.parametrize(("make", "shared"), [(qwen3, True), (llama, True), (windows, True), (soft_caps, False)])
+@torch.no_grad()
+def test_prompts_are_held_once_where_the_attention_allows_it(make, shared):
+    made, position = begun(make, 8, 5)
+    assert isinstance(made, SharedDecoder) is shared
+    made.step(torch.full((32,), 3), position)
     held = made.prompts.completions[0].prompt_keys if shared else made.cache.layers[0].keys
     assert held.shape[0] == (4 if shared else 32)
+
+
+def numbers(tensor):
+    """Count what lies in memory for a tensor, parts that it does not show too."""
+    return tensor.untyped_storage().nbytes() // tensor.element_size()
+
+
+@torch.no_grad()
+def test_a_layer_with_a_window_holds_what_is_in_it_alone():
+    """4 prompts of 9 tokens with padding, 2 key heads of width 8, 32 completions of 100 tokens, a window of 4."""
+    made, position = begun(windows, 8, 100)
+    full, window = made.prompts.completions[:2]
+    assert numbers(full.prompt_keys) == 4 * 2 * 9 * 8
+    assert numbers(window.prompt_keys) == 4 * 2 * 3 * 8
+    seen = []
+    for t in range(99):
+        made.step(torch.full((32,), 3), position + t)
+        seen.append((window.prompt_keys.shape[2], window.shown.shape[2]))
+    assert seen[:4] == [(3, 1), (2, 2), (1, 3), (0, 4)]
+    assert set(seen[4:]) == {(0, 4)}
+    assert window.get_seq_length() == full.get_seq_length() == 9 + 99
+    assert numbers(full.keys) == 32 * 2 * 100 * 8
+    assert numbers(window.keys) == 32 * 2 * 64 * 8
+    made.keep([0, 9, 10])
+    assert numbers(full.prompt_keys) == 2 * 2 * 9 * 8
+    assert numbers(window.prompt_keys) == 0
 
 
 def test_a_completion_ends_with_a_stop_token_or_at_its_limit():
