@@ -18,14 +18,14 @@ from pathlib import Path
 from tyro.conf import Positional
 
 from agents import command_line
-from agents.bundled import checkpoint_of, found_place
+from agents.bundled import ADAPTER_CONFIG, checkpoint_of, found_place, has_adapters, whole_model
 from agents.foresight import check_writable, policy_config
 from agents.options.model import ModelOptions
 from rlsd_env.errors import ConfigurationError, one_of
 
 STORED = "stored"
 PRECISIONS = (STORED, "float32", "bfloat16", "float16")
-ADAPTER_CONFIG, ADAPTER_WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
+ADAPTER_WEIGHTS = "adapter_model.safetensors"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,7 +59,7 @@ def run(options: ExportOptions) -> Path:
         raise ConfigurationError(f"no {missing} is given; write python -m agents.export RUN_OR_FOLDER --out FOLDER")
     place = checkpoint_of(options.policy)
     policy_config(place)
-    adapted = (Path(place) / ADAPTER_CONFIG).exists()
+    adapted = has_adapters(place)
     if options.adapter and not adapted:
         raise ConfigurationError(
             f"policy {options.policy!r} has no LoRA adapters ({ADAPTER_CONFIG}); leave --adapter out to write the model"
@@ -87,20 +87,6 @@ def check_empty(folder: Path) -> None:
     check_writable(folder)
 
 
-def base_of(folder: Path) -> str:
-    """Return the folder or hub id of the model that adapters belong to.
-
-    Raises:
-        ConfigurationError: their configuration cannot be read or does not say.
-
-    """
-    try:
-        base = json.loads((folder / ADAPTER_CONFIG).read_text("utf-8"))["base_model_name_or_path"]
-    except (OSError, ValueError, KeyError) as error:
-        raise ConfigurationError(f"{folder / ADAPTER_CONFIG} names no model that the adapters belong to") from error
-    return str(base)
-
-
 def stored_precision(place: str | Path) -> str:
     """Return the precision of the weights of a checkpoint: that which its configuration has."""
     from transformers import AutoConfig
@@ -117,8 +103,7 @@ def write_model(place: str, out: Path, precision: str) -> None:
 
     policy = load_policy(place, "cpu", ModelOptions())
     if precision == STORED:
-        folder = Path(found_place(place))
-        precision = stored_precision(base_of(folder) if (folder / ADAPTER_CONFIG).exists() else folder)
+        precision = stored_precision(whole_model(found_place(place)))
     policy.stored_dtype = getattr(torch, precision)
     policy.save(out)
 
@@ -135,12 +120,14 @@ def write_adapters(folder: Path, out: Path, precision: str) -> None:
     import torch
     from safetensors import SafetensorError
     from safetensors.torch import load_file, save_file
-    from transformers import AutoProcessor
+    from transformers import AutoConfig
 
-    base = base_of(folder)
+    from agents.policy.transformers_policy import load_processor
+
+    base = whole_model(str(folder))
     try:
         weights = load_file(folder / ADAPTER_WEIGHTS)
-        processor = AutoProcessor.from_pretrained(folder if (folder / "tokenizer_config.json").exists() else base)
+        processor = load_processor(str(folder), AutoConfig.from_pretrained(base))
     except (OSError, ValueError, SafetensorError) as error:
         reason = " ".join(str(error).split())
         raise ConfigurationError(f"the adapters in {str(folder)!r} cannot be read: {reason[:300]}") from error
@@ -148,7 +135,10 @@ def write_adapters(folder: Path, out: Path, precision: str) -> None:
         weights = {name: value.to(getattr(torch, precision)) for name, value in weights.items()}
     out.mkdir(parents=True, exist_ok=True)
     save_file(weights, out / ADAPTER_WEIGHTS, metadata={"format": "pt"})
-    (out / ADAPTER_CONFIG).write_bytes((folder / ADAPTER_CONFIG).read_bytes())
+    config = json.loads((folder / ADAPTER_CONFIG).read_text("utf-8"))
+    if Path(base).is_dir():  # a relative path is from another folder then
+        config["base_model_name_or_path"] = str(Path(base).absolute())
+    (out / ADAPTER_CONFIG).write_text(json.dumps(config, indent=2, sort_keys=True), "utf-8")
     processor.save_pretrained(out)
 
 
