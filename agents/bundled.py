@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from agents.runs.kept import unfinished
 from rlsd_env.errors import ConfigurationError
 
 _HERE = Path(__file__).parent
@@ -89,7 +90,7 @@ def checkpoint_of(policy: str) -> str:
     """Return the policy that is meant: of a run's folder its trained model.
 
     Raises:
-        ConfigurationError: the run has no model (yet), or it is a comparison, which has several.
+        ConfigurationError: the run has not ended or has left no model, or it is a comparison, which has several.
 
     """
     folder = Path(policy)
@@ -101,6 +102,11 @@ def checkpoint_of(policy: str) -> str:
         raise ConfigurationError(f"policy {policy!r} is a comparison; {which}")
     if not (folder / "config.toml").exists():
         return policy
+    if unfinished(folder):
+        raise ConfigurationError(
+            f"policy {policy!r} is a run that has not ended; --resume ends it, or what its checkpoint holds becomes a "
+            f"model of its own: python -m agents.export {policy} --out FOLDER"
+        )
     if any((folder / "model").glob("*config.json")):
         return str(folder / "model")
     raise ConfigurationError(
