@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
+from agents.runs.kept import unfinished
 from rlsd_env.errors import ConfigurationError
 
 _HERE = Path(__file__).parent
@@ -12,6 +14,8 @@ LAB = {f"lab-q{q}": _HERE / "lab" / "models" / f"q{q}" for q in ("0", "0.03", "0
 TINY = _HERE / "tiny" / "tiny-qwen3-vl"
 BUNDLED = {"tiny": TINY, **LAB}
 """Checkpoint folders by the name of a policy."""
+ADAPTER_CONFIG = "adapter_config.json"
+"""A folder that has it holds adapters (PEFT), which it names the model of."""
 
 
 def folder_of(policy: str) -> str:
@@ -35,11 +39,58 @@ def found_place(policy: str) -> str:
     return place
 
 
+def has_adapters(place: str | Path) -> bool:
+    """Tell whether a place is a folder of adapters."""
+    return (Path(place) / ADAPTER_CONFIG).exists()
+
+
+def whole_model(place: str) -> str:
+    """Return where the whole model is: of a folder of adapters the model that they belong to, any other place as it is.
+
+    A relative path is looked for from here, as PEFT does, and then from the folder of the adapters.
+
+    Raises:
+        ConfigurationError: the adapters name no model, or none that is here or may be on the hub.
+
+    """
+    if not has_adapters(place):
+        return place
+    told = Path(place) / ADAPTER_CONFIG
+    try:
+        config = json.loads(told.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise ConfigurationError(f"{str(told)!r} cannot be read: {error}") from error
+    name = str(config.get("base_model_name_or_path") or "")
+    if not name:
+        raise ConfigurationError(
+            f"{str(told)!r} names no model that the adapters belong to; write one as base_model_name_or_path"
+        )
+    if revision := config.get("revision"):
+        raise ConfigurationError(
+            f"{str(told)!r} asks for revision {revision!r} of {name!r}; write a folder that holds it as "
+            "base_model_name_or_path, and null as revision"
+        )
+    beside = Path(place) / name
+    try:
+        found = str(beside) if not Path(name).is_dir() and beside.is_dir() else found_place(name)
+    except ConfigurationError as error:
+        raise ConfigurationError(
+            f"the adapters in {place!r} belong to {name!r}, which is no folder here and no hub id; write where it is "
+            f"as base_model_name_or_path in {str(told)!r}"
+        ) from error
+    if has_adapters(found):
+        raise ConfigurationError(
+            f"the adapters in {place!r} belong to {name!r}, which holds adapters itself; merge these first, python -m "
+            f"agents.export {found} --out FOLDER, and write FOLDER as base_model_name_or_path in {str(told)!r}"
+        )
+    return found
+
+
 def checkpoint_of(policy: str) -> str:
     """Return the policy that is meant: of a run's folder its trained model.
 
     Raises:
-        ConfigurationError: the run has no model (yet), or it is a comparison, which has several.
+        ConfigurationError: the run has not ended or has left no model, or it is a comparison, which has several.
 
     """
     folder = Path(policy)
@@ -51,6 +102,11 @@ def checkpoint_of(policy: str) -> str:
         raise ConfigurationError(f"policy {policy!r} is a comparison; {which}")
     if not (folder / "config.toml").exists():
         return policy
+    if unfinished(folder):
+        raise ConfigurationError(
+            f"policy {policy!r} is a run that has not ended; --resume ends it, or what its checkpoint holds becomes a "
+            f"model of its own: python -m agents.export {policy} --out FOLDER"
+        )
     if any((folder / "model").glob("*config.json")):
         return str(folder / "model")
     raise ConfigurationError(

@@ -59,7 +59,7 @@ def parse(
     """
     import tyro
 
-    from agents.options.commands import from_toml
+    from agents.options.commands import ELSEWHERE, from_toml
 
     flags = set(_kinds(cls))
     defaults: dict[str, Any] = {}
@@ -68,7 +68,8 @@ def parse(
         if word.startswith("--"):
             flag = word.partition("=")[0].replace("_", "-")
             if flag not in flags | {"--help"}:
-                raise ConfigurationError(one_of("option", flag, flags) + _others(flags))
+                elsewhere = {_flag(theirs): _flag(ours) for theirs, ours in ELSEWHERE.items()}
+                raise ConfigurationError(one_of("option", flag, flags, elsewhere) + _others(flags))
             value = word.partition("=")[2] or (argv[position + 1] if position + 1 < len(argv) else "")
             if flag == "--config":
                 defaults = from_toml(cls, Path(value))
@@ -111,7 +112,11 @@ def _others(flags: Collection[str]) -> str:
 def _kinds(cls: type[Any]) -> dict[str, Any]:
     """Return the type of each flag's value."""
     hints = get_type_hints(cls)
-    return {"--" + f.name.replace("_", "-"): hints[f.name] for f in dataclasses.fields(cls)}
+    return {_flag(f.name): hints[f.name] for f in dataclasses.fields(cls)}
+
+
+def _flag(name: str) -> str:
+    return "--" + name.replace("_", "-")
 
 
 def _holds(word: str, defaults: Mapping[str, Any]) -> bool:

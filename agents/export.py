@@ -12,20 +12,24 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
 from tyro.conf import Positional
 
 from agents import command_line
-from agents.bundled import checkpoint_of, found_place
+from agents.bundled import ADAPTER_CONFIG, checkpoint_of, found_place, has_adapters, whole_model
 from agents.foresight import check_writable, policy_config
-from agents.options.model import ModelOptions
+from agents.options.commands import TrainOptions, from_toml
+from agents.options.model import ModelOptions, TrainedModelOptions
+from agents.runs.kept import unfinished
+from agents.runs.storage import CONFIG
 from rlsd_env.errors import ConfigurationError, one_of
 
 STORED = "stored"
 PRECISIONS = (STORED, "float32", "bfloat16", "float16")
-ADAPTER_CONFIG, ADAPTER_WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
+ADAPTER_WEIGHTS = "adapter_model.safetensors"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,7 +37,8 @@ class ExportOptions:
     """Options of `python -m agents.export`."""
 
     policy: Positional[str] = ""
-    """A run's folder, a checkpoint folder (RUN/best is one), a bundled model (tiny, lab-q0.3, ..) or a hub id."""
+    """A run's folder, of which one that has not ended has a model in its last checkpoint; a checkpoint folder (RUN/best
+    is one), a bundled model (tiny, lab-q0.3, ..) or a hub id."""
     out: Path | None = None
     """Folder that is written; it must be empty or not be there."""
     precision: str = STORED
@@ -57,20 +62,27 @@ def run(options: ExportOptions) -> Path:
     if not options.policy or options.out is None:
         missing = "folder to write" if options.policy else "run and no checkpoint"
         raise ConfigurationError(f"no {missing} is given; write python -m agents.export RUN_OR_FOLDER --out FOLDER")
-    place = checkpoint_of(options.policy)
-    policy_config(place)
-    adapted = (Path(place) / ADAPTER_CONFIG).exists()
+    stopped = unfinished(Path(options.policy))
+    place = options.policy if stopped else checkpoint_of(options.policy)
+    trained = TrainOptions(**from_toml(TrainOptions, Path(place) / CONFIG)) if stopped else None
+    policy_config(trained.policy if trained else place)
+    adapted = bool(trained.lora_rank) if trained else has_adapters(place)
     if options.adapter and not adapted:
         raise ConfigurationError(
             f"policy {options.policy!r} has no LoRA adapters ({ADAPTER_CONFIG}); leave --adapter out to write the model"
         )
     check_empty(options.out)
-    if options.adapter:
-        write_adapters(Path(place), options.out, options.precision)
-    else:
-        write_model(place, options.out, options.precision)
-    size = sum(path.stat().st_size for path in options.out.rglob("*") if path.is_file())
     what = "LoRA adapters alone" if options.adapter else f"model{', LoRA adapters merged' if adapted else ''}"
+    with tempfile.TemporaryDirectory() as made:
+        if trained is not None:
+            step = write_stopped(Path(place), trained, Path(made) / "model")
+            what = f"{what}, of a run that has not ended, after step {step} of {trained.steps}"
+            place = str(Path(made) / "model")
+        if options.adapter:
+            write_adapters(Path(place), options.out, options.precision)
+        else:
+            write_model(place, options.out, options.precision, None if trained is None else trained.policy)
+    size = sum(path.stat().st_size for path in options.out.rglob("*") if path.is_file())
     print(f"{options.out}: {what}, {size / 1e6:,.1f} MB")
     return options.out
 
@@ -87,40 +99,47 @@ def check_empty(folder: Path) -> None:
     check_writable(folder)
 
 
-def base_of(folder: Path) -> str:
-    """Return the folder or hub id of the model that adapters belong to.
+def write_stopped(run: Path, options: TrainOptions, out: Path) -> int:
+    """Write what the checkpoint of a run holds as its model/ would be, in float32, and return the steps done."""
+    from agents.policy.loading import load_policy
+    from agents.runs.checkpoint import restore_weights
 
-    Raises:
-        ConfigurationError: their configuration cannot be read or does not say.
+    names = ("lora_rank", "lora_alpha", "lora_targets", "freeze_vision")
+    what = TrainedModelOptions(**{name: getattr(options, name) for name in names})
+    policy = load_policy(options.policy, "cpu", what)
+    step = restore_weights(run, policy)
+    policy.stored_dtype = None
+    policy.save(out)
+    return step
+
+
+def write_model(place: str, out: Path, precision: str, begun: str | None) -> None:
+    """Write a model with its adapters merged, which is done in float32.
+
+    Args:
+        place: of the model.
+        out: where it is written.
+        precision: of its weights.
+        begun: the model whose precision is the stored one; None: this one.
 
     """
-    try:
-        base = json.loads((folder / ADAPTER_CONFIG).read_text("utf-8"))["base_model_name_or_path"]
-    except (OSError, ValueError, KeyError) as error:
-        raise ConfigurationError(f"{folder / ADAPTER_CONFIG} names no model that the adapters belong to") from error
-    return str(base)
-
-
-def stored_precision(place: str | Path) -> str:
-    """Return the precision of the weights of a checkpoint: that which its configuration has."""
-    from transformers import AutoConfig
-
-    dtype = AutoConfig.from_pretrained(place).dtype
-    return str(dtype).removeprefix("torch.") if dtype is not None else "float32"
-
-
-def write_model(place: str, out: Path, precision: str) -> None:
-    """Write a model with its adapters merged, which is done in float32."""
     import torch
 
     from agents.policy.loading import load_policy
 
     policy = load_policy(place, "cpu", ModelOptions())
     if precision == STORED:
-        folder = Path(found_place(place))
-        precision = stored_precision(base_of(folder) if (folder / ADAPTER_CONFIG).exists() else folder)
+        precision = stored_precision(whole_model(found_place(begun or place)))
     policy.stored_dtype = getattr(torch, precision)
     policy.save(out)
+
+
+def stored_precision(place: str) -> str:
+    """Return the precision of the weights of a checkpoint: that which its configuration has."""
+    from transformers import AutoConfig
+
+    dtype = AutoConfig.from_pretrained(place).dtype
+    return str(dtype).removeprefix("torch.") if dtype is not None else "float32"
 
 
 def write_adapters(folder: Path, out: Path, precision: str) -> None:
@@ -135,12 +154,14 @@ def write_adapters(folder: Path, out: Path, precision: str) -> None:
     import torch
     from safetensors import SafetensorError
     from safetensors.torch import load_file, save_file
-    from transformers import AutoProcessor
+    from transformers import AutoConfig
 
-    base = base_of(folder)
+    from agents.policy.transformers_policy import load_processor
+
+    base = whole_model(str(folder))
     try:
         weights = load_file(folder / ADAPTER_WEIGHTS)
-        processor = AutoProcessor.from_pretrained(folder if (folder / "tokenizer_config.json").exists() else base)
+        processor = load_processor(str(folder), AutoConfig.from_pretrained(base))
     except (OSError, ValueError, SafetensorError) as error:
         reason = " ".join(str(error).split())
         raise ConfigurationError(f"the adapters in {str(folder)!r} cannot be read: {reason[:300]}") from error
@@ -148,7 +169,10 @@ def write_adapters(folder: Path, out: Path, precision: str) -> None:
         weights = {name: value.to(getattr(torch, precision)) for name, value in weights.items()}
     out.mkdir(parents=True, exist_ok=True)
     save_file(weights, out / ADAPTER_WEIGHTS, metadata={"format": "pt"})
-    (out / ADAPTER_CONFIG).write_bytes((folder / ADAPTER_CONFIG).read_bytes())
+    config = json.loads((folder / ADAPTER_CONFIG).read_text("utf-8"))
+    if Path(base).is_dir():  # a relative path is from another folder then
+        config["base_model_name_or_path"] = str(Path(base).absolute())
+    (out / ADAPTER_CONFIG).write_text(json.dumps(config, indent=2, sort_keys=True), "utf-8")
     processor.save_pretrained(out)
 
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from agents.bundled import found_place
+from agents.bundled import found_place, has_adapters, whole_model
 from agents.evaluation.benchmarks import rest_of_suite
 from agents.evaluation.grading import check_judge, make_judge, references
 from agents.names import check_agent, check_hyperparameters
@@ -52,8 +52,8 @@ def foresee_training(options: Any, agents: Sequence[tuple[str, Mapping[str, Any]
     check_out(options.out, resume=options.resume)
     if options.resume:
         check_stored(options.out, options, final=False)
-    config = policy_config(options.policy)
     check_adapters(options.policy, options.lora_rank)
+    config = policy_config(options.policy)
     env = opened(options.env, in_fold(options.env_kwargs, "train"))
     require_trainable(env.items)
     check_sight(options.policy, config, options.env, env)
@@ -183,16 +183,18 @@ def check_writable(path: Path) -> None:
 
 
 def policy_config(policy: str) -> Mapping[str, Any] | None:
-    """Return the `config.json` of a policy's folder; None: it is a hub id, or has adapters only.
+    """Return the `config.json` of a policy's folder, of adapters that of the model below; None: that is a hub id.
 
     Raises:
         ConfigurationError: there is no such folder, and the name is no hub id, or it holds no model.
 
     """
-    place = Path(found_place(policy))
+    own = Path(found_place(policy))
+    if has_adapters(own) and not holds_weights(own):
+        raise ConfigurationError(f"policy {policy!r} has adapters without weights; it must hold {' or '.join(WEIGHTS)}")
+    place = Path(whole_model(str(own)))
+    policy = str(place) if has_adapters(own) else policy
     if not place.is_dir():
-        return None
-    if (place / "adapter_config.json").exists():
         return None
     try:
         config = json.loads((place / "config.json").read_text("utf-8"))
@@ -203,9 +205,14 @@ def policy_config(policy: str) -> Mapping[str, Any] | None:
     except (OSError, ValueError) as error:
         raise ConfigurationError(f"policy {policy!r}: its config.json cannot be read: {error}") from error
     check_generates(policy, config)
-    if not any(next(place.glob(pattern), None) for pattern in WEIGHTS):
+    if not holds_weights(place):
         raise ConfigurationError(f"policy {policy!r} has no weights; it must hold {' or '.join(WEIGHTS)}")
     return config
+
+
+def holds_weights(folder: Path) -> bool:
+    """Tell whether a folder has a file of weights."""
+    return any(next(folder.glob(pattern), None) for pattern in WEIGHTS)
 
 
 def check_generates(policy: str, config: Mapping[str, Any]) -> None:
@@ -231,10 +238,10 @@ def check_adapters(policy: str, lora_rank: int) -> None:
         ConfigurationError: that is so.
 
     """
-    if lora_rank and (Path(found_place(policy)) / "adapter_config.json").exists():
+    if lora_rank and has_adapters(found_place(policy)):
         raise ConfigurationError(
-            f"policy {policy!r} holds LoRA adapters, and a run with lora_rank {lora_rank} would save its own without "
-            f"them; merge them first, agents.load_policy({policy!r}).save(FOLDER), and take --policy FOLDER"
+            f"policy {policy!r} holds adapters, and a run with lora_rank {lora_rank} would save its own without them; "
+            f"merge them first, python -m agents.export {policy} --out FOLDER, and take --policy FOLDER"
         )
 
 

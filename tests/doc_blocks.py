@@ -17,7 +17,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 NEEDS = (
-    "Docker", "OpenEnv", "Slurm", "TRL", "a browser", "hours", "ms-swift", "several machines", "the hub", "vLLM",
+    "Docker", "OpenEnv", "Slurm", "TRL", "TextArena", "a browser", "hours", "ms-swift", "several machines", "the hub",
+    "vLLM",
 )  # fmt: skip
 """What a block may need that no machine of the tests has."""
 MARKS = ("file", "output", "not run", "shown")

@@ -166,7 +166,7 @@ def named_in_the_code():
 
 def test_the_extras_that_messages_name_bring_the_packages():
     pairs = named_in_the_code()
-    options = {"lora", "ray", "adamw8bit", "tensorboard", "wandb", "trackio", "mlflow", "vllm", "openenv"}
+    options = {"lora", "ray", "adamw8bit", "tensorboard", "wandb", "trackio", "mlflow", "vllm", "openenv", "textarena"}
     assert {"agents", "data", "report", *options} == {extra for extra, _ in pairs}
     for extra, package in pairs:
         names = {normal(requirement.name) for requirement in EXTRAS[extra]}

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from agents.bundled import folder_of
+from agents.bundled import folder_of, whole_model
 from agents.estimate.architecture import MODEL_TYPES, Architecture, from_config
 from rlsd_env.errors import ConfigurationError, one_of
 
@@ -66,7 +66,8 @@ def find_architecture(policy: str) -> Architecture:
 
 
 def _find_config(policy: str) -> dict[str, Any]:
-    path = Path(folder_of(policy)) / "config.json"
+    policy = whole_model(folder_of(policy))
+    path = Path(policy) / "config.json"
     if path.is_file():
         return _read(path)
     match = _QWEN3_VL.fullmatch(policy)

@@ -388,6 +388,20 @@ def folder_of(label: str) -> str:
     return label.replace("/", "-").replace(":", "-")
 
 
+ELSEWHERE = {
+    "learning_rate": "lr",
+    "model": "policy",
+    "model_name_or_path": "policy",
+    "output_dir": "out",
+    "max_steps": "steps",
+    "num_generations": "group_size",
+    "max_completion_length": "max_tokens",
+    "save_steps": "checkpoint_every",
+    "report_to": "log",
+}
+"""What other trainers (TRL) call some options."""
+
+
 def from_toml(cls: type[Any], path: Path) -> dict[str, Any]:
     """Read options of `cls` from a TOML file; dashes in keys are as good as underscores.
 
@@ -407,7 +421,7 @@ def from_toml(cls: type[Any], path: Path) -> dict[str, Any]:
     for key, value in table.items():
         name = key.replace("-", "_")
         if name not in known:
-            raise ConfigurationError(f"{path}: {one_of('option', key, known)}")
+            raise ConfigurationError(f"{path}: {one_of('option', key, known, ELSEWHERE)}")
         options[name] = _fit(path, key, value, known[name])
     return options
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from transformers import AutoConfig
 
-from agents.bundled import found_place
+from agents.bundled import found_place, whole_model
 from agents.options.model import DEVICES, ModelOptions
 from agents.policy.media import MediaProcessor
 from agents.policy.transformers_policy import TransformersPolicy, load_processor
@@ -28,14 +28,16 @@ def find_policy(name: str, device: str = "auto") -> tuple[str, str]:
         device = "cuda" if torch.cuda.is_available() else "cpu"
     path = found_place(name)
     try:
-        AutoConfig.from_pretrained(path)
+        AutoConfig.from_pretrained(whole_model(path))
     except (OSError, ValueError) as error:
         raise _not_loadable(name, error) from error
     return path, device
 
 
 def load_policy(name: str = "tiny", device: str = "auto", options: ModelOptions | None = None) -> TransformersPolicy:
-    """Load a policy: a bundled one such as "tiny", a checkpoint folder, or a hub id.
+    """Load a policy: a bundled one such as "tiny", a checkpoint folder, a folder of adapters, or a hub id.
+
+    Adapters (PEFT) are merged into the model that they belong to: what is trained is then that model.
 
     Args:
         name: which.
@@ -68,7 +70,7 @@ def load_media(name: str) -> MediaProcessor:
 
     """
     path, _ = find_policy(name)
-    config = AutoConfig.from_pretrained(path)
+    config = AutoConfig.from_pretrained(whole_model(path))
     try:
         return MediaProcessor(load_processor(path, config), config)
     except Exception as error:  # as of a policy

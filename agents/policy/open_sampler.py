@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
-
+from agents.bundled import has_adapters, whole_model
 from agents.options.commands import EvaluateOptions, TrainingOptions
 from agents.policy.actor import Actor
 from agents.policy.base import Engine
@@ -24,7 +22,7 @@ def with_sampler(policy: TransformersPolicy, options: TrainingOptions | Evaluate
     if options.sampler == "transformers":
         return Actor(policy)
     path, device = find_policy(options.policy, options.device)
-    path, adapted = _base(path)
+    adapted, path = has_adapters(path), whole_model(path)
     if options.sampler == "vllm":
         engine: Engine = VLLMSampler(
             path,
@@ -45,11 +43,3 @@ def with_sampler(policy: TransformersPolicy, options: TrainingOptions | Evaluate
         arguments=options.sampler_kwargs,
     )
     return Actor(policy, engine)  # whose weights the server has is not known
-
-
-def _base(path: str) -> tuple[str, bool]:
-    """Return the model that adapters in a folder belong to, and whether there are any."""
-    adapters = Path(path) / "adapter_config.json"
-    if not adapters.exists():
-        return path, False
-    return str(json.loads(adapters.read_text("utf-8"))["base_model_name_or_path"]), True

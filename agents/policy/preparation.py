@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import types
+import warnings
 from collections.abc import Iterator
 from typing import Any
 
@@ -163,6 +164,25 @@ def add_adapters(model: Any, options: TrainedModelOptions) -> None:
         if ".lora_A." in name:  # every run starts from the same A
             nn.init.kaiming_uniform_(parameter, a=math.sqrt(5), generator=generator)
     model.eval()
+
+
+def merge_adapters(model: Any, folder: str) -> Any:
+    """Return a model with the adapters of a folder merged into its weights.
+
+    Raises:
+        ConfigurationError: they cannot be merged, or they do not fit the model.
+
+    """
+    require(f"{folder}, a model with adapters,", "lora", "peft")
+    from peft import PeftModel, PeftType
+
+    with warnings.catch_warnings():  # weights that find no place leave adapters as they begin: the model below, unsaid
+        warnings.filterwarnings("error", message="Found missing adapter keys")
+        adapted = PeftModel.from_pretrained(model, folder)
+    if not hasattr(adapted, "merge_and_unload"):
+        kind = PeftType(adapted.peft_config[ADAPTER].peft_type).value
+        raise ConfigurationError(f"the adapters in {folder!r} are {kind}, which is not merged into weights; take LoRA")
+    return adapted.merge_and_unload().requires_grad_(True)  # PEFT has frozen it
 
 
 def merged_weights(model: Any) -> Iterator[tuple[str, Tensor]]:

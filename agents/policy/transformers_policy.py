@@ -20,18 +20,18 @@ from transformers import (
     AutoTokenizer,
 )
 
+from agents.bundled import has_adapters, whole_model
 from agents.distributed import World
 from agents.episodes import Completion, Prompt
 from agents.options.model import ModelOptions, TrainedModelOptions
 from agents.policy.base import OnCompletion, OnToken, Request
 from agents.policy.inputs import PromptEncoder
-from agents.policy.preparation import merged_weights, prepare_model, vision_is_frozen
+from agents.policy.preparation import merge_adapters, merged_weights, prepare_model, vision_is_frozen
 from agents.policy.sampling import sample
 from agents.policy.scores import Head, TokenScores, score_tokens
 from agents.policy.scoring import distinct, packed_states, plain_states, states_of_tokens
 from agents.policy.sharding import run_whole, shard
 from agents.policy.tensors import narrowed, whole
-from rlsd_env.extras import require
 
 
 class TransformersPolicy:
@@ -74,18 +74,18 @@ class TransformersPolicy:
         """Load a model and its processor (its tokenizer, for a text-only one) from a folder or a hub id.
 
         Adapters that were trained before are merged into the weights that they belong to.
+
+        Raises:
+            ConfigurationError: these are adapters that cannot be merged, or the model below them is not to be found.
+
         """
-        config = AutoConfig.from_pretrained(path)
+        whole_at = whole_model(path)
+        config = AutoConfig.from_pretrained(whole_at)
         sees = hasattr(config, "vision_config")
         loader: Any = AutoModelForImageTextToText if sees else AutoModelForCausalLM
-        if (Path(path) / "adapter_config.json").exists():
-            require(f"{path}, a model with adapters,", "lora", "peft")
-            from peft import PeftConfig, PeftModel
-
-            base = loader.from_pretrained(PeftConfig.from_pretrained(path).base_model_name_or_path, dtype=torch.float32)
-            model = PeftModel.from_pretrained(base, path).merge_and_unload()
-        else:
-            model = loader.from_pretrained(path, dtype=torch.float32)
+        model = loader.from_pretrained(whole_at, dtype=torch.float32)
+        if has_adapters(path):
+            model = merge_adapters(model, path)
         policy = cls(model.to(device).eval(), load_processor(path, config), options)
         policy.stored_dtype = config.dtype
         return policy
@@ -201,6 +201,12 @@ class TransformersPolicy:
 
 
 def load_processor(path: str, config: Any) -> Any:
-    """Load the processor of a model that sees, or the tokenizer of one that reads text only."""
-    reader: Any = AutoProcessor if hasattr(config, "vision_config") else AutoTokenizer
-    return reader.from_pretrained(path)
+    """Load the processor of a model that sees, or the tokenizer of one that reads text only.
+
+    A folder of adapters need not have one; it is then that of the model below.
+    """
+    sees = hasattr(config, "vision_config")
+    reader: Any = AutoProcessor if sees else AutoTokenizer
+    own = ("processor_config.json", "preprocessor_config.json") if sees else ("tokenizer_config.json",)
+    here = not has_adapters(path) or any((Path(path) / name).exists() for name in own)
+    return reader.from_pretrained(path if here else whole_model(path))

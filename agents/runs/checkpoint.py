@@ -11,12 +11,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from agents.agent import Agent
 from agents.distributed import World
+from agents.policy.base import Policy
+from agents.runs.kept import CHECKPOINT, POINTER
 from agents.runs.storage import load_checkpoint, read_json, save_checkpoint, write_json
 from rlsd_env.errors import ConfigurationError
-
-FILE, POINTER = "checkpoint.pt", "checkpoint.json"
 
 
 @dataclass
@@ -45,7 +47,7 @@ def save(out: Path, agent: Agent, run: RunState, world: World) -> None:
     """Write a checkpoint in place of the last one; all processes must call it."""
     if not agent.learner.sharded:
         if world.first:
-            save_checkpoint(out / FILE, {"agent": agent.state_dict(), **vars(run)})
+            save_checkpoint(out / CHECKPOINT, {"agent": agent.state_dict(), **vars(run)})
         world.barrier()
         return
     from torch.distributed import checkpoint as shards
@@ -67,7 +69,7 @@ def save(out: Path, agent: Agent, run: RunState, world: World) -> None:
 
 def remove(out: Path) -> None:
     """Remove the checkpoint of a run that has ended, which nothing reads any more."""
-    for path in (out / FILE, out / POINTER):
+    for path in (out / CHECKPOINT, out / POINTER):
         path.unlink(missing_ok=True)
     for folder in out.glob("checkpoint-*"):
         shutil.rmtree(folder)
@@ -81,7 +83,7 @@ def restore(out: Path, agent: Agent, world: World) -> RunState:
 
     """
     sharded = agent.learner.sharded
-    other = out / (FILE if sharded else POINTER)
+    other = out / (CHECKPOINT if sharded else POINTER)
     if other.exists():
         raise ConfigurationError(
             f"out {str(out)!r} has a checkpoint of a run {'without' if sharded else 'with'} shards; resume under "
@@ -94,8 +96,35 @@ def restore(out: Path, agent: Agent, world: World) -> RunState:
         shards.load(state, checkpoint_id=out / read_json(out / POINTER)["folder"])
         agent.load_state_dict(state["agent"])
         return RunState(**json.loads(state["progress"]))
-    if not sharded and (out / FILE).exists():
-        state = load_checkpoint(out / FILE)
+    if not sharded and (out / CHECKPOINT).exists():
+        state = load_checkpoint(out / CHECKPOINT)
         agent.load_state_dict(state.pop("agent"))
         return RunState(**state)
     return RunState()
+
+
+def restore_weights(out: Path, policy: Policy) -> int:
+    """Read the trained weights of a checkpoint, shards too, into a policy that is whole, and return the steps done.
+
+    Raises:
+        ConfigurationError: it cannot be read, or is of another model.
+
+    """
+    trained = {name: parameter for name, parameter in policy.model.named_parameters() if parameter.requires_grad}
+    if (out / CHECKPOINT).exists():
+        state = load_checkpoint(out / CHECKPOINT)
+        stored, step = state["agent"]["model"], state["step"]
+    else:
+        from torch.distributed import checkpoint as shards
+
+        stored = {name: torch.empty_like(parameter) for name, parameter in trained.items()}
+        state = {"agent": {"model": stored}, "progress": ""}
+        shards.load(state, checkpoint_id=out / read_json(out / POINTER)["folder"])
+        step = json.loads(state["progress"])["step"]
+    if {name: value.shape for name, value in stored.items()} != {name: p.shape for name, p in trained.items()}:
+        raise ConfigurationError(f"the checkpoint in {str(out)!r} is of another model than its config.toml names")
+    with torch.no_grad():
+        for name, value in stored.items():
+            trained[name].copy_(value)
+    policy.weights_changed()
+    return step

@@ -6,6 +6,8 @@ import json
 from pathlib import Path
 
 METRICS, RESULT, CHUNKS, PAGE = "metrics.csv", "result.json", "chunks.jsonl", "report.html"
+CHECKPOINT, POINTER = "checkpoint.pt", "checkpoint.json"
+"""A run's checkpoint: of one process, or which folder has the shards of several."""
 WORK = (METRICS, RESULT, "results.json", "checkpoint*", "untrained/*.json", CHUNKS, f"*/{CHUNKS}")
 """Files that are worth something; others (the options, the lock, logs and samples of the first steps) are not."""
 
@@ -13,6 +15,12 @@ WORK = (METRICS, RESULT, "results.json", "checkpoint*", "untrained/*.json", CHUN
 def holds_work(folder: Path) -> bool:
     """Tell whether a run got as far as its first checkpoint, a comparison one of its runs, an evaluation a chunk."""
     return any(next(folder.glob(f"{at}{name}"), None) is not None for at in ("", "runs/*/*/") for name in WORK)
+
+
+def unfinished(folder: Path) -> bool:
+    """Tell whether a training stopped, or goes on, after a checkpoint."""
+    checkpoint = (folder / "config.toml").exists() and any((folder / name).exists() for name in (CHECKPOINT, POINTER))
+    return checkpoint and not (folder / RESULT).exists()
 
 
 def steps_done(folder: Path) -> int:

@@ -9,6 +9,7 @@ not speak text are wrapped by `rlsd_env.adapters.texts`.
 from __future__ import annotations
 
 import logging
+import zlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -21,7 +22,7 @@ from numpy.typing import NDArray
 from rlsd_env.actions import count_tokens
 from rlsd_env.adapters.texts import Seen, seen
 from rlsd_env.errors import ConfigurationError, one_of
-from rlsd_env.hints import BLANK, UNSAID
+from rlsd_env.hints import BLANK, TRIES, UNSAID, VARIANTS
 from rlsd_env.plugins import resolve
 from rlsd_env.sources.base import FOLDS
 from rlsd_env.spaces import UnicodeText
@@ -69,7 +70,8 @@ class ForeignGroups(VectorEnv[dict[str, Any], Sequence[str | None], NDArray[Any]
             ("answer", "solution"). None: "not given", with which a teacher knows nothing more than the student.
         fold: "all", "train", "tuning" or "heldout".
         token_budget: tokens of all actions of an attempt; None: no limit.
-        hints: "right", or "blank" as the control.
+        hints: "right", or as controls "wrong" (what `privileged` tells of another seed of the fold, where its answer is
+            another text) or "blank".
         expose_privileged: whether `items` and `hints` may be read.
 
     Raises:
@@ -105,15 +107,17 @@ class ForeignGroups(VectorEnv[dict[str, Any], Sequence[str | None], NDArray[Any]
             raise ConfigurationError(f"num_envs {num_envs} must be a positive multiple of group_size {group_size}")
         if fold not in FOLDS:
             raise ConfigurationError(one_of("fold", fold, FOLDS))
-        if hints not in ("right", "blank"):
-            raise ConfigurationError(one_of("hints", hints, ("right", "blank")))
+        if hints not in VARIANTS:
+            raise ConfigurationError(one_of("hints", hints, VARIANTS))
+        if hints == "wrong" and privileged is None:
+            raise ConfigurationError("hints is 'wrong' and there are none; give privileged, which tells of a task")
         self._make: Make = resolve(make, functions=True) if isinstance(make, str) else make
         self._tells: Tells | None = resolve(privileged, functions=True) if isinstance(privileged, str) else privileged
         self._make_kwargs = dict(make_kwargs or {})
         self.name = make if isinstance(make, str) else getattr(make, "__qualname__", type(make).__name__)
         self.num_envs, self.group_size, self.num_groups = num_envs, group_size, num_envs // group_size
         self.instructions, self.max_turns, self.success = instructions, max_turns, success
-        self.token_budget, self.expose_privileged, self.blank = token_budget, expose_privileged, hints == "blank"
+        self.token_budget, self.expose_privileged, self.variant = token_budget, expose_privileged, hints
         train, tuning = tasks * 7 // 10, tasks * 8 // 10
         folds = {"all": (0, tasks), "train": (0, train), "tuning": (train, tuning), "heldout": (tuning, tasks)}
         self.task_indices: Sequence[int] = range(*folds[fold])
@@ -124,7 +128,7 @@ class ForeignGroups(VectorEnv[dict[str, Any], Sequence[str | None], NDArray[Any]
         self._adviser: gymnasium.Env[Any, Any] | None = None
         self._items: tuple[Item, ...] = ()
         self._attempts: list[_Attempt] = []
-        if privileged is None and expose_privileged and not self.blank:
+        if privileged is None and expose_privileged and hints == "right":
             _LOG.info(f"{self.name}: no privileged text is given, so that a teacher is shown {BLANK!r}")
 
     def reset(
@@ -168,20 +172,36 @@ class ForeignGroups(VectorEnv[dict[str, Any], Sequence[str | None], NDArray[Any]
         return [int(index) for index in given]
 
     def _item(self, index: int, first: Seen) -> Item:
-        texts: Mapping[str, str] = {"answer": BLANK}
-        if self._tells is not None and self.expose_privileged and not self.blank:
-            self._adviser = self._adviser or self._make(**self._make_kwargs)
-            self._adviser.reset(seed=index)
-            told = self._tells(self._adviser, index)
-            texts = {"answer": told} if isinstance(told, str) else dict(told)
-            if not texts.get("answer", "").strip():
-                raise ConfigurationError(
-                    f"privileged of {self.name} returned {told!r} for seed {index}; it must be a text, or texts by "
-                    'level with an "answer"'
-                )
+        texts = self._told(index) if self.expose_privileged else {"answer": BLANK}
         text = f"{escaped(self.instructions)}\n{first['text']}" if self.instructions else first["text"]
         task = Task(id=f"{self.name}-{index}", question=text, images=first["images"])
         return Item(task, Privileged(Reference(texts["answer"], solution=texts.get("solution"))))
+
+    def _told(self, index: int) -> dict[str, str]:
+        """Return what `privileged` tells of a seed, by level."""
+        if self._tells is None:
+            return {"answer": BLANK}
+        self._adviser = self._adviser or self._make(**self._make_kwargs)
+        self._adviser.reset(seed=index)
+        told = self._tells(self._adviser, index)
+        texts = {"answer": told} if isinstance(told, str) else dict(told)
+        if not texts.get("answer", "").strip():
+            raise ConfigurationError(
+                f"privileged of {self.name} returned {told!r} for seed {index}; it must be a text, or texts by "
+                'level with an "answer"'
+            )
+        return texts
+
+    def _told_of_another(self, index: int, right: Mapping[str, str]) -> dict[str, str]:
+        rng = np.random.default_rng([zlib.crc32(b"wrong hint"), index])
+        for other in rng.choice(self.task_indices, min(TRIES, len(self.task_indices)), replace=False):
+            texts = self._told(int(other))
+            if texts["answer"] != right["answer"] and right.keys() <= texts.keys():
+                return {level: texts[level] for level in right}
+        raise ConfigurationError(
+            f"no wrong hint for seed {index} of {self.name}: of {TRIES} others none is told of with another answer and "
+            f"with {', '.join(right)}; use hints=blank as the control"
+        )
 
     def step(
         self, actions: Sequence[str | None]
@@ -250,7 +270,9 @@ class ForeignGroups(VectorEnv[dict[str, Any], Sequence[str | None], NDArray[Any]
         self._reveal()
         reference = item.privileged.reference
         found = {"answer": reference.answer} | ({"solution": reference.solution} if reference.solution else {})
-        return found | UNSAID if self.blank else found
+        if self.variant == "wrong":
+            return self._told_of_another(int(item.task.id.rpartition("-")[2]), found) | UNSAID
+        return dict.fromkeys(found, BLANK) | UNSAID if self.variant == "blank" else found
 
     def _reveal(self) -> None:
         if not self.expose_privileged:

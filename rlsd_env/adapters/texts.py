@@ -115,7 +115,8 @@ class AnswerToAction(gymnasium.Wrapper):
     """Takes what stands in `<answer>` tags (or a box) for the action, of an environment that acts on text.
 
     A response with no answer, or several different ones, is an invalid action: the wrapped environment is not stepped.
-    It is counted: `info["invalid"]` says how it was invalid (a `Status`; "ok" of a valid one), and `info["action"]` is
+    It is counted: `info["invalid"]` says how it was invalid (a `Status`; "ok" of a valid one, unless the environment
+    says otherwise of what it was given), and `info["action"]` is
     the action's text. With `invalid="stay"` the same observation is shown again with a sentence that says what is
     wrong, which takes a turn; with "end" the episode ends there.
 
@@ -165,13 +166,13 @@ class AnswerToAction(gymnasium.Wrapper):
         found = POLICY.extract(str(action))
         read = None if found.text is None else self.read(found.text)
         status = Status.UNPARSABLE if found.status is Status.OK and read is None else found.status
-        told = {"action": found.text or "", "invalid": str(status)}
+        told = {"action": found.text or ""}
         if status is not Status.OK:
             shown = Seen(text=f"{self._told(found.text)}\n{self._last['text']}", images=self._last["images"])
-            return shown, self.invalid_reward, self.invalid == "end", False, told
+            return shown, self.invalid_reward, self.invalid == "end", False, {**told, "invalid": str(status)}
         observation, reward, terminated, truncated, info = self.env.step(read)
         self._last = seen(observation)
-        return self._last, float(reward), terminated, truncated, {**info, **told}
+        return self._last, float(reward), terminated, truncated, {"invalid": str(status), **info, **told}
 
     def _told(self, answer: str | None) -> str:
         return f"{'No action was found' if answer is None else 'That is no action'}. {self.asks}"

@@ -93,6 +93,8 @@ def test_the_stored_options_can_be_given_back(tmp_path):
     ("cls", "argv", "message"),
     [
         (TrainOptions, ["--stepz", "3"], "unknown option '--stepz'; did you mean '--steps'"),
+        (TrainOptions, ["--lerning-rate", "1e-4"], "unknown option '--lerning-rate'; did you mean '--lr'"),
+        (CompareOptions, ["--model_name_or_path", "tiny"], "did you mean '--policy'"),
         (
             TrainOptions,
             ["--verifier", "x:Y"],
@@ -140,6 +142,7 @@ def test_bad_arguments_are_one_line_that_names_them(cls, argv, message):
     [
         ("steps = ", "not readable TOML"),
         ("stepz = 3", "unknown option 'stepz'; did you mean 'steps'"),
+        ("learning_rate = 3e-4", "unknown option 'learning_rate'; did you mean 'lr'"),
         ('steps = "many"', "steps is 'many'; it must be of type int"),
         ("steps = true", "steps is True; it must be of type int"),
         ('agents = "grpo"', "agents is 'grpo'; it must be of type list"),

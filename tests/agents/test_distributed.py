@@ -14,7 +14,7 @@ import torch
 from agents import distributed
 from agents.distributed import World, leave
 from agents.losses import row_coefficients
-from agents.options.commands import TrainOptions
+from agents.options.commands import TrainOptions, to_toml
 from rlsd_env.errors import ConfigurationError
 from tests.agents import distributed_worker
 from tests.agents.commands import call
@@ -123,6 +123,19 @@ def test_the_model_of_several_processes_loads_anywhere(trained, name):
     for key, value in one.weights():
         torch.testing.assert_close(dict(other.weights())[key], value, atol=2e-6, rtol=1e-5)
     assert any(not torch.equal(value, dict(start.weights())[key]) for key, value in one.weights())
+
+
+def test_shards_of_a_run_that_has_not_ended_are_exported(trained):
+    from agents.policy.loading import load_policy
+
+    (trained / "narrow" / "config.toml").write_text(to_toml(TrainOptions(steps=3)))
+    told = call("agents.export", trained / "narrow", "--out", trained / "exported").stdout
+    assert "model, of a run that has not ended, after step 1 of 3, " in told
+    sums = json.loads((trained / "narrow" / "result1.json").read_text())["weights"]
+    found = {name: float(value.double().sum()) for name, value in load_policy(str(trained / "exported")).weights()}
+    assert found == pytest.approx(sums, rel=1e-6)
+    begun = {name: float(value.double().sum()) for name, value in load_policy("tiny").weights()}
+    assert found != pytest.approx(begun, rel=1e-6)
 
 
 def test_a_sharded_run_is_resumed_with_its_options(trained):

@@ -158,12 +158,12 @@ def test_adapters_whose_files_are_damaged_are_one_line(adapted, tmp_path):
     broken = tmp_path / "broken"
     broken.mkdir()
     (broken / "adapter_config.json").write_text("{}")
+    with pytest.raises(ConfigurationError, match=r"broken' has adapters without weights; it must hold \*.safetensors"):
+        run(ExportOptions(str(broken), tmp_path / "out", adapter=True))
+    (broken / "adapter_model.safetensors").write_bytes(b"nothing")
     with pytest.raises(ConfigurationError, match="names no model that the adapters belong to"):
         run(ExportOptions(str(broken), tmp_path / "out", adapter=True))
     (broken / "adapter_config.json").write_bytes((adapted / "model" / "adapter_config.json").read_bytes())
-    with pytest.raises(ConfigurationError, match=r"the adapters in '.*broken' cannot be read"):
-        run(ExportOptions(str(broken), tmp_path / "out", adapter=True))
-    (broken / "adapter_model.safetensors").write_bytes(b"nothing")
     with pytest.raises(ConfigurationError, match=r"the adapters in '.*broken' cannot be read"):
         run(ExportOptions(str(broken), tmp_path / "out", adapter=True))
     assert not (tmp_path / "out").exists()

@@ -105,7 +105,7 @@ def test_mistakes_are_found_before_torch(tmp_path):
             *out,
         ): "unknown name in module 'my_marks' 'Right'; allowed: none",
         ("train", *chain, "--env-kwargs", "verifier=my_marks:Rigth", *out): "Rigth.verify returned 1.0 (float)",
-        ("train", *chain, "--policy", str(adapted), "--lora-rank", "2", *out): "holds LoRA adapters, and a run with",
+        ("train", *chain, "--policy", str(adapted), "--lora-rank", "2", *out): "holds adapters, and a run with",
         ("evaluate", "--env", "rlsd/Clock-v0", "--policy", str(text_only)): "(qwen3) reads text only",
         ("evaluate", *chain, "--out", str(file)): "is a file; give a folder",
         ("evaluate", *chain, "--out", str(taken)): "holds a run already; pass --resume to continue it",

@@ -123,6 +123,31 @@ def test_what_a_teacher_is_shown_is_told_by_an_environment_of_its_own():
     assert env.step([RIGHT, RIGHT])[0]["feedback"][0].endswith("S[F]G")  # attempts are where they were
 
 
+def hinted(env):
+    env.reset()
+    return env.hints(env.items[0])
+
+
+def test_a_wrong_hint_is_what_is_told_of_another_task_with_another_answer():
+    def tells(env, seed):
+        return {"answer": "odd" if seed % 2 else "even", **({"solution": f"of {seed}"} if seed % 3 else {})}
+
+    env = ForeignGroups(
+        4, games.lake, group_size=2, privileged=tells, expose_privileged=True, hints="wrong", fold="heldout"
+    )
+    env.reset(options={"task_index": [901, 900]})
+    first, second = (env.hints(item) for item in env.items)
+    assert first["answer"] == "even"
+    assert int(first["solution"].removeprefix("of ")) in range(800, 1000, 2)
+    assert second.keys() - first.keys() == set()
+    assert second["answer"] == "odd"
+    assert "solution" not in second
+    assert first["sibling"] == first["feedback"] == first["wrong_answer"] == "not given"
+    env.reset(options={"task_index": [900, 901]})
+    assert [env.hints(item) for item in env.items] == [second, first]
+    assert [item.privileged.reference.answer for item in env.items] == ["even", "odd"]
+
+
 def test_an_environment_that_breaks_leaves_its_group():
     env = pictures(make_kwargs={"breaks": True})
     env.reset()
@@ -144,7 +169,9 @@ def test_folds_have_no_seed_in_common():
     ("call", "message"),
     [
         (lambda: lakes(fold="test"), "unknown fold 'test'"),
-        (lambda: lakes(hints="wrong"), "unknown hints 'wrong'; .*allowed: blank, right"),
+        (lambda: lakes(hints="other"), "unknown hints 'other'; .*allowed: blank, right, wrong"),
+        (lambda: pictures(hints="wrong"), "hints is 'wrong' and there are none; give privileged"),
+        (lambda: hinted(lakes(hints="wrong")), "no wrong hint for seed .* use hints=blank as the control"),
         (lambda: lakes(max_turns=0), "max_turns is 0; it must be a whole number, 1 or more"),
         (lambda: lakes(tasks=3), "tasks is 3; it must be a whole number, 10 or more"),
         (lambda: lakes(num_envs=3), "num_envs 3 must be a positive multiple of group_size 2"),
