@@ -29,7 +29,7 @@ lab: setup ## every method in the laboratory, with an honest and a lazy teacher;
 	$(BIN)/python -m benchmarks.lab --out $(subst runs/compare,runs/lab,$(OUT)) $(ARGS)
 
 test: setup ## all tests, in as many processes as there are cores
-	$(BIN)/python -m pytest --numprocesses auto --dist loadfile $(ARGS)
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder $(ARGS)
 
 test-vllm: .venv-vllm/.ready ## the tests that need vLLM, in an environment of their own; VLLM=vllm on a GPU
 	.venv-vllm/bin/python -m pytest $(wildcard tests/agents/test_vllm*.py) $(ARGS)
@@ -40,9 +40,9 @@ test-peers: .venv-peers/.ready ## the tests that need TRL, in an environment of 
 
 test-adapters: .venv-adapters/.ready .venv-prime/.ready ## tests of adapters with the programs that they are for
 	.venv-adapters/bin/python -m pytest --numprocesses auto --dist loadfile $(ARGS) \
-		$(patsubst %,tests/rlsd_env/adapters/test_%.py,ms_swift verl openenv scorer prime)
+		$(patsubst %,tests/rlsd_env/adapters/test_%.py,ms_swift verl openenv scorer prime textarena)
 
-ci: test test-peers test-vllm ## every test there is, in three environments
+ci: test test-peers test-vllm test-adapters ## every test there is, in five environments
 
 .venv-vllm/.ready: .venv/.ready vllm-overrides.txt constraints-vllm.txt
 	@test -x .venv-vllm/bin/python || "$(UV)" venv --quiet --python '>=3.11' .venv-vllm
