@@ -1,3 +1,6 @@
 """What every trial imports, for the server that workers come from; see `agents.trials.server`."""
 
-import agents.experiment  # noqa: F401
+from agents.trials.server import ends_with_parent
+
+with ends_with_parent():
+    import agents.experiment  # noqa: F401

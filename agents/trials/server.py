@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import contextlib
 import multiprocessing
+import os
 import signal
+import threading
 from collections.abc import Iterator
 from multiprocessing import forkserver, resource_tracker
 from multiprocessing.context import ForkServerContext, SpawnContext
@@ -16,6 +18,7 @@ from pathlib import Path
 
 IMPORTED = "agents.trials.imported"
 """The module that the server imports."""
+POLL_SECONDS = 0.2
 
 
 def start(device: str) -> None:
@@ -40,6 +43,29 @@ def deaf_to_interrupts() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextlib.contextmanager
+def ends_with_parent() -> Iterator[None]:
+    """Have this process end with its parent within the context, which the server spends on imports.
+
+    A server looks for its parent between forks. Until its first one, it would outlive an interrupted command by all of
+    its imports, and whoever reads what the command prints would wait for it.
+    """
+    parent, done = os.getppid(), threading.Event()
+
+    def follow() -> None:
+        while not done.wait(POLL_SECONDS):
+            if os.getppid() != parent:
+                os._exit(1)
+
+    following = threading.Thread(target=follow, daemon=True)
+    following.start()
+    try:
+        yield
+    finally:
+        done.set()
+        following.join()  # who forks has no other thread
 
 
 def context(device: str) -> ForkServerContext | SpawnContext:

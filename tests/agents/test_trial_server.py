@@ -45,6 +45,25 @@ def test_a_worker_begins_with_everything_imported_and_no_interrupt_ends_its_serv
     assert not done.stderr
 
 
+def leave():
+    """Leave while the server imports, as an interrupted command does."""
+    server.IMPORTED = "tests.agents.never_imported"
+    server.start("cpu")
+    print(forkserver._forkserver._forkserver_pid, flush=True)
+
+
+def test_a_server_that_still_imports_ends_with_its_command():
+    """What reads the command's output comes to its end only when the server has closed it."""
+    command = [sys.executable, "-c", "from tests.agents.test_trial_server import leave; leave()"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
+        number = int(process.stdout.readline())
+        try:
+            assert process.communicate(timeout=300) == ("", None)
+        except subprocess.TimeoutExpired:
+            os.kill(number, signal.SIGKILL)
+            raise
+
+
 def test_workers_on_a_gpu_are_spawned():
     assert server.context("cuda").get_start_method() == "spawn"
     assert server.context("cpu").get_start_method() == "forkserver"
