@@ -45,17 +45,28 @@ def test_a_worker_begins_with_everything_imported_and_no_interrupt_ends_its_serv
     assert not done.stderr
 
 
+NEVER_DONE = """
+import time
+from agents.trials.server import ends_with_parent
+with ends_with_parent():
+    while True:
+        time.sleep(0.1)
+"""
+
+
 def leave():
     """Leave while the server imports, as an interrupted command does."""
-    server.IMPORTED = "tests.agents.never_imported"
+    server.IMPORTED = "never_done"
     server.start("cpu")
     print(forkserver._forkserver._forkserver_pid, flush=True)
 
 
-def test_a_server_that_still_imports_ends_with_its_command():
+def test_a_server_that_still_imports_ends_with_its_command(tmp_path):
     """What reads the command's output comes to its end only when the server has closed it."""
+    (tmp_path / "never_done.py").write_text(NEVER_DONE, "utf-8")
     command = [sys.executable, "-c", "from tests.agents.test_trial_server import leave; leave()"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
+    env = os.environ | {"PYTHONPATH": os.pathsep.join([str(tmp_path), str(ROOT)])}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT, env=env) as process:
         number = int(process.stdout.readline())
         try:
             assert process.communicate(timeout=300) == ("", None)

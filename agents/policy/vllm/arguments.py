@@ -15,7 +15,7 @@ GPU; auto: ipc on a GPU, else folder."""
 FIXED = {
     "generation_config": "vllm",  # nothing of the checkpoint's top-k, top-p, penalties
     "logprobs_mode": "processed_logprobs",
-    "mm_device_do_normalize": False,  # patches come normalised from the learner's own processor
+    "mm_device_do_normalize": False,  # by the processor, as the learner has it
     "enable_prefix_caching": True,
 }
 """Arguments of the engine that samples would be wrong without."""
