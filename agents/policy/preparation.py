@@ -133,7 +133,7 @@ def add_adapters(model: Any, options: TrainedModelOptions) -> None:
     The model stays an instance of its class. Adapters start as exactly nothing: B is 0.
 
     Raises:
-        ConfigurationError: a target is no linear layer of the language model's layers.
+        ConfigurationError: a target is no linear layer of the language model's layers, or PEFT takes it for another.
 
     """
     require("lora_rank", "lora", "peft")
@@ -149,15 +149,25 @@ def add_adapters(model: Any, options: TrainedModelOptions) -> None:
     for target in sorted(targets):
         if target not in kinds:
             raise ConfigurationError(f"lora_targets has {target!r}; this model's layers have {', '.join(kinds)}")
+    places = [name for name in linear if name.rpartition(".")[2] in targets]
     config = LoraConfig(
         r=options.lora_rank,
         lora_alpha=options.lora_alpha or 2 * options.lora_rank,  # type: ignore[arg-type]  # only divided by the rank
-        target_modules=[name for name in linear if name.rpartition(".")[2] in targets],
+        target_modules=places,
         lora_dropout=0.0,
     )
     model.requires_grad_(False)
     with torch.random.fork_rng(devices=[] if model.device.type == "cpu" else [model.device]):
         model.add_adapter(config, adapter_name=ADAPTER)  # draws from the global generator, which is put back
+    # PEFT takes names that end like those of experts for experts of an older transformers, whose matrices are now one
+    # parameter, and adapts that: so it does with an expert that all tokens share, here and when adapters are read.
+    if config.target_parameters:
+        kept = {name.rpartition(".")[2] for name in config.target_modules or ()}
+        moved = {name.rpartition(".")[2] for name in places} - kept
+        raise ConfigurationError(
+            f"lora_targets has {', '.join(sorted(moved))}, which PEFT takes for layers of single experts in "
+            f"{type(model).__name__}; give --lora-targets {','.join(sorted(targets - moved)) or 'others'}"
+        )
     generator = torch.Generator(model.device).manual_seed(0)
     for name, parameter in model.named_parameters():
         parameter.requires_grad_(".lora_" in name)

@@ -33,7 +33,7 @@ HEAD = (
 
 
 def line(name, model, processor):
-    policy = TransformersPolicy(model, processor, TrainedModelOptions(lora_rank=1))
+    policy = TransformersPolicy(model, processor, TrainedModelOptions(lora_rank=1, lora_targets=("q_proj", "v_proj")))
     encoded = policy.encoder.encode([Prompt((user_message("red ?"),))], model)
     cache = DynamicCache(config=model.config.get_text_config())
     with torch.no_grad():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import sys
+import warnings
 
 import pytest
 import torch
@@ -18,6 +19,7 @@ from agents.policy.loading import load_policy
 from agents.policy.transformers_policy import TransformersPolicy
 from agents.rollouts.collect import collect, completion_seeds
 from agents.rollouts.environments import make_group_env
+from rlsd_env.errors import ConfigurationError
 from tests.agents.commands import call, outcome
 from tests.agents.hybrids import hybrid
 from tests.agents.test_hybrid import BATCHES, answers, distance, gradients
@@ -84,6 +86,20 @@ def test_what_is_saved_is_loaded(name, options, tmp_path):
     request = Request(prompts, 1, Sampling(0.0, 12), list(range(len(prompts))))
     said = [[one.token_ids for one in group] for group in policy.generate(request)]
     assert [[one.token_ids for one in group] for group in again.generate(request)] == said
+
+
+def test_layers_that_peft_takes_for_experts_are_refused_and_others_adapted(tmp_path):
+    """PEFT puts adapters of Qwen3-Next's shared expert onto the experts beside it, here and on loading."""
+    with pytest.raises(
+        ConfigurationError,
+        match="lora_targets has down_proj, gate_proj, up_proj, which PEFT takes for layers of single experts in "
+        "Qwen3NextForCausalLM; give --lora-targets k_proj,o_proj,q_proj,v_proj",
+    ):
+        policy_of("qwen3_next", lora_rank=4)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", RuntimeWarning)
+        targets = ("in_proj_qkvz", "in_proj_ba", "out_proj", "q_proj", "v_proj")
+        test_what_is_saved_is_loaded("qwen3_next", {"lora_rank": 4, "lora_targets": targets}, tmp_path)
 
 
 def test_a_training_that_was_stopped_is_resumed_as_if_it_never_had(tmp_path, monkeypatch):
