@@ -34,9 +34,9 @@ test: setup ## all tests, in as many processes as there are cores
 test-vllm: .venv-vllm/.ready ## the tests that need vLLM, in an environment of their own; VLLM=vllm on a GPU
 	.venv-vllm/bin/python -m pytest $(wildcard tests/agents/test_vllm*.py) $(ARGS)
 
-test-peers: .venv-peers/.ready ## the tests that need TRL, in an environment of their own
+test-peers: .venv-peers/.ready ## the tests that need TRL, and training in TextArena, in an environment of their own
 	.venv-peers/bin/python -m pytest tests/benchmarks/test_memory.py tests/benchmarks/test_update_vs_trl.py \
-		tests/rlsd_env/adapters/test_trl.py $(ARGS)
+		tests/rlsd_env/adapters/test_trl.py tests/agents/test_textarena_training.py $(ARGS)
 
 test-adapters: .venv-adapters/.ready .venv-prime/.ready ## tests of adapters with the programs that they are for
 	.venv-adapters/bin/python -m pytest --numprocesses auto --dist loadfile $(ARGS) \

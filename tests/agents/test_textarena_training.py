@@ -17,7 +17,7 @@ ID = "mine/Guess-v0"
 
 
 @pytest.mark.skipif(
-    importlib.util.find_spec("textarena") is None, reason="TextArena is not installed; the extra textarena has it"
+    importlib.util.find_spec("textarena") is None, reason="TextArena is not installed; make test-peers installs it"
 )
 @pytest.mark.parametrize("agent", ["grpo", "rlsd"])
 def test_guess_the_number(agent, tmp_path, monkeypatch):

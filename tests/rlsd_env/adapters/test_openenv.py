@@ -18,7 +18,7 @@ from rlsd_env.errors import ConfigurationError
 from tests.rlsd_env.adapters.moody import MOODY
 
 INSTALLED = importlib.util.find_spec("openenv") is not None
-needs_openenv = pytest.mark.skipif(not INSTALLED, reason="OpenEnv is not installed; the extra openenv has it")
+needs_openenv = pytest.mark.skipif(not INSTALLED, reason="OpenEnv is not installed; make test-adapters installs it")
 SUMS = "rlsd/Arithmetic-v0"
 
 

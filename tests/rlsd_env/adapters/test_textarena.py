@@ -14,7 +14,7 @@ from rlsd_env.errors import ConfigurationError
 from verifiers import Status
 
 INSTALLED = importlib.util.find_spec("textarena") is not None
-needs_textarena = pytest.mark.skipif(not INSTALLED, reason="TextArena is not installed; the extra textarena has it")
+needs_textarena = pytest.mark.skipif(not INSTALLED, reason="TextArena is not installed; make test-adapters installs it")
 
 
 @pytest.mark.skipif(INSTALLED, reason="TextArena is installed")
