@@ -32,7 +32,7 @@ test: setup ## all tests, in as many processes as there are cores
 	$(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder $(ARGS)
 
 test-vllm: .venv-vllm/.ready ## the tests that need vLLM, in an environment of their own; VLLM=vllm on a GPU
-	.venv-vllm/bin/python -m pytest $(wildcard tests/agents/test_vllm*.py) $(ARGS)
+	.venv-vllm/bin/python -m pytest --numprocesses 2 --dist loadfile $(wildcard tests/agents/test_vllm*.py) $(ARGS)
 
 test-peers: .venv-peers/.ready ## the tests that need TRL, and training in TextArena, in an environment of their own
 	.venv-peers/bin/python -m pytest tests/benchmarks/test_memory.py tests/benchmarks/test_update_vs_trl.py \
