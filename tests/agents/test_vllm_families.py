@@ -190,20 +190,25 @@ def test_what_it_does_not_run_is_refused_when_it_starts(processor, tmp_path):
             case.stop()
 
 
+def check_that_it_follows(case):
+    """An engine in float32 samples with the weights that it was loaded with, and then with others."""
+    assert apart(case.policy, *sampled(case, case.policy)) < CLOSE["float32"]
+    new = case.load()
+    with torch.no_grad():
+        for weight in new.model.parameters():
+            weight.mul_(0.8)
+    prompts, groups = sampled(case, new)
+    assert apart(new, prompts, groups) < CLOSE["float32"]
+    assert apart(case.policy, prompts, groups) > FAR["float32"]
+
+
 def test_without_vllms_own_class_transformers_runs_in_vllm(processor, tmp_path):
     """GLM-4.6V as it is published, in processes of its own: vLLM changes transformers' class where it runs it."""
     case = Case("glm46v", processor, tmp_path)
     case.engine = VLLMSampler(case.folder, case.policy, arguments={"kv_cache_memory_bytes": 2**27})
     try:
         assert case.engine._llm.model_config.architecture == "TransformersMultiModalForCausalLM"
-        assert apart(case.policy, *sampled(case, case.policy)) < CLOSE["float32"]
-        new = case.load()
-        with torch.no_grad():
-            for weight in new.model.parameters():
-                weight.mul_(0.8)
-        prompts, groups = sampled(case, new)
-        assert apart(new, prompts, groups) < CLOSE["float32"]
-        assert apart(case.policy, prompts, groups) > FAR["float32"]
+        check_that_it_follows(case)
     finally:
         case.engine.close()
 
@@ -213,11 +218,4 @@ def test_a_server_writes_pictures_as_the_learner_does_and_follows(processor, tmp
     case = Case("mistral3", processor, tmp_path)
     with serving(case.folder, tmp_path / "log") as (address, _):
         case.engine = VLLMServerSampler(address, case.folder, case.policy, arguments={"wait": 200})
-        assert apart(case.policy, *sampled(case, case.policy)) < CLOSE["float32"]
-        new = case.load()
-        with torch.no_grad():
-            for weight in new.model.parameters():
-                weight.mul_(0.8)
-        prompts, groups = sampled(case, new)
-        assert apart(new, prompts, groups) < CLOSE["float32"]
-        assert apart(case.policy, prompts, groups) > FAR["float32"]
+        check_that_it_follows(case)
