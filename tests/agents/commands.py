@@ -14,7 +14,7 @@ from pathlib import Path
 import gymnasium
 import pytest
 
-from agents import command_line, compare
+from agents import command_line, compare, experiment
 from agents.trials import server
 from agents.trials.local import Finished, failure, send_reports_to
 from tests.conftest import ROOT
@@ -29,6 +29,18 @@ def run(module, *argv, cwd=ROOT, check=True, timeout=900):
     done = subprocess.run(command, capture_output=True, text=True, cwd=cwd, env=env, timeout=timeout)
     assert not check or done.returncode == 0, done.stdout + done.stderr
     return done
+
+
+def leave_at(step, monkeypatch):
+    """Have a training in this process exit with 9 when the rollouts of a step are there, before its update."""
+    metrics = experiment.batch_metrics
+
+    def leave(batch, world):
+        if batch.step == step:
+            sys.exit(9)
+        return metrics(batch, world)
+
+    monkeypatch.setattr(experiment, "batch_metrics", leave)
 
 
 def call(module, *argv, cwd=ROOT, check=True, workers=False):

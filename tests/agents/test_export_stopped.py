@@ -12,12 +12,11 @@ import pytest
 from safetensors.torch import load_file
 from torch.testing import assert_close
 
-from agents import experiment
 from agents.bundled import TINY, checkpoint_of
 from agents.policy.loading import load_policy
 from agents.runs.storage import load_checkpoint
 from rlsd_env.errors import ConfigurationError
-from tests.agents.commands import SMALL, call
+from tests.agents.commands import SMALL, call, leave_at
 from tests.agents.test_resume import in_use, wait_until
 from tests.conftest import ROOT
 
@@ -26,14 +25,7 @@ TRAIN = [*SMALL, "--agent", "opsd", "--env", "rlsd/ShapeCount-v0", "--lr", "1e-3
 
 def test_what_a_checkpoint_holds_is_the_model_of_as_many_steps(tmp_path, monkeypatch):
     call("agents.train", *TRAIN, "--steps", 2, "--out", tmp_path / "two")
-    metrics = experiment.batch_metrics
-
-    def stop(batch, world):
-        if batch.step == 3:
-            sys.exit(9)
-        return metrics(batch, world)
-
-    monkeypatch.setattr(experiment, "batch_metrics", stop)
+    leave_at(3, monkeypatch)
     stopped = [*TRAIN, "--steps", 5, "--checkpoint-every", 2, "--out", tmp_path / "stopped"]
     assert call("agents.train", *stopped, check=False).returncode == 9
     told = call("agents.export", tmp_path / "stopped", "--out", tmp_path / "plain").stdout

@@ -11,11 +11,10 @@ import time
 
 import pytest
 
-from agents import experiment
 from agents.options.commands import TrainOptions
 from agents.runs.storage import LOCK, claimed, load_checkpoint
 from rlsd_env import ConfigurationError
-from tests.agents.commands import SMALL, call, outcome, run
+from tests.agents.commands import SMALL, call, leave_at, outcome, run
 from tests.conftest import ROOT
 
 
@@ -66,14 +65,7 @@ def test_a_training_stopped_between_steps_resumes_with_what_it_remembers(tmp_pat
     """A synced teacher that is two updates old must not be renewed, nor a warm-up that is over be begun again."""
     argv = ["--agent", agent, "--agent-kwargs", *options, *SMALL, "--steps", "5"]
     call("agents.train", *argv, "--out", tmp_path / "straight")
-    metrics = experiment.batch_metrics
-
-    def stop(batch, world):
-        if batch.step == 2:
-            sys.exit(9)
-        return metrics(batch, world)
-
-    monkeypatch.setattr(experiment, "batch_metrics", stop)
+    leave_at(2, monkeypatch)
     assert call("agents.train", *argv, "--out", tmp_path / "stopped", check=False).returncode == 9
     assert (tmp_path / "stopped" / "checkpoint.pt").exists()
     assert not (tmp_path / "stopped" / "result.json").exists()
