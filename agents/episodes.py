@@ -173,10 +173,19 @@ class EpisodeGroup:
 
 @dataclass(frozen=True, eq=False)
 class EpisodeBatch:
-    """The groups of one training step; all groups have the same number of episodes."""
+    """The groups of one training step; all groups have the same number of episodes.
+
+    Attributes:
+        groups: one per task.
+        step: the training step.
+        replaced: how many of the tasks stand in for one whose picture the policy's processor refuses; None: such tasks
+            are not replaced.
+
+    """
 
     groups: tuple[EpisodeGroup, ...]
     step: int
+    replaced: int | None = None
 
     def __post_init__(self) -> None:
         sizes = {len(group.episodes) for group in self.groups}

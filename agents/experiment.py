@@ -35,7 +35,7 @@ from agents.rollouts.curve import BEST, TuningCurve, evaluate_fold, summarise
 from agents.rollouts.environments import in_fold, make_group_env, require_trainable
 from agents.rollouts.guided import collect_guided, guided_metrics
 from agents.rollouts.metrics import batch_metrics, difficulty
-from agents.rollouts.pictures import with_fits
+from agents.rollouts.pictures import FittingTasks, with_fits
 from agents.rollouts.tasks import TaskStream
 from agents.runs import checkpoint
 from agents.runs.logging import RunLog
@@ -127,6 +127,7 @@ def _train_actor(
     env = make_group_env(options.env, env_kwargs, groups, options.group_size, options.curriculum)
     poison = Poison(options.poison, options.env, env_kwargs) if options.poison else None
     stream = TaskStream(env.task_indices, options.prompts_per_step, options.seed)
+    fitting = FittingTasks(env, actor.policy.encoder.media, options.seed)
     run = checkpoint.restore(out, agent, world)
     if run.step:
         env.load_state_dict(run.environment)
@@ -142,9 +143,10 @@ def _train_actor(
     def roll(sampler: Sampler, step: int) -> EpisodeBatch:
         began = time.perf_counter()
         seeds = completion_seeds(options.seed, (STREAM_TRAINING, step), env.num_envs * world.size)
-        tasks, mine = world.share(stream(step)), world.share(seeds)
-        before = env.state_dict()
+        tasks, replaced = fitting(step, stream(step), world)
+        mine, before = world.share(seeds), env.state_dict()
         batch = with_fits(collect(env, sampler, tasks, sampling, mine, step), actor.policy)
+        batch = dataclasses.replace(batch, replaced=replaced)
         if algorithm.guides:
             batch = with_hints(batch)  # what helps is what teachers are shown
             if (guidance := agent.guidance(step)) is not None:

@@ -33,7 +33,8 @@ class ModelOptions:
     auto: packed where the architecture allows it."""
     pictures: str = "stop"
     """What becomes of a picture that the model's processor refuses, such as one over 200 times as long as wide: stop:
-    the run ends, before it begins where that can be seen; pad: it gets a border; skip: its task is left out."""
+    the run ends, before it begins where that can be seen; pad: it gets a border; skip: its task is left out, and
+    training takes another of the fold instead."""
 
     def check_model(self) -> None:
         """Refuse unusable values.

@@ -49,4 +49,6 @@ def odd_pictures(where: str, metrics: Mapping[str, float]) -> str:
     became = {"padded": "had one padded", "left_out": "are left out for one, as if they had not been made"}
     shares = {told: metrics.get(f"pictures_{name}_share", 0.0) for name, told in became.items()}
     told = ", ".join(f"{share:.1%} of {where} {told}" for told, share in shares.items() if share)
+    if replaced := metrics.get("tasks_replaced_share", 0.0):
+        told += f"{', ' if told else ''}{replaced:.1%} of the tasks trained on stand in for one with such a picture"
     return told and f"pictures that the model refuses: {told}"

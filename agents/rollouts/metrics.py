@@ -97,7 +97,12 @@ def _is_truncated(episode: Episode) -> bool:
 
 def batch_metrics(batch: EpisodeBatch, world: World | None = None) -> dict[str, float]:
     """Summarise the rollouts of a training step, those of all processes."""
-    return episode_metrics(*of_all([batch], world or World()))
+    world = world or World()
+    found = episode_metrics(*of_all([batch], world))
+    if batch.replaced is not None:
+        replaced, tasks = map(sum, zip(*world.gather((batch.replaced, len(batch.groups)))))
+        found["tasks_replaced_share"] = replaced / tasks
+    return found
 
 
 def difficulty(batch: EpisodeBatch) -> float:

@@ -12,12 +12,16 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from agents.distributed import World
 from agents.episodes import Fit, Prompt
 from agents.options.model import ModelOptions
 from agents.pictures import refusals
 from agents.policy.loading import load_media, load_policy
 from agents.policy.padding import border_colour, padded
 from agents.policy.vllm.inputs import server_inputs
+from agents.rollouts.environments import make_group_env
+from agents.rollouts.pictures import FittingTasks
+from agents.rollouts.tasks import TaskStream
 from rlsd_env.errors import ConfigurationError
 from tests.agents.commands import call, run
 from tests.agents.test_metrics import documented
@@ -66,33 +70,76 @@ def steps(out):
 
 
 @pytest.mark.parametrize(
-    ("choice", "noted", "agent"),
-    [
-        ("pad", "padded", "rlsd"),
-        ("skip", "left_out", "rlsd"),
-        ("skip", "left_out", "opsd"),
-        ("skip", "left_out", "hdpo"),  # attempts are made again with help
-    ],
+    ("choice", "agent"),
+    [("pad", "rlsd"), ("skip", "rlsd"), ("skip", "opsd"), ("skip", "hdpo")],  # hdpo makes attempts again with help
 )
-def test_a_run_goes_on_and_counts(table, tmp_path, choice, noted, agent):
+def test_a_run_goes_on_and_counts(table, tmp_path, choice, agent):
     done = call("agents.train", *small(table, tmp_path / "out", "--agent", agent, "--pictures", choice))
     rows = steps(tmp_path / "out")
-    other = {"padded": "left_out", "left_out": "padded"}[noted]
-    shares = [float(row[f"pictures_{noted}_share"]) for row in rows]
+    counted = {"pad": "pictures_padded_share", "skip": "tasks_replaced_share"}[choice]
+    shares = [float(row[counted]) for row in rows]
     assert any(shares)
     assert not all(share == 1 for share in shares)
-    assert {float(row[f"pictures_{other}_share"]) for row in rows} == {0}
-    assert f"{sum(shares) / len(shares):.1%} of the training attempts" in done.stdout
+    shown = {"pad": "of the training attempts had one padded", "skip": "of the tasks trained on stand in"}[choice]
+    assert f"{sum(shares) / len(shares):.1%} {shown}" in done.stdout
     assert "pictures that the model refuses" in done.stdout
     assert "verifier failed" not in done.stdout
-    if agent == "opsd" and noted == "left_out":  # it learns from every attempt that there is
-        assert [float(row["active_share"]) for row in rows] == pytest.approx([1 - share for share in shares])
+    assert {float(row["pictures_left_out_share"]) for row in rows} == {0}
+    if choice == "skip":
+        assert {float(row["pictures_padded_share"]) for row in rows} == {0}
+        assert documented("Of tasks in the place of others") == {"tasks_replaced_share"}
+    if agent == "opsd":  # it learns from every attempt that there is
+        assert [float(row["active_share"]) for row in rows] == [1] * len(rows)
     metrics = json.loads((tmp_path / "out" / "result.json").read_text())["evaluation"]["metrics"]
     assert documented("Of odd pictures") == {name for name in metrics if name.startswith("pictures_")}
 
 
-def test_a_step_of_nothing_but_refused_pictures_learns_nothing(table, tmp_path):
-    """With one task to a step its picture is now and then a refused one."""
+@pytest.fixture
+def bundled_that_skips():
+    media = load_media("tiny")
+    media.pictures = "skip"
+    return media
+
+
+def refused_tasks(env):
+    return {index for index in env.task_indices if env.desk.item(index).task.id.rpartition("-")[0] in REFUSED}
+
+
+def test_another_task_of_the_fold_comes_instead(table, bundled_that_skips):
+    """Tasks that are taken stay in their places; the others have each another, that is taken and not there already."""
+    env = make_group_env("rlsd/Table-v0", {"path": str(table), "fold": "train"}, 4, 2)
+    refused, stream = refused_tasks(env), TaskStream(env.task_indices, 4, 5)
+    assert refused
+    fitting = FittingTasks(env, bundled_that_skips, 5)
+    seen = 0
+    for step in range(8):
+        tasks = stream(step)
+        found, replaced = fitting(step, tasks, World())
+        assert replaced == sum(task in refused for task in tasks)
+        seen += replaced
+        for task, one in zip(tasks, found):
+            assert one not in refused
+            assert one == task if task not in refused else one not in tasks
+        again, _ = FittingTasks(env, bundled_that_skips, 5)(step, tasks, World())  # as after a resume
+        halves = [fitting(step, tasks, World(rank, 2)) for rank in range(2)]
+        assert again == found == [task for half, _ in halves for task in half]
+        assert sum(count for _, count in halves) == replaced
+    assert seen > 3
+
+
+def test_tasks_stay_where_pictures_are_not_left_out_or_no_other_fits(table, bundled_that_skips):
+    env = make_group_env("rlsd/Table-v0", {"path": str(table), "fold": "train"}, 4, 2)
+    refused = sorted(refused_tasks(env))
+    assert FittingTasks(env, load_media("tiny"), 0)(0, refused, World()) == (refused, None)
+    all_of_them = list(env.task_indices)  # none is left to come instead
+    assert FittingTasks(env, bundled_that_skips, 0)(0, all_of_them, World()) == (all_of_them, 0)
+    drawn = make_group_env("rlsd/DotSum-v0", {}, 4, 2)
+    assert FittingTasks(drawn, bundled_that_skips, 0)(0, [3, 5], World()) == ([3, 5], None)
+
+
+def test_a_step_of_nothing_but_refused_pictures_learns_nothing(table, tmp_path, monkeypatch):
+    """With one task to a step, and none drawn in its place, its picture is now and then a refused one."""
+    monkeypatch.setattr("agents.rollouts.pictures.DRAWS", 0)
     argv = small(table, tmp_path / "out", "--prompts-per-step", "1", "--steps", "6", "--pictures", "skip")
     call("agents.train", *argv, "--agent", "grpo")
     alone = [row for row in steps(tmp_path / "out") if float(row["pictures_left_out_share"]) == 1]
