@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import sys
 import warnings
 
 import pytest
@@ -11,7 +10,6 @@ import torch
 from torch.testing import assert_close
 
 import agents
-from agents import experiment
 from agents.options.learner import LearnerOptions
 from agents.options.model import TrainedModelOptions
 from agents.policy.base import Request, Sampling
@@ -20,7 +18,7 @@ from agents.policy.transformers_policy import TransformersPolicy
 from agents.rollouts.collect import collect, completion_seeds
 from agents.rollouts.environments import make_group_env
 from rlsd_env.errors import ConfigurationError
-from tests.agents.commands import call, outcome
+from tests.agents.commands import call, leave_at, outcome
 from tests.agents.hybrids import hybrid
 from tests.agents.test_hybrid import BATCHES, answers, distance, gradients
 from tests.agents.test_learner import alternating, at_step
@@ -107,15 +105,8 @@ def test_a_training_that_was_stopped_is_resumed_as_if_it_never_had(tmp_path, mon
     few = "--prompts-per-step 2 --group-size 4 --eval-tasks 2 --eval-samples 1 --checkpoint-every 1 --max-tokens 12"
     argv = ["--policy", tmp_path / "start", "--agent", "rlsd", "--steps", "3", *few.split()]
     call("agents.train", *argv, "--out", tmp_path / "straight")
-    metrics = experiment.batch_metrics
-
-    def stop(batch, world):
-        if batch.step == 1:
-            sys.exit(9)
-        return metrics(batch, world)
-
     with monkeypatch.context() as patch:
-        patch.setattr(experiment, "batch_metrics", stop)
+        leave_at(1, patch)
         assert call("agents.train", *argv, "--out", tmp_path / "stopped", check=False).returncode == 9
     assert (tmp_path / "stopped" / "checkpoint.pt").exists()
     call("agents.train", *argv, "--out", tmp_path / "stopped", "--resume")
