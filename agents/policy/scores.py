@@ -38,6 +38,7 @@ class Head:
         temperature: divides the logits; 0 (greedy sampling) is scored as 1.
         wide: compute the product in float32, whatever the matrix's precision; False: in the matrix's.
         cap: logits l become cap x tanh(l / cap) before they are divided; None: they stay.
+        factor: multiplies the logits, as the models of Cohere and Granite do; 1 in most.
 
     """
 
@@ -47,11 +48,12 @@ class Head:
     temperature: float = 1.0
     wide: bool = True
     cap: float | None = None
+    factor: float = 1.0
 
     @property
     def scale(self) -> float:
-        """What logits are multiplied by."""
-        return 1.0 / self.temperature if self.temperature else 1.0
+        """What logits are multiplied by in all."""
+        return self.factor / self.temperature if self.temperature else self.factor
 
     @property
     def dtype(self) -> torch.dtype:

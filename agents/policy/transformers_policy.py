@@ -60,6 +60,7 @@ class TransformersPolicy:
         self.sharded = False
         self.stored_dtype: torch.dtype | None = None
         self.weights_version = 0
+        self.logit_factor = 1.0
         self.encoder = PromptEncoder(processor, model.config, options.pictures)
         self.encoder.kept.frozen = vision_is_frozen(model)
         stop = model.generation_config.eos_token_id
@@ -193,7 +194,7 @@ class TransformersPolicy:
             weight = weight.to(torch.bfloat16)
             bias = None if bias is None else bias.to(torch.bfloat16)
         cap = getattr(self.model.config.get_text_config(), "final_logit_softcapping", None)
-        return Head(weight, bias, self.never_ids, temperature, wide, cap)
+        return Head(weight, bias, self.never_ids, temperature, wide, cap, self.logit_factor)
 
     def autocast(self) -> torch.autocast:
         """Return the context of the model's precision."""

@@ -50,6 +50,7 @@ def fit(policy: TransformersPolicy, asked: str | None = None) -> None:
         ConfigurationError: it does not score, or sample, as transformers says; the message has the reason.
 
     """
+    policy.logit_factor = _logit_factor(policy)
     reason = _misfit(policy)
     if reason and policy.packs and asked != "packed":
         policy.packs = False
@@ -59,6 +60,28 @@ def fit(policy: TransformersPolicy, asked: str | None = None) -> None:
             f"{type(policy.model).__name__} is of no family that is known here, and it does not fit: {reason}; use a "
             "model of docs/models.md"
         )
+
+
+@torch.no_grad()
+def _logit_factor(policy: TransformersPolicy) -> float:
+    """Return what the model multiplies its output matrix's product by; 1 where that is not what it does to it."""
+    products: list[torch.Tensor] = []
+    output: Any = policy.model.get_output_embeddings()
+    hook = output.register_forward_hook(lambda module, inputs, product: products.append(product))
+    ids = policy.encoder.token_ids(Prompt((user_message("What is two and two ?"),)))
+    try:
+        with policy.autocast():
+            logits = policy.model(torch.tensor([ids], device=policy.model.device)).logits.double()
+    except Exception:  # of which the trial tells
+        return 1.0
+    finally:
+        hook.remove()
+    if len(products) != 1 or products[0].shape != logits.shape:
+        return 1.0
+    product = products[0].double()
+    factor = float(f"{float((logits * product).sum() / product.square().sum()):.7g}")  # as far as float32 tells
+    off = (logits - factor * product).abs().max()
+    return factor if off < NEAR[policy.precision] else 1.0
 
 
 @torch.no_grad()

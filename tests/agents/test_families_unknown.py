@@ -32,8 +32,13 @@ def words():
 
 
 def granite(made):
-    """Its logits are divided, which the head here does not know."""
+    """Its logits are divided by `logits_scaling`."""
     return transformers.GraniteForCausalLM(transformers.GraniteConfig(**text(made), logits_scaling=8.0))
+
+
+def hyperclovax(made):
+    """Its logits are multiplied by `logits_scaling`."""
+    return transformers.HyperCLOVAXForCausalLM(transformers.HyperCLOVAXConfig(**text(made), logits_scaling=0.4))
 
 
 def olmo2(made):
@@ -46,25 +51,31 @@ def gemma2(made):
     return transformers.Gemma2ForCausalLM(transformers.Gemma2Config(**sizes))
 
 
-@pytest.mark.parametrize(("make", "packs"), [(olmo2, True), (gemma2, False)])
-def test_a_text_model_that_fits_is_taken(tmp_path, make, packs):
+@pytest.mark.parametrize("temperature", [1.0, 0.7])
+@pytest.mark.parametrize(
+    ("make", "packs", "factor"),
+    [(olmo2, True, 1.0), (gemma2, False, 1.0), (granite, True, 0.125), (hyperclovax, True, 0.4)],
+)
+def test_a_text_model_that_fits_is_taken(tmp_path, make, packs, factor, temperature):
+    """Its scores and their gradients are those of transformers."""
     made = words()
-    model = make(made)
+    model = make(made).eval()
     assert model.config.model_type not in HELD
     policy = load_policy(folder(tmp_path, model, made), "cpu")
-    assert policy.packs is packs
+    assert (policy.packs, policy.logit_factor) == (packs, factor)
     prompt, response = Prompt((user_message("red ?"),)), [40, 41, 2]
     ids = policy.encoder.token_ids(prompt)
-    expected = model(torch.tensor([[*ids, *response]])).logits[0, len(ids) - 1 : -1].log_softmax(-1)
-    found = policy.score([prompt], [0], [response]).logp_NT[0]
-    torch.testing.assert_close(found, expected.gather(-1, torch.tensor(response)[:, None])[:, 0], atol=1e-5, rtol=1e-5)
-
-
-def test_a_model_whose_scores_are_not_those_of_transformers_is_refused(tmp_path):
-    made = words()
-    place = folder(tmp_path, granite(made), made)
-    with pytest.raises(ConfigurationError, match=r"GraniteForCausalLM .* its scores are [\d.]+ from those"):
-        load_policy(place, "cpu")
+    logits = model(torch.tensor([[*ids, *response]])).logits[0, len(ids) - 1 : -1] / temperature
+    expected = logits.log_softmax(-1).gather(-1, torch.tensor(response)[:, None])[:, 0]
+    found = policy.score([prompt], [0], [response], temperature=temperature).logp_NT[0]
+    torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-5)
+    weights_T = torch.tensor([1.0, -2.0, 0.5])
+    (weights_T * expected).sum().backward()
+    (weights_T * found).sum().backward()
+    for (name, one), other in zip(policy.model.named_parameters(), model.parameters()):
+        torch.testing.assert_close(
+            one.grad, other.grad, atol=1e-4, rtol=1e-4, msg=lambda text, name=name: f"{name}: {text}"
+        )
 
 
 def test_packing_that_does_not_fit_is_given_up_unless_it_was_asked_for(tmp_path, monkeypatch):

@@ -35,12 +35,12 @@ MODELS = {
     "ministral": (MIXED, "packed", SharedDecoder),
     "olmo3": (MIXED, "packed", SharedDecoder),
     "phi3": ({}, "packed", SharedDecoder),
+    "cohere2": (MIXED, "packed", SharedDecoder),  # its logits are scaled
     "gemma2": ({}, "plain", RepeatedDecoder),  # soft caps
     "gpt_oss": (MIXED | EXPERTS, "plain", RepeatedDecoder),  # attention sinks
     "llama4_text": (CHUNKS | EXPERTS, "plain", RepeatedDecoder),  # chunks, whose cache is that of windows
 }
 REFUSED = {
-    "cohere2": MIXED,  # its logits are scaled, which the head here does not know
     "recurrent_gemma": {"num_hidden_layers": 3},  # its recurrence runs over padding and from one response into another
 }
 
