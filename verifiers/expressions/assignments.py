@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from verifiers.expressions.tree import FUNCTIONS, Node, Op, free_symbols, substitute
+from verifiers.expressions.tree import FUNCTIONS, Node, Op, free_symbols, substitute, symbol
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +107,20 @@ def renamed(gold: Assignment, answer: Assignment) -> Assignment | None:
     for old, new in zip(second.args, first.args):
         value = substitute(value, old.data, new)
     return Assignment(value, None, (), first)
+
+
+def named_point(node: Node) -> Node:
+    """The equation "P = (5, 7)" that "P(5, 7)" stands for, where points are compared; anything else as it is."""
+    name, numbers = None, node.args
+    if node.op is Op.CALL:
+        name = symbol(str(node.data))
+    elif node.op is Op.MUL and len(node.args) == 2 and node.args[1].op is Op.GROUP and node.args[1].data == "()":
+        name, numbers = node.args[0], node.args[1].args
+    if name is None or name.op is not Op.SYMBOL or not (len(name.data) == 1 and name.data.isupper()):
+        return node
+    if len(numbers) < 2 or any(map(free_symbols, numbers)):
+        return node
+    return Node(Op.RELATION, (name, Node(Op.GROUP, numbers, "()")), ("=",))
 
 
 def spread(gold: Node, answer: Node) -> tuple[Node, Node]:

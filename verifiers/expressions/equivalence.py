@@ -75,6 +75,8 @@ class Equivalence:
         if gold == answer:
             return True
         gold, answer = normalised(gold), normalised(answer)
+        if Op.GROUP in (gold.op, answer.op):
+            gold, answer = assignments.named_point(gold), assignments.named_point(answer)
         if Op.RELATION in (gold.op, answer.op):
             return self._relations(gold, answer)
         if self._is_set(gold) or self._is_set(answer):

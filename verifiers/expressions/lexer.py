@@ -121,6 +121,8 @@ def _meridiem(match: re.Match[str]) -> str:
 def _vulgar(character: str) -> str:
     if character.isascii():
         return character
+    if (digit := unicodedata.decimal(character, None)) is not None:
+        return str(digit)  # of another script
     top, slash, bottom = unicodedata.normalize("NFKC", character).partition("⁄")
     return rf"\frac{{{top}}}{{{bottom}}}" if slash and top and bottom else character
 
@@ -212,6 +214,9 @@ class _Lexer:
         return _ARGUMENT.match(self.text, self.at) is None
 
     def read_relation(self, text: str) -> None:
+        if text == "!=" and not self.spaced and self.after_number() and not any(map(str.isalpha, self.text)):
+            self.add("operator", "!")  # "3!=6", where no name is that could differ from a number
+            text = "="
         self.add("relation", symbols.RELATIONS[text])
 
     def read_operator(self, text: str) -> None:

@@ -10,6 +10,8 @@ from verifiers.expressions.tree import free_symbols
 
 READ = {
     "numbers": [
+        ("١٢٫٥", "12.5"),
+        ("१२", "12"),
         ("1,000", "1000"),
         (r"32,\! 349", "32349"),
         ("10{,}000", "10000"),
@@ -135,6 +137,8 @@ READ = {
         (r"\frac{\partial}{\partial x} xy", "d/dx x * y"),
     ],
     "relations and sets": [
+        ("x!=3", "x ≠ 3"),
+        ("2!=2", "2! = 2"),
         (r"-2 \le x < 7", "-2 ≤ x < 7"),
         (r"x \ne 5", "x ≠ 5"),
         ("x != 5", "x ≠ 5"),
