@@ -237,7 +237,7 @@ def lines(run: Run, one: TokenEvidence) -> Iterator[str]:
     told.append("no answer found" if one.extracted is None else f"answer read: {one.extracted}")
     told += [one.why] if one.why else []
     told += ["made with help"] if one.guided else []
-    yield "; ".join(told)
+    yield f"the attempt, as its last turn ended it: {'; '.join(told)}"
 
 
 def run(options: InspectOptions) -> TokenEvidence | None:

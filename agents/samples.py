@@ -39,7 +39,8 @@ class SamplesOptions:
     """How many attempts are shown of each run, its last ones, and as many more as make whole groups, a group being all
     that fit of one task at one step; 0: all."""
     no_prompts: bool = False
-    """Leave out the prompts, which are printed above the first attempt at each task."""
+    """Leave out the prompts, which are printed (>) above the first attempt at each task; what came before the last
+    action of each attempt (:) stays."""
 
     def __post_init__(self) -> None:
         if self.wrong and self.right:
@@ -110,6 +111,7 @@ def lines(one: Sample, *, prompts: bool) -> Iterator[str]:
     yield f"step {one.step} | {one.task_id} | attempt {one.member} | {', '.join(marks)}"
     if prompts:
         yield from (f"  > {line}" for line in one.prompt.splitlines())
+    yield from (f"  : {line}" for line in one.earlier.splitlines())
     yield from (f"    {line}" for line in one.response.splitlines() or [""])
 
 

@@ -142,7 +142,7 @@ def _answers(agent: str, step: int, kept: Sequence[Sample]) -> Answers:
     right = [one for one in judged if one.correct]
     others = [one for one in kept if not one.correct]
     both = [*right[:1], *others[:1]] if right and others else list(kept)
-    distinct = {one.response: one for one in reversed(both)}
+    distinct = {(one.earlier, one.response): one for one in reversed(both)}
     return Answers(agent, step, len(right), len(judged), tuple(reversed(distinct.values()))[:ANSWERS])
 
 
@@ -159,7 +159,7 @@ def quotes(samples: Sequence[tuple[Run, Sequence[Sample]]], most: int = QUOTES) 
 
 
 def _quote(run: Run, one: Sample) -> Quote | None:
-    asked = one.prompt.casefold()
+    asked = f"{one.prompt}\n{one.earlier}".casefold()
     match = next((m for m in PHRASES.finditer(one.response) if m[0].casefold() not in asked), None)
     if match is None:
         return None

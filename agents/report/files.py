@@ -65,6 +65,7 @@ def as_markdown(made: Document) -> str:
             for told in one.answers:
                 parts.append(f"**{told.agent}**, {told.right} of {told.judged} right")
                 for sample in told.samples:
+                    parts += [_block(sample.earlier)] if sample.earlier else []
                     parts += [_block(sample.response), f"{verdict(sample)}; {why(sample)}"]
     add("Leakage", made.leakage)
     for quote in made.quotes:

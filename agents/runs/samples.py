@@ -12,7 +12,7 @@ import PIL.Image
 
 from agents.diagnostics.leakage import mentions
 from agents.episodes import Episode, EpisodeBatch, EpisodeGroup
-from agents.messages import middle_out, transcript
+from agents.messages import middle_out, transcript, written
 from agents.runs.steps import read_steps, write_step
 from rlsd_env.task import Image
 
@@ -29,8 +29,8 @@ class Sample:
         step: training step, from 0.
         task_id: the task.
         member: number of the attempt in its group.
-        prompt: what the policy read, with placeholders for pictures; of several turns all that was said before the
-            last action.
+        prompt: what the policy read before its first action, with placeholders for pictures; the same of all attempts
+            of a group.
         response: the last action.
         tokens: of all actions.
         reward: of the attempt.
@@ -38,12 +38,13 @@ class Sample:
         status: how the verification ended.
         extracted: the answer that was found; None: there was none.
         leaks: whether the response speaks of what only a teacher is shown.
-        cut: characters that were left out of prompt and response.
+        cut: characters that were left out of prompt, earlier turns and response.
         guided: whether the attempt was made with help.
         reference: the answer that was asked for, cut like the response.
         why: what the verifier says of the attempt beside its verdict, cut likewise; "": nothing.
         pictures: those of the task, as PNG or JPEG files of `PICTURE` pixels at most on either side; of the first
             attempt that is kept of a group, the others have none.
+        earlier: of several turns what was said between the prompt and the last action, cut likewise; "": nothing.
 
     """
 
@@ -63,6 +64,7 @@ class Sample:
     reference: str = ""
     why: str = ""
     pictures: tuple[bytes, ...] = ()
+    earlier: str = ""
 
 
 def samples_of(batch: EpisodeBatch, tasks: int, characters: int) -> Iterator[Sample]:
@@ -71,38 +73,38 @@ def samples_of(batch: EpisodeBatch, tasks: int, characters: int) -> Iterator[Sam
     Args:
         batch: the batch.
         tasks: how many.
-        characters: how many of a prompt and of a response are kept, half from either end.
+        characters: how many of a prompt, of earlier turns and of a response are kept, half from either end.
 
     """
     for group in batch.groups[:tasks]:
         for member, episode in enumerate(group.episodes):
-            *before, last = transcript(episode)
-            prompt = before[0]["text"] if len(before) == 1 else "\n".join(f"[{m['role']}] {m['text']}" for m in before)
-            yield _sample(batch.step, group, member, episode, prompt, last["text"], characters)
+            yield _sample(batch.step, group, member, episode, characters)
 
 
-def _sample(
-    step: int, group: EpisodeGroup, member: int, episode: Episode, prompt: str, response: str, characters: int
-) -> Sample:
-    verdict = episode.verdict
-    kept = [middle_out(text, characters) for text in (prompt, response)]
+def _sample(step: int, group: EpisodeGroup, member: int, episode: Episode, characters: int) -> Sample:
+    first, verdict, response = episode.turns[0].prompt, episode.verdict, episode.response
+    prompt = written(first)
+    earlier = "\n".join(f"[{said['role']}] {said['text']}" for said in transcript(episode)[len(first.messages) : -1])
+    whole = (prompt, earlier, response)
+    kept = [middle_out(text, characters) for text in whole]
     return Sample(
         step=step,
         task_id=group.item.task.id,
         member=member,
         prompt=kept[0],
-        response=kept[1],
+        earlier=kept[1],
+        response=kept[2],
         tokens=episode.length,
         reward=float(episode.reward),
         correct=bool(verdict.correct),
         status=str(verdict.status),
         extracted=verdict.extracted,
-        leaks=mentions(response, prompt),
-        cut=sum(max(0, len(text) - characters) for text in (prompt, response)),
+        leaks=mentions(response, f"{prompt}\n{earlier}"),
+        cut=sum(max(0, len(text) - characters) for text in whole),
         guided=episode.guided,
         reference=middle_out(group.item.privileged.reference.answer, characters),
         why=middle_out(verdict.feedback, characters),
-        pictures=() if member else tuple(thumbnail(image) for image in episode.turns[0].prompt.images),
+        pictures=() if member else tuple(map(thumbnail, first.images)),
     )
 
 

@@ -8,6 +8,9 @@ import pytest
 
 from agents import samples
 from agents import train as train_command
+from agents.policy.base import Sampling
+from agents.rollouts.collect import collect
+from agents.rollouts.environments import make_group_env
 from agents.runs.samples import FOLDER, Sample, read_samples, samples_of, write_samples
 from rlsd_env.errors import ConfigurationError
 
@@ -125,6 +128,27 @@ def test_attempts_of_a_batch(batch):
     short = list(samples_of(batch, 1, 20))
     assert all(len(one.prompt) <= 20 + len(" [..] ") for one in short)
     assert short[0].cut == len(found[0].prompt) - 20 + max(0, len(found[0].response) - 20)
+
+
+def test_each_attempt_of_several_turns_has_its_own(policy):
+    """The prompt is that of the group; what was said since stands with the attempt that it was said in."""
+    options = {"max_turns": 3, "feedback": "outcome", "difficulty": 1}
+    env = make_group_env("rlsd/Chain-v0", options, 2, 3)
+    batch = collect(env, policy, [0, 1], Sampling(1.0, 6), range(6), 0)
+    found = list(samples_of(batch, 2, 10_000))
+    episodes = [episode for group in batch.groups for episode in group.episodes]
+    assert max(len(episode.turns) for episode in episodes) == 3
+    for one, episode in zip(found, episodes):
+        assert "[assistant]" not in one.prompt
+        assert one.earlier.count("[assistant] ") == one.earlier.count("[user] ") == len(episode.turns) - 1
+        for turn in episode.turns[:-1]:
+            assert f"[assistant] {turn.action.text}" in one.earlier
+            assert turn.feedback in one.earlier
+        assert one.response == episode.turns[-1].action.text
+    assert len({one.prompt for one in found}) == 2
+    assert len({one.earlier for one in found}) > 2
+    told = "\n".join(samples.lines(found[0], prompts=False))
+    assert f"  : {found[0].earlier.splitlines()[0]}" in told
 
 
 def test_a_training_keeps_its_last_step_some_between_and_none_where_none_are_wanted(tmp_path):
