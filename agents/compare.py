@@ -15,6 +15,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import os
+import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -50,11 +51,14 @@ def run(options: CompareOptions) -> dict[str, Any]:
     require("a comparison's report", "report", "matplotlib", "jinja2")
     from agents.foresight import foresee_training
     from agents.runs.finished import finished
+    from agents.runs.kept import nothing_to_resume
 
     foresee_training(options, [(spec, options.kwargs_of(label)) for label, spec in options.specs()])
     if options.resume and (stored := finished(options)) is not None:
         _show(stored, options)
         return stored
+    if options.resume and (told := nothing_to_resume(options.out)):
+        print(told, file=sys.stderr)
     if options.cluster == "local":
         server.start(options.device)
     from agents.entrants import resolve

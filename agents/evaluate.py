@@ -33,9 +33,12 @@ def run(options: EvaluateOptions) -> dict[str, Any]:
     envs = foresee_evaluation(options)
     from agents.options.model import check_packages
     from agents.report.evaluations import evaluation_results
+    from agents.runs.kept import nothing_to_resume
     from agents.runs.storage import RESULTS, claimed, write_json
 
     check_packages(options)
+    if options.resume and options.out is not None and (told := nothing_to_resume(options.out)):
+        print(told, file=sys.stderr)
     claim = contextlib.nullcontext() if options.out is None else claimed(options.out, options, options.resume)
     with claim:
         found, asked = _evaluated(options, envs)

@@ -46,14 +46,16 @@ def run(options: TrainOptions) -> dict[str, Any]:
     make_method(options.agent, options.agent_kwargs)
     from agents.experiment import train
     from agents.runs.display import display
-    from agents.runs.kept import RESULT, steps_done
+    from agents.runs.kept import RESULT, nothing_to_resume, steps_done
     from agents.runs.progress import run_name
     from agents.setup import check
 
     check([options])
     ended = (options.out / RESULT).exists()
-    if options.resume and not ended and command_line.prints() and (done := steps_done(options.out)):
-        print(f"{options.out}: goes on after step {done} of {options.steps}", file=sys.stderr)
+    if options.resume and not ended and command_line.prints():
+        done = steps_done(options.out)
+        goes_on = f"{options.out}: goes on after step {done} of {options.steps}"
+        print(goes_on if done else nothing_to_resume(options.out), file=sys.stderr)
     with display(log=options.log, quiet=not command_line.prints()) as board:
         result = train(options, board)
         board.done(run_name(result["agent"], result["seed"]))

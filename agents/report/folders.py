@@ -14,7 +14,7 @@ from typing import Any
 from agents.evidence import FOLDER as EVIDENCE
 from agents.evidence import TokenEvidence, read_evidence
 from agents.runs.kept import METRICS, RESULT
-from agents.runs.storage import CONFIG, read_json, read_toml
+from agents.runs.storage import CONFIG, RESULTS, read_json, read_toml
 from agents.runs.versions import VERSIONS
 from rlsd_env.errors import ConfigurationError
 
@@ -173,6 +173,11 @@ def _training(folder: Path) -> list[Run]:
 
 def _run(folder: Path, agent: str) -> Run:
     options = read_toml(folder / CONFIG)
+    if "samples" in options and "agent" not in options:
+        raise ConfigurationError(
+            f"{str(folder)!r} is an evaluation, whose tables are in its {RESULTS}; give the --out of a training or a "
+            "comparison"
+        )
     return Run(
         agent or options.get("label") or options.get("agent", folder.name), options.get("seed", 0), folder, options
     )

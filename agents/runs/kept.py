@@ -46,8 +46,15 @@ def kept(folder: Path) -> str:
         return f"the responses to {counted(tasks, 'task')}"
     if steps := steps_done(folder):
         return f"its first {counted(steps, 'step')}"
-    ended = [*folder.glob(f"runs/*/*/{RESULT}"), *folder.glob("untrained/*.json")]
-    begun = {path.parent for path in folder.glob(f"runs/*/*/{METRICS}")} - {path.parent for path in ended}
+    ended = {path.parent for path in folder.glob(f"runs/*/*/{RESULT}")}
+    begun = {path.parent for path in folder.glob(f"runs/*/*/{METRICS}")} - ended
     parts = [counted(len(ended), "finished run")] if ended else []
     parts += [f"the first steps of {counted(len(begun), 'run')}"] if begun else []
+    if not parts and (untrained := [*folder.glob("untrained/*.json")]):
+        parts = [counted(len(untrained), "evaluation") + " of the untrained model"]
     return " and ".join(parts)
+
+
+def nothing_to_resume(folder: Path) -> str:
+    """Say that a run that is to go on has not begun; "" where it has."""
+    return "" if kept(folder) else f"{folder}: nothing to resume is there; it begins from the start"

@@ -16,12 +16,14 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from agents.options.commands import resolved, to_toml
-from agents.runs.kept import holds_work
+from agents.runs.kept import RESULT, holds_work
 from rlsd_env.errors import ConfigurationError
 
 CONFIG = "config.toml"
 RESULTS = "results.json"
 LOCK = ".lock"
+MOST_TOLD = 4
+"""Differing options that are told."""
 TEMPORARY = ".partial"
 
 
@@ -185,14 +187,20 @@ def check_stored(folder: Path, options: Any, *, final: bool = True) -> None:
     if not (folder / CONFIG).exists() or is_idle(folder):
         return
     stored, wanted = _flat(read_toml(folder / CONFIG)), _flat(resolved(options))
+    differing = []
     for name in sorted(stored.keys() | wanted.keys()):
         was, given = stored.get(name), wanted.get(name)
         filled_in = name.startswith("agent_kwargs ") or (name, given) in (("device", "auto"), ("label", ""))
         if was != given and (final or not filled_in):
-            raise ConfigurationError(
-                f"out {str(folder)!r} was made with {name} = {was!r}, not {given!r}; "
-                "resume with the stored options, or give another --out"
-            )
+            differing.append(f"{name} = {was!r}, not {given!r}")
+    if differing:
+        more = f" (and {len(differing) - MOST_TOLD} more)" if len(differing) > MOST_TOLD else ""
+        longer = [name for name in differing if name.startswith("steps = ")] and (folder / RESULT).exists()
+        raise ConfigurationError(
+            f"out {str(folder)!r} was made with {'; '.join(differing[:MOST_TOLD])}{more}; "
+            f"resume with the stored options (--config {folder / CONFIG}), or give another --out"
+            + (f"; to train its model further, --policy {folder} and another --out" if longer else "")
+        )
 
 
 def _flat(table: Mapping[str, Any]) -> dict[str, Any]:

@@ -362,11 +362,19 @@ def test_a_killed_evaluation_goes_on_to_the_same_bytes(tmp_path, killed):
 
 def test_what_is_done_is_shown_again_without_a_model(tmp_path, monkeypatch):
     argv = ["--env", "rlsd/Chain-v0", *SMALL, "--out", tmp_path / "out"]
-    first = call("agents.evaluate", *argv).stdout
+    begun = call("agents.evaluate", *argv, "--resume")
+    assert f"{tmp_path / 'out'}: nothing to resume is there; it begins from the start" in begun.stderr
     monkeypatch.setattr("agents.setup.prepare", None)
-    assert call("agents.evaluate", *argv, "--resume").stdout == first
-    refused = call("agents.evaluate", *argv, "--resume", "--seed", "1", check=False)
-    assert "was made with seed = 0, not 1" in refused.stderr
+    again = call("agents.evaluate", *argv, "--resume")
+    assert again.stdout == begun.stdout
+    assert "nothing to resume" not in again.stderr
+    report = call("agents.report.__main__", tmp_path / "out", check=False)
+    assert report.returncode == 2
+    assert "is an evaluation, whose tables are in its results.json" in report.stderr
+    assert not (tmp_path / "out" / "report.html").exists()
+    refused = call("agents.evaluate", *argv, "--resume", "--seed", "1", "--temperature", "2", check=False)
+    assert "was made with seed = 0, not 1; temperature = 1.0, not 2.0; resume with the stored" in refused.stderr
+    assert f"(--config {tmp_path / 'out' / 'config.toml'})" in refused.stderr
     refused = call("agents.evaluate", *argv, check=False)
     assert "holds a run already; pass --resume to continue it" in refused.stderr
 

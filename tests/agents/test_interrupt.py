@@ -87,3 +87,16 @@ def test_a_command_that_wrote_nothing_has_nothing_to_go_on_with(tmp_path):
         command = [sys.executable, "-c", code, str(folder), *(["--resume"] if folder == begun else [])]
         done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=300)
         assert (done.returncode, done.stderr) == (130, said)
+
+
+def test_untrained_evaluations_are_no_finished_runs(tmp_path):
+    assert kept(tmp_path) == ""
+    (tmp_path / "untrained").mkdir()
+    for seed in range(2):
+        (tmp_path / "untrained" / f"seed{seed}.json").write_text("{}")
+    assert kept(tmp_path) == "2 evaluations of the untrained model"
+    for seed, name in enumerate(("metrics.csv", "result.json")):
+        folder = tmp_path / "runs" / "grpo" / f"seed{seed}"
+        folder.mkdir(parents=True)
+        (folder / name).write_text("")
+    assert kept(tmp_path) == "1 finished run and the first steps of 1 run"
