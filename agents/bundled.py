@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 from agents.runs.kept import unfinished
 from rlsd_env.errors import ConfigurationError
@@ -31,7 +32,10 @@ def found_place(policy: str) -> str:
 
     """
     place = folder_of(policy)
-    if not Path(place).is_dir() and (policy.startswith((".", "/", "~")) or policy.count("/") != 1):
+    if Path(place).is_dir():
+        return place
+    beside_runs = any(Path(place).parent.glob("*/config.toml"))
+    if policy.startswith((".", "/", "~")) or policy.count("/") != 1 or beside_runs:
         raise ConfigurationError(
             f"policy {policy!r}: it must be a bundled model ({', '.join(BUNDLED)}), an existing checkpoint folder, or "
             "a hub id such as Qwen/Qwen3-VL-2B-Instruct"
@@ -42,6 +46,20 @@ def found_place(policy: str) -> str:
 def has_adapters(place: str | Path) -> bool:
     """Tell whether a place is a folder of adapters."""
     return (Path(place) / ADAPTER_CONFIG).exists()
+
+
+def json_object(path: Path) -> dict[str, Any]:
+    """Read a file that holds a JSON object.
+
+    Raises:
+        OSError: it cannot be read.
+        ValueError: it holds something else.
+
+    """
+    found = json.loads(path.read_text("utf-8"))
+    if not isinstance(found, dict):
+        raise ValueError(f"it holds a {type(found).__name__}, not an object")
+    return found
 
 
 def whole_model(place: str) -> str:
@@ -57,7 +75,7 @@ def whole_model(place: str) -> str:
         return place
     told = Path(place) / ADAPTER_CONFIG
     try:
-        config = json.loads(told.read_text("utf-8"))
+        config = json_object(told)
     except (OSError, ValueError) as error:
         raise ConfigurationError(f"{str(told)!r} cannot be read: {error}") from error
     name = str(config.get("base_model_name_or_path") or "")
@@ -86,6 +104,20 @@ def whole_model(place: str) -> str:
     return found
 
 
+def check_ended(policy: str) -> None:
+    """Refuse the folder of a run that has a checkpoint and no model yet.
+
+    Raises:
+        ConfigurationError: that is so.
+
+    """
+    if unfinished(Path(policy)):
+        raise ConfigurationError(
+            f"policy {policy!r} is a run that has not ended; --resume ends it, or what its checkpoint holds becomes a "
+            f"model of its own: python -m agents.export {policy} --out FOLDER"
+        )
+
+
 def checkpoint_of(policy: str) -> str:
     """Return the policy that is meant: of a run's folder its trained model.
 
@@ -102,11 +134,7 @@ def checkpoint_of(policy: str) -> str:
         raise ConfigurationError(f"policy {policy!r} is a comparison; {which}")
     if not (folder / "config.toml").exists():
         return policy
-    if unfinished(folder):
-        raise ConfigurationError(
-            f"policy {policy!r} is a run that has not ended; --resume ends it, or what its checkpoint holds becomes a "
-            f"model of its own: python -m agents.export {policy} --out FOLDER"
-        )
+    check_ended(policy)
     if any((folder / "model").glob("*config.json")):
         return str(folder / "model")
     raise ConfigurationError(

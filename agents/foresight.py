@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from agents.bundled import found_place, has_adapters, whole_model
+from agents.bundled import check_ended, found_place, has_adapters, json_object, whole_model
 from agents.evaluation.benchmarks import rest_of_suite
 from agents.evaluation.grading import check_judge, make_judge, references
 from agents.names import check_agent, check_hyperparameters
@@ -197,8 +196,9 @@ def policy_config(policy: str) -> Mapping[str, Any] | None:
     if not place.is_dir():
         return None
     try:
-        config = json.loads((place / "config.json").read_text("utf-8"))
+        config = json_object(place / "config.json")
     except FileNotFoundError:
+        check_ended(policy)
         inside = sorted(one.name for one in place.iterdir() if (one / "config.json").exists())
         advice = f"; did you mean {str(place / inside[0])!r}?" if inside else ", so it is no checkpoint"
         raise ConfigurationError(f"policy {policy!r} has no config.json{advice}") from None

@@ -75,14 +75,14 @@ def best(results: Mapping[str, Any], kind: str = "sampled") -> Answer:
         return Answer(question, "No run has ended yet", ("There is no accuracy to compare yet.",))
     ranked = sorted(accuracies, key=lambda name: -float(accuracies[name]["mean"]))
     first = ranked[0]
-    lead = f"{first} has the highest {kind} accuracy, {written(accuracies[first])}"
+    lead = (f"{first} has the highest {kind} accuracy, {written(accuracies[first])}.", *_gain(results, first, kind))
     if len(ranked) == 1:
-        return Answer(question, f"{first}: {written(accuracies[first])}", (f"{lead}.", *_intervals(results)))
+        return Answer(question, f"{first}: {written(accuracies[first])}", (*lead, *_intervals(results)))
     told = {name: found for name in ranked[1:] if (found := pair(results, first, name, kind)) is not None}
     lower = [name for name, found in told.items() if found["verdict"].startswith(first)]
     level = [name for name in told if name not in lower]
     apart = [name for name in ranked[1:] if name not in told]
-    sentences = [f"{lead}."]
+    sentences = [*lead]
     if level:
         sentences.append(f"No difference between it and {listed(level)} is shown.")
     if lower:
@@ -98,6 +98,19 @@ def best(results: Mapping[str, Any], kind: str = "sampled") -> Answer:
     else:
         short = f"{first}, level with {listed(level)}" if level else first
     return Answer(question, short, tuple(sentences))
+
+
+def _gain(results: Mapping[str, Any], name: str, kind: str) -> list[str]:
+    """Say whether an agent is ahead of the model that it began from, where that was evaluated."""
+    gain = results["agents"][name].get(f"{kind}_gain")
+    if not gain or gain["mean"] is None:
+        return []
+    told = written(gain, signed=True)
+    if gain["low"] is not None and gain["low"] > 0:
+        return [f"Over the untrained model it has gained {told}."]
+    if gain["high"] is not None and gain["high"] < 0:
+        return [f"It has lost against the untrained model, {told}."]
+    return [f"No gain over the untrained model is shown, {told}."]
 
 
 def _greedy(results: Mapping[str, Any], first: str) -> list[str]:

@@ -61,11 +61,15 @@ def run(*commands, path=ROOT):
 
 
 def test_mistakes_are_found_before_torch(tmp_path):
-    names = ("taken", "empty", "text", "adapted", "whisper", "weightless", "file")
-    taken, empty, text_only, adapted, whisper, weightless, file = (tmp_path / name for name in names)
-    for folder in (taken, empty, text_only, adapted, whisper, weightless):
+    names = ("taken", "empty", "text", "adapted", "listed", "stopped", "whisper", "weightless", "file")
+    taken, empty, text_only, adapted, listed, stopped, whisper, weightless, file = (tmp_path / name for name in names)
+    for folder in (taken, empty, text_only, adapted, listed, stopped, whisper, weightless):
         folder.mkdir()
     (adapted / "adapter_config.json").write_text("{}")
+    (listed / "adapter_config.json").write_text("[1]")
+    (listed / "adapter_model.safetensors").write_text("")
+    for name in ("config.toml", "checkpoint.pt"):
+        (stopped / name).write_text("")
     (whisper / "config.json").write_text(json.dumps({"model_type": "whisper", "is_encoder_decoder": True}))
     (weightless / "config.json").write_text(json.dumps({"architectures": ["Qwen3ForCausalLM"]}))
     (text_only / "model.safetensors").write_text("")
@@ -89,6 +93,10 @@ def test_mistakes_are_found_before_torch(tmp_path):
         ("train", *chain, "--env-kwargs", "dificulty=2", *out): "difficulty",
         ("train", *chain, "--policy", str(tmp_path / "no"), *out): "an existing checkpoint folder",
         ("train", *chain, "--policy", str(empty), *out): "has no config.json, so it is no checkpoint",
+        ("train", *chain, "--policy", str(stopped), *out): "is a run that has not ended; --resume ends it, or",
+        ("evaluate", *chain, "--policy", str(stopped)): "is a run that has not ended; --resume ends it, or",
+        ("train", *chain, "--policy", str(listed), *out): "cannot be read: it holds a list, not an object",
+        ("train", *chain, "--policy", str(tmp_path / "no" / "run"), *out): "an existing checkpoint folder",
         ("train", *chain, "--policy", str(tmp_path), *out): f"has no config.json; did you mean '{text_only}'?",
         ("train", "--env", "rlsd/PictureChain-v0", "--policy", str(text_only), *out): "(qwen3) reads text only",
         ("train", *chain, "--policy", str(whisper), *out): "is a whisper, which does not write on from what it reads",
@@ -118,6 +126,18 @@ def test_mistakes_are_found_before_torch(tmp_path):
         assert expected in error, command
         assert warning == [] or "is not the library's" in warning[0], command
         assert len(warning) <= 1, command
+
+
+def test_a_name_in_a_folder_of_runs_is_no_hub_id(tmp_path, monkeypatch):
+    from agents.bundled import found_place
+
+    monkeypatch.chdir(tmp_path)
+    assert found_place("runs/nope") == "runs/nope"  # for all that is known here
+    (tmp_path / "runs" / "one").mkdir(parents=True)
+    (tmp_path / "runs" / "one" / "config.toml").write_text("")
+    with pytest.raises(ConfigurationError, match="policy 'runs/nope': it must be a bundled model"):
+        found_place("runs/nope")
+    assert found_place("runs/one") == "runs/one"
 
 
 def test_an_output_folder_that_may_not_be_written(tmp_path, monkeypatch):
