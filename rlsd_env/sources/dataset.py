@@ -15,7 +15,7 @@ from rlsd_env.sources.base import TaskSource
 from rlsd_env.sources.cache import THREADS, ItemCache
 from rlsd_env.sources.cells import joined
 from rlsd_env.sources.opening import Origin, open_tables
-from rlsd_env.sources.pictures import Picture
+from rlsd_env.sources.pictures import SKIP_THEM, Picture
 from rlsd_env.sources.record import Record
 from rlsd_env.sources.tables import MissingColumnError
 from rlsd_env.sources.task_index import TaskIndex
@@ -329,10 +329,7 @@ class DataSource(TaskSource):
     def _row_error(where: str, error: Exception) -> DataError:
         """Put the place of a broken row in front of what is wrong, and the fix behind."""
         what = str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
-        return DataError(
-            f"{where}: {what.removeprefix(f'{where}: ')}. Correct the row, or pass skip_broken=True to leave such rows "
-            "out"
-        )
+        return DataError(f"{where}: {what.removeprefix(f'{where}: ')}. Correct the row, or {SKIP_THEM}")
 
     def privileged(self, index: int) -> Privileged:
         """Return the privileged part of task number `index`, without its pictures."""

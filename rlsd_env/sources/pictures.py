@@ -25,7 +25,8 @@ FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM")
 a file of several pages it is the first picture."""
 
 _SIDEWAYS = (5, 6, 7, 8)  # EXIF orientations that exchange width and height
-_REPLACE = "replace it, or pass skip_broken=True to leave such rows out"
+SKIP_THEM = "pass skip_broken=True (on a command line skip_broken=true) to leave such rows out"
+_REPLACE = f"replace it, or {SKIP_THEM}"
 _WITH_ALPHA = ("RGBA", "LA", "PA", "RGBa", "La")
 
 
@@ -152,8 +153,7 @@ class Picture:
         if isinstance(error, FileNotFoundError):
             return DataError(
                 f"{start}image {self.name!r} is missing; images are looked for relative to {self.folder}: put it there "
-                'or correct its path, or pass skip_broken=True to leave such rows out, or images="absent" to read '
-                "texts only"
+                f'or correct its path, or {SKIP_THEM}, or images="absent" to read texts only'
             )
         if isinstance(error, (PILImage.DecompressionBombError, PILImage.DecompressionBombWarning)):
             return DataError(
