@@ -145,8 +145,8 @@ class Tasks:
         first = next(self._numbers)
         self.first = env.desk.item(first).task
         self._numbers = itertools.chain([first], self._numbers)
-        check_source(env.desk, options.env)
-        check_verifier(env.desk, env.desk.item(first), options.env)
+        check_source(env.desk, options.env, options.env_kwargs)
+        check_verifier(env.desk, env.desk.item(first), options.env, options.env_kwargs)
 
     def _chosen(self, index: int | None, task_id: str | None, seed: int | None) -> Iterator[int]:
         drawn = None if index is not None or task_id is not None else seed

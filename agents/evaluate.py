@@ -69,9 +69,10 @@ def _evaluated(
     stores = {subject.label: _store(envs[subject.label], folders[subject.label]) for subject in subjects}
     left = [subject for subject in subjects if stores[subject.label].done < len(subject.tasks)]
     if left:
-        if options.pictures == "stop":
-            of = {one.label: one.env if one.env == one.label else f"{one.env} ({one.label})" for one in left}
-            check_pictures(options.policy, {of[label]: envs[label] for label in of})
+        seen_by = options.policy if options.pictures == "stop" else None
+        for one in left:
+            name = one.env if one.env == one.label else f"{one.env} ({one.label})"
+            check_pictures(seen_by, {name: envs[one.label]}, one.env, options.kwargs_of(one.label))
         print(f"loading {options.policy} ..", file=sys.stderr)
         with prepare(options) as actor:
             for subject in left:

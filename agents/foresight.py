@@ -18,6 +18,7 @@ from rlsd_env import GroupEnv, Item, testing
 from rlsd_env.desk import Desk, is_our_class, is_ours
 from rlsd_env.errors import ConfigurationError
 from rlsd_env.forms import ODD_ANSWERS, forms_of, written
+from rlsd_env.pairs import validate_command
 from verifiers.service import IsolatedVerifier
 
 _LOG = logging.getLogger(__name__)
@@ -103,12 +104,12 @@ def opened(env: str, env_kwargs: Mapping[str, Any]) -> GroupEnv:
     made.reset(options={"task_index": [made.task_indices[0]]})
     desk = getattr(made, "desk", None)
     if isinstance(desk, Desk):
-        check_source(desk, env)
-        check_verifier(desk, made.items[0], env)
+        check_source(desk, env, env_kwargs)
+        check_verifier(desk, made.items[0], env, env_kwargs)
     return made
 
 
-def check_source(desk: Desk, env: str) -> None:
+def check_source(desk: Desk, env: str, env_kwargs: Mapping[str, Any]) -> None:
     """Hold a source that is not ours to its contract, by its folds and its first tasks.
 
     Raises:
@@ -122,11 +123,11 @@ def check_source(desk: Desk, env: str) -> None:
         testing.check_source(source, limit=TASKS_CHECKED)
     except AssertionError as error:
         raise ConfigurationError(
-            f"{type(source).__name__}: {error}; python -m rlsd_env validate {env} checks every task"
+            f"{type(source).__name__}: {error}; {validate_command(env, env_kwargs)} checks every task"
         ) from error
 
 
-def check_verifier(desk: Desk, item: Item, env: str) -> None:
+def check_verifier(desk: Desk, item: Item, env: str, env_kwargs: Mapping[str, Any]) -> None:
     """Have a verifier that is not ours judge no answer, the right one and odd ones.
 
     A right answer that scores nothing is told of and no more: a verifier may want more than the answer.
@@ -150,7 +151,8 @@ def check_verifier(desk: Desk, item: Item, env: str) -> None:
         if response == right and not verdict.reward > 0:
             _LOG.warning(
                 f"the right answer {right!r} to task {item.task.id!r} scores {verdict.reward:g} (status "
-                f"{verdict.status}, extracted {verdict.extracted!r}); python -m rlsd_env validate {env} tells more"
+                f"{verdict.status}, extracted {verdict.extracted!r}); {validate_command(env, env_kwargs)} tells "
+                "more"
             )
 
 

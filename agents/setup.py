@@ -69,8 +69,8 @@ def check(runs: Sequence[TrainOptions]) -> None:
     envs = {f"{options.env} (fold train)": env}
     for fold in sorted({options.eval_fold, "tuning"} if options.eval_every else {options.eval_fold}):
         envs[f"{options.env} (fold {fold})"] = make_group_env(options.env, in_fold(options.env_kwargs, fold), 1, 1)
-    if options.pictures == "stop" and not all(isinstance(method, Baseline) for _, method in methods):
-        check_pictures(options.policy, envs)
+    stops = options.pictures == "stop" and not all(isinstance(method, Baseline) for _, method in methods)
+    check_pictures(options.policy if stops else None, envs, options.env, options.env_kwargs)
     for run, method in methods:
         if isinstance(method, Baseline):
             if run.curriculum:

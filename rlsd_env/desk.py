@@ -115,9 +115,9 @@ class EnvConfig:
         if not isinstance(self.tools, (list, tuple)):
             raise ConfigurationError(f"tools is {self.tools!r}; it must be a list such as ['crop']")
         if type(self.expose_privileged) is not bool:
-            raise ConfigurationError(f"expose_privileged is {self.expose_privileged!r}; it must be True or False")
+            raise ConfigurationError(f"expose_privileged is {self.expose_privileged!r}; it must be true or false")
         if self.grade_early is not None and type(self.grade_early) is not bool:
-            raise ConfigurationError(f"grade_early is {self.grade_early!r}; it must be True, False or left out")
+            raise ConfigurationError(f"grade_early is {self.grade_early!r}; it must be true or false, or left out")
         if isinstance(self.retry_discount, bool) or not 0 < self.retry_discount <= 1:
             raise ConfigurationError(f"retry_discount is {self.retry_discount!r}; it must be above 0 and at most 1")
         for name, least in (("max_turns", 1), ("token_budget", 1), ("grading_workers", 0)):

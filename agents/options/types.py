@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 import tyro
 
 from rlsd_env.errors import ConfigurationError
+from rlsd_env.pairs import read_value
 
 BASIC = {kind.__name__: kind for kind in (bool, int, float, str)}
 """Types of options that are checked, by name."""
@@ -64,11 +64,11 @@ def _read_numbers(words: list[str]) -> tuple[int, ...]:
 
 
 def _read_pairs(words: list[str]) -> dict[str, Any]:
-    """Read KEY=VALUE words; a value that is TOML (number, true, "text", [list]) is read as such."""
+    """Read KEY=VALUE words; a value that is TOML (number, true, "text", [list]), True or False is read as such."""
     pairs: dict[str, Any] = {}
     for word in words:
         key, text = _split(word, "KEY=VALUE")
-        pairs[key] = _value(text)
+        pairs[key] = read_value(text)
     return pairs
 
 
@@ -79,13 +79,6 @@ def _split(word: str, form: str) -> tuple[str, str]:
     return key, text
 
 
-def _value(text: str) -> Any:
-    try:
-        return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
-        return text
-
-
 def _read_sweeps(words: list[str]) -> dict[str, Any]:
     """Read KEY=VALUE,VALUE words; each value is read as in pairs, and a TOML list has the values as it is."""
     sweeps: dict[str, Any] = {}
@@ -93,8 +86,8 @@ def _read_sweeps(words: list[str]) -> dict[str, Any]:
         key, text = _split(word, "AGENT.OPTION=VALUE,VALUE")
         if key in sweeps:
             raise ValueError(f"{key} is swept twice; give all its values at once")
-        listed = _value(text)
-        sweeps[key] = listed if isinstance(listed, list) else [_value(part) for part in _parts(text)]
+        listed = read_value(text)
+        sweeps[key] = listed if isinstance(listed, list) else [read_value(part) for part in _parts(text)]
     return sweeps
 
 

@@ -28,6 +28,7 @@ from rlsd_env.sources.base import FOLDS
 from rlsd_env.spaces import UnicodeText
 from rlsd_env.task import Item, Privileged, Task, escaped, without_placeholders
 from verifiers import Reference, Status, Verdict
+from verifiers.registry import boolean_fault
 
 ENTRY = "rlsd_env.adapters.foreign:ForeignGroups"
 Make = Callable[..., gymnasium.Env[Any, Any]]
@@ -114,6 +115,8 @@ class ForeignGroups(VectorEnv[dict[str, Any], Sequence[str | None], NDArray[Any]
         self._make: Make = resolve(make, functions=True) if isinstance(make, str) else make
         self._tells: Tells | None = resolve(privileged, functions=True) if isinstance(privileged, str) else privileged
         self._make_kwargs = dict(make_kwargs or {})
+        if fault := boolean_fault(self._make, self._make_kwargs):
+            raise ConfigurationError(fault)
         self.name = make if isinstance(make, str) else getattr(make, "__qualname__", type(make).__name__)
         self.num_envs, self.group_size, self.num_groups = num_envs, group_size, num_envs // group_size
         self.instructions, self.max_turns, self.success = instructions, max_turns, success

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import difflib
-import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -14,6 +13,7 @@ from gymnasium.utils import seeding
 
 from rlsd_env.env import ReasoningEnv
 from rlsd_env.errors import ConfigurationError
+from rlsd_env.pairs import read_value
 from rlsd_env.plugins import import_module
 from rlsd_env.registration import VECTOR
 
@@ -84,7 +84,7 @@ def check_reserved(env_kwargs: Mapping[str, Any], reserved: Iterable[str]) -> No
 
 
 def pair(word: str) -> tuple[str, Any]:
-    """Read KEY=VALUE; a value that is TOML (number, true, "text", [list], {key = value}) is read as such.
+    """Read KEY=VALUE; a value is read as `rlsd_env.pairs.read_value` does.
 
     >>> pair("difficulty=3"), pair("split=testmini"), pair("tools=['crop']")
     (('difficulty', 3), ('split', 'testmini'), ('tools', ['crop']))
@@ -96,10 +96,7 @@ def pair(word: str) -> tuple[str, Any]:
     key, equals, text = word.partition("=")
     if not key or not equals:
         raise argparse.ArgumentTypeError(f"{word!r} is not of the form KEY=VALUE")
-    try:
-        return key, tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
-        return key, text
+    return key, read_value(text)
 
 
 def at_least(least: int) -> Callable[[str], int]:

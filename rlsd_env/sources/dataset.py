@@ -15,7 +15,7 @@ from rlsd_env.sources.base import TaskSource
 from rlsd_env.sources.cache import THREADS, ItemCache
 from rlsd_env.sources.cells import joined
 from rlsd_env.sources.opening import Origin, open_tables
-from rlsd_env.sources.pictures import Picture
+from rlsd_env.sources.pictures import DATA_URL, SKIP_THEM, Picture, quoted
 from rlsd_env.sources.record import Record
 from rlsd_env.sources.tables import MissingColumnError
 from rlsd_env.sources.task_index import TaskIndex
@@ -33,8 +33,9 @@ class DataSource(TaskSource):
 
     Args:
         path: a local copy: a folder in the hub's layout, a folder with `<split>.jsonl` (or .jsonl.gz, .json,
-            .parquet, .csv), or one such file, which then is the split. Image paths in it are relative to the folder.
-            None: the hub, through the library `datasets` and its cache.
+            .parquet, .csv), or one such file, which then is the split. Image paths in it are relative to the folder,
+            and a picture may be a data URL, "data:image/png;base64,..". None: the hub, through the library `datasets`
+            and its cache.
         split: one of `splits`; None: the first.
         revision: a branch, tag or commit on the hub; None: the latest.
         skip_broken: leave rows out that cannot be read (a line that is not JSON or not UTF-8, a row without a column
@@ -162,7 +163,7 @@ class DataSource(TaskSource):
 
         Args:
             cell: {"bytes": .., "path": ..} as the hub's image columns hold, bytes, a path relative to the data
-                set's folder, or None or "" for no picture.
+                set's folder, a data URL ("data:image/png;base64,.."), or None or "" for no picture.
 
         Raises:
             DataError: a path leads out of the folder, or there is no folder.
@@ -177,9 +178,11 @@ class DataSource(TaskSource):
         if isinstance(cell, bytes):
             return Picture(data=cell)
         if not isinstance(cell, str):
-            raise ValueError(f"an image cell is a {type(cell).__name__}; it must be an image or a path")
+            raise ValueError(f"an image cell is a {type(cell).__name__}; it must be an image, a path or a data URL")
+        if cell[: len(DATA_URL)].lower() == DATA_URL:
+            return Picture(url=cell, name=cell)
         if self._folder is None:
-            raise DataError(f"image {cell!r} is a path, and the hub's table does not hold it; {self._download}")
+            raise DataError(f"image {quoted(cell)} is a path, and the hub's table does not hold it; {self._download}")
         return Picture.inside(self._folder, cell)
 
     def required_picture(self, row: dict[str, Any], *columns: str) -> tuple[Picture, ...]:
@@ -329,10 +332,7 @@ class DataSource(TaskSource):
     def _row_error(where: str, error: Exception) -> DataError:
         """Put the place of a broken row in front of what is wrong, and the fix behind."""
         what = str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
-        return DataError(
-            f"{where}: {what.removeprefix(f'{where}: ')}. Correct the row, or pass skip_broken=True to leave such rows "
-            "out"
-        )
+        return DataError(f"{where}: {what.removeprefix(f'{where}: ')}. Correct the row, or {SKIP_THEM}")
 
     def privileged(self, index: int) -> Privileged:
         """Return the privileged part of task number `index`, without its pictures."""

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 from rlsd_env.errors import ConfigurationError, one_of
 from rlsd_env.prompts import choice_letter
-from rlsd_env.sources.cells import optional_text, whole_number
+from rlsd_env.sources.cells import optional_text, shown, whole_number
 from rlsd_env.sources.dataset import DataSource
 from rlsd_env.sources.record import Record
 from rlsd_env.sources.rows import facts, gradable, listed, pictures, placed, text, without_labels
@@ -85,10 +85,11 @@ class OwnTable(DataSource):
 
     ## Arguments
     `path`: a file (.parquet, .jsonl, .jsonl.gz, .json, .csv) or a folder; image paths in it are relative to the
-    folder. `hub_id`, `config`, `revision`: a data set of the hub instead. `split`: "train", or another name.
-    `columns`, `metadata`: as above. `answers`: what an answer among choices is, "letter" or "text" (of an option);
-    "auto": either, and a row in which both readings differ is refused. `mapping`: a TOML file with all three.
-    `licence`, `train_allowed`: what the tasks say of themselves. Further those of `DataSource`.
+    folder, and a picture may be a data URL, `data:image/png;base64,..`. `hub_id`, `config`, `revision`: a data set of
+    the hub instead. `split`: "train", or another name. `columns`, `metadata`: as above. `answers`: what an answer among
+    choices is, "letter" or "text" (of an option); "auto": either, and a row in which both readings differ is refused.
+    `mapping`: a TOML file with all three. `licence`, `train_allowed`: what the tasks say of themselves. Further those
+    of `DataSource`.
 
     ## Version History
     v0: first version.
@@ -208,15 +209,17 @@ class OwnTable(DataSource):
         texts = list(itertools.compress(letters, same))
         if self.answers == "letter":
             if letter not in letters:
-                raise ValueError(f"the answer {answer!r} is not the letter of one of the {len(choices)} choices")
+                raise ValueError(f"the answer {shown(answer)} is not the letter of one of the {len(choices)} choices")
             return letter
         if self.answers == "text":
             if len(texts) != 1:
-                raise ValueError(f"the answer {answer!r} is the text of {len(texts)} of the choices {options}")
+                raise ValueError(
+                    f"the answer {shown(answer)} is the text of {len(texts)} of the choices {shown(options)}"
+                )
             return texts[0]
         if letter in letters and texts and letter not in texts:
             raise ValueError(
-                f"the answer {answer!r} is the letter of one option and the text of another ({texts[0]}); pass "
+                f"the answer {shown(answer)} is the letter of one option and the text of another ({texts[0]}); pass "
                 'answers="letter" or answers="text" (also a key of a mapping file) to say which is meant'
             )
         return answer

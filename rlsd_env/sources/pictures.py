@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import math
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import unquote
 
 import numpy as np
 from PIL import ExifTags, ImageOps, UnidentifiedImageError
@@ -25,7 +27,12 @@ FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM")
 a file of several pages it is the first picture."""
 
 _SIDEWAYS = (5, 6, 7, 8)  # EXIF orientations that exchange width and height
-_REPLACE = "replace it, or pass skip_broken=True to leave such rows out"
+SKIP_THEM = "pass skip_broken=True (on a command line skip_broken=true) to leave such rows out"
+_REPLACE = f"replace it, or {SKIP_THEM}"
+DATA_URL = "data:"
+"""What an image begins with that is written as a data URL."""
+_LONG, _SHOWN = 120, 60  # characters of a name from which on it is cut, and to how many
+_LONGEST, _LONGEST_NAME = 1024, 255  # characters of a path, and of a name in it
 _WITH_ALPHA = ("RGBA", "LA", "PA", "RGBa", "La")
 
 
@@ -34,15 +41,17 @@ class Picture:
     """An image that is not decoded yet.
 
     Attributes:
-        data: the compressed image; None where it is a file.
-        path: the file; None where the bytes are here.
-        folder: the folder that paths of images are relative to; None where the bytes are here.
+        data: the compressed image; None where it is a file or a data URL.
+        url: the image as a data URL, which is decoded when the picture is read; None where it is none.
+        path: the file; None where bytes or URL are here.
+        folder: the folder that paths of images are relative to; None where bytes or URL are here.
         name: what an error message calls the image, e.g. "images/7.png".
         where: what an error message calls its row, e.g. "test.jsonl, line 3 (id 4)".
 
     """
 
     data: bytes | None = None
+    url: str | None = None
     path: Path | None = None
     folder: Path | None = None
     name: str = "image"
@@ -53,23 +62,29 @@ class Picture:
         """Name a file in the folder of a data set; whether it is there is seen when it is read.
 
         Raises:
-            DataError: the path leads out of the folder, by "..", as an absolute path or through a link.
+            DataError: the path leads out of the folder, by "..", as an absolute path or through a link; or it is longer
+                than paths are.
 
         """
+        if len(name) > _LONGEST or any(len(part) > _LONGEST_NAME for part in name.split("/")):
+            raise DataError(
+                f"image {quoted(name)} is longer than a path; an image in base64 is written as a data URL, "
+                f"{DATA_URL}image/png;base64,.."
+            )
         root = folder.resolve()
         try:
             path = (root / name).resolve()
         except (OSError, ValueError, RuntimeError) as error:  # a null byte, a name too long, a loop of links
-            raise DataError(f"image path {name!r} cannot be used ({error})") from error
+            raise DataError(f"image path {quoted(name)} cannot be used ({error})") from error
         if not path.is_relative_to(root):
             raise DataError(
-                f"image path {name!r} lies outside {folder}; image paths must stay inside the data set's folder "
+                f"image path {quoted(name)} lies outside {folder}; image paths must stay inside the data set's folder "
                 "(copy linked pictures into it)"
             )
         return cls(path=path, folder=folder, name=name)
 
     def __repr__(self) -> str:
-        return f"Picture({self.name!r})"
+        return f"Picture({quoted(self.name)})"
 
     def size(self) -> tuple[int, int]:
         """Read width and height, as shown upright, from the header alone.
@@ -127,10 +142,9 @@ class Picture:
         """Read the header, within the limits."""
         if self.path is not None and not self.path.is_file():
             raise FileNotFoundError
-        count = len(self.data or b"") if self.path is None else self.path.stat().st_size
-        if count > MAX_BYTES:
-            raise DataError(f"has {count:,} bytes; at most {MAX_BYTES:,} are read: compress or shrink it")
-        image = PILImage.open(self.path or io.BytesIO(self.data or b""), formats=FORMATS)
+        data = (self.data or b"") if self.url is None else _of_url(self.url)
+        _check_bytes(len(data) if self.path is None else self.path.stat().st_size)
+        image = PILImage.open(self.path or io.BytesIO(data), formats=FORMATS)
         if image.width * image.height > MAX_PIXELS or max(image.size) > MAX_SIDE:
             size = f"{image.width} x {image.height}"
             image.close()
@@ -146,23 +160,50 @@ class Picture:
         return image
 
     def _broken(self, error: Exception) -> DataError:
-        start = f"{self.where}: " if self.where else ""
+        image = f"{self.where}: " if self.where else ""
+        image += f"image {quoted(self.name)}"
         if isinstance(error, DataError):
-            return DataError(f"{start}image {self.name!r} {error}")
+            return DataError(f"{image} {error}")
         if isinstance(error, FileNotFoundError):
             return DataError(
-                f"{start}image {self.name!r} is missing; images are looked for relative to {self.folder}: put it there "
-                'or correct its path, or pass skip_broken=True to leave such rows out, or images="absent" to read '
-                "texts only"
+                f"{image} is missing; images are looked for relative to {self.folder}: put it there "
+                f'or correct its path, or {SKIP_THEM}, or images="absent" to read texts only'
             )
         if isinstance(error, (PILImage.DecompressionBombError, PILImage.DecompressionBombWarning)):
             return DataError(
-                f"{start}image {self.name!r} is a decompression bomb or far too large ({error}); at most "
+                f"{image} is a decompression bomb or far too large ({error}); at most "
                 f"{MAX_PIXELS:,} pixels are decoded: shrink it"
             )
         if isinstance(error, UnidentifiedImageError):
-            return DataError(f"{start}image {self.name!r} is none of {', '.join(FORMATS)}; {_REPLACE}")
-        return DataError(f"{start}image {self.name!r} cannot be read ({type(error).__name__}: {error}); {_REPLACE}")
+            return DataError(f"{image} is none of {', '.join(FORMATS)}; {_REPLACE}")
+        return DataError(f"{image} cannot be read ({type(error).__name__}: {error}); {_REPLACE}")
+
+
+def quoted(name: str) -> str:
+    """Quote a path or a data URL in a message; of a long one its first 60 characters.
+
+    >>> quoted("images/7.png"), quoted("data:image/png;base64," + 1000 * "A")
+    ("'images/7.png'", "'data:image/png;base64,AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA'.. (1,022 characters)")
+    """
+    return repr(name) if len(name) <= _LONG else f"{name[:_SHOWN]!r}.. ({len(name):,} characters)"
+
+
+def _check_bytes(count: int) -> None:
+    if count > MAX_BYTES:
+        raise DataError(f"has {count:,} bytes; at most {MAX_BYTES:,} are read: compress or shrink it")
+
+
+def _of_url(url: str) -> bytes:
+    """Decode a data URL, `data:image/png;base64,..`, percent-encoded or not; what type it says does not matter."""
+    head, comma, text = url.partition(",")
+    if not comma or not head.strip().lower().endswith(";base64"):
+        raise DataError(f"is no data URL of a picture; it must begin with {DATA_URL}image/png;base64, or the like")
+    _check_bytes(len(text) * 3 // 4)
+    text = "".join(unquote(text).split()).rstrip("=")
+    try:
+        return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
+    except ValueError as error:
+        raise DataError(f"is no base64 ({error}); {_REPLACE}") from error
 
 
 def _is_sideways(image: PILImage.Image) -> bool:

@@ -23,6 +23,8 @@ def test_defaults_and_flags():
     assert options.steps == CompareOptions().steps
     assert read(CompareOptions, "--agents", "grpo", "rlsd").agents == ("grpo", "rlsd")
     assert read(TrainOptions, "--env-kwargs", "difficulty=2").env_kwargs == {"difficulty": 2}
+    booleans = read(TrainOptions, "--env-kwargs", "a=True", "b=False", "c=true", 'd="False"', "e=[true]").env_kwargs
+    assert booleans == {"a": True, "b": False, "c": True, "d": "False", "e": [True]}
 
 
 def test_toml_with_overrides(tmp_path):

@@ -155,7 +155,20 @@ def test_a_run_that_is_to_stop_does_so_before_it_begins(table, tmp_path):
     assert done.stderr.count("\n") == 1
     assert "of rlsd/Table-v0 (fold train): Qwen3VLProcessor refuses a picture of" in done.stderr
     assert "--pictures pad, skip" in done.stderr
-    assert "validate rlsd/Table-v0 --policy tiny" in done.stderr
+    assert f"python -m rlsd_env validate rlsd/Table-v0 --env-kwargs path={table} --policy tiny finds" in done.stderr
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("choice", ["stop", "pad", "skip"])
+def test_a_picture_that_cannot_be_read_ends_a_run_before_it_begins(tmp_path, choice):
+    """The first task is looked at anyway, so that the broken one is another one."""
+    Image.fromarray(picture(32, 32)).save(tmp_path / "0.png")
+    rows = [{"question": "<image>How many?", "answer": "3", "images": ["0.png"]} for _ in range(40)]
+    rows[-1]["images"] = ["none.png"]  # train-39, of the fold heldout
+    (tmp_path / "t.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    done = call("agents.train", *small(tmp_path / "t.jsonl", tmp_path / "out", "--pictures", choice), check=False)
+    assert done.returncode == 2
+    assert re.fullmatch(r"error: .*\(id train-39\): image 'none.png' is missing; .*\n", done.stderr)
     assert not (tmp_path / "out").exists()
 
 
@@ -187,6 +200,13 @@ def test_an_evaluation_stops_before_it_begins(table):
     done = call("agents.evaluate", *argv, check=False)
     assert done.returncode == 2
     assert "refuses a picture of" in done.stderr.splitlines()[-1]
+    assert f"validate rlsd/Table-v0 --env-kwargs path={table} --policy tiny finds" in done.stderr
+    (table.parent / "missing.jsonl").write_text(table.read_text().replace('["1x3.png"]', '["none.png"]'))
+    argv = [str(word).replace("odd.jsonl", "missing.jsonl") for word in argv]
+    done = call("agents.evaluate", *argv, "--pictures", "pad", check=False)
+    assert done.returncode == 2
+    assert "image 'none.png' is missing" in done.stderr.splitlines()[-1]
+    assert "loading" not in done.stderr
 
 
 def test_an_unknown_choice_is_named(table, tmp_path):

@@ -127,7 +127,9 @@ def test_a_right_answer_that_scores_nothing_is_told_of(folder, caplog):
     told = "the right answer '<answer>0</answer>' to task 'sum-0' scores 0 (status no_answer, extracted None)"
     assert any(message.startswith(told) for message in caplog.messages)
     assert "warning: nothing was learned" in done.stdout
-    assert "python -m rlsd_env validate unsound_tasks:mine/Sums-v0 tells whether" in done.stdout
+    command = "python -m rlsd_env validate unsound_tasks:mine/Sums-v0 --env-kwargs verifier=unsound_tasks:NeverRight"
+    assert f"; {command} tells whether" in done.stdout
+    assert any(message.endswith(f"; {command} tells more") for message in caplog.messages)
 
 
 def test_what_a_failing_verifier_leaves_out_is_said_wherever_accuracies_are(folder):

@@ -189,7 +189,7 @@ def test_grading_is_early_where_it_pays(monkeypatch):
 
 
 def test_the_option_is_checked():
-    with pytest.raises(ConfigurationError, match="grade_early is 'yes'; it must be True, False or left out"):
+    with pytest.raises(ConfigurationError, match="grade_early is 'yes'; it must be true or false, or left out"):
         made(grade_early="yes")
     with pytest.raises(ConfigurationError, match="grade_early is for groups"):
         gymnasium.make(ID, grade_early=True)

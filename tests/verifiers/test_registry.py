@@ -121,3 +121,18 @@ class OnlyVerify:
 def test_what_is_no_verifier_is_refused_with_what_it_lacks(spec, lacks):
     with pytest.raises(TypeError, match=re.escape(lacks)):
         verifiers.make(spec)
+
+
+class Switched(verifiers.FormatVerifier):
+    def __init__(self, on: bool = True, *, maybe: bool | None = None, of_default=False, mode: str = "") -> None:
+        self.given = (on, maybe, of_default, mode)
+
+
+def test_a_boolean_is_no_text():
+    given = {"on": False, "maybe": None, "of_default": True, "mode": "False"}
+    assert verifiers.make(f"{__name__}:Switched", **given).given == (False, None, True, "False")
+    for name in ("on", "maybe", "of_default"):
+        with pytest.raises(TypeError, match=f"{name} is 'False'; it must be true or false"):
+            verifiers.make(f"{__name__}:Switched", **{name: "False"})
+    with pytest.raises(TypeError, match="on is None; it must be true or false"):
+        verifiers.make(f"{__name__}:Switched", on=None)

@@ -3,13 +3,18 @@
 import doctest
 import importlib
 import json
+import shlex
 import subprocess
 import sys
 
 import gymnasium
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import rlsd_env
+from rlsd_env import pairs
+from rlsd_env.cli.common import pair
 from rlsd_env.cli.listing import PUBLISHED_ROWS, facts
 from rlsd_env.cli.main import COMMANDS, main
 from rlsd_env.registration import IDS
@@ -196,7 +201,7 @@ def test_a_reader_may_stop_early():
     assert "Traceback" not in done.stderr
 
 
-@pytest.mark.parametrize("name", ["cli.common", "cli.docs", "forms"])
+@pytest.mark.parametrize("name", ["cli.common", "cli.docs", "forms", "pairs"])
 def test_examples(name):
     found = doctest.testmod(importlib.import_module(f"rlsd_env.{name}"))
     assert found.attempted > 0
@@ -210,3 +215,24 @@ def test_a_source_that_is_no_class_is_named(capsys):
     finally:
         del gymnasium.registry["clitest/Function-v0"]
     assert "the source of 'clitest/Function-v0', 'rlsd_env.sources:load_source', is no class" in capsys.readouterr().err
+
+
+VALUES = st.recursive(
+    st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.floats(allow_nan=False)
+    | st.text(st.characters(exclude_categories=["Cs", "Cc"])),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text("a.b 'c\"=", max_size=5), inner, max_size=3),
+    max_leaves=5,
+)  # fmt: skip
+
+
+@given(VALUES)
+def test_what_a_message_advises_is_read_as_it_was_meant(value):
+    again = pairs.read_value(pairs.written_value(value))
+    assert (again, type(again)) == (value, type(value))
+
+
+def test_an_advised_command_is_quoted_for_a_shell_and_has_no_fold():
+    kwargs = {"path": "a b.csv", "columns": {"question": "q"}, "fold": "train", "skip_broken": True}
+    words = shlex.split(pairs.validate_command("rlsd/Table-v0", kwargs))
+    assert words[4] == "rlsd/Table-v0"
+    assert dict(map(pair, words[6:])) == {name: value for name, value in kwargs.items() if name != "fold"}

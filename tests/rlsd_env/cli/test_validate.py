@@ -145,6 +145,9 @@ def test_broken_rows_are_named_or_skipped(tmp_path, capsys):
     with pytest.warns(UserWarning, match="1 of 2 rows are broken"):
         assert main([*words, "skip_broken=true"]) == 0
     assert "skipped        1 broken rows: train-1\n" in capsys.readouterr().out
+    assert main([*words, "skip_broken=False"]) == 1
+    assert main([*words, "skip_broken=no"]) == 2
+    assert capsys.readouterr().err == "error: skip_broken is 'no'; it must be true or false (True or False in Python)\n"
 
 
 def test_every_official_verifier_has_its_form():

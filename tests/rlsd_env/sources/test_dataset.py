@@ -161,7 +161,7 @@ def test_broken_rows_are_skipped_on_request(tmp_path):
     assert set(source.skipped) == {"1", "2", "4"}
     missing = f"'images/4.png' is missing; images are looked for relative to {tmp_path}: put it there"
     assert missing in source.skipped["4"]
-    assert 'skip_broken=True to leave such rows out, or images="absent"' in source.skipped["4"]
+    assert 'skip_broken=true) to leave such rows out, or images="absent"' in source.skipped["4"]
     with pytest.raises(ConfigurationError, match=r"task '4' was skipped: .*missing"):
         source.index_of("4")
 

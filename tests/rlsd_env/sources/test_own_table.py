@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import csv
 import doctest
 import json
@@ -308,3 +309,20 @@ def test_options_and_labels():
     assert without_labels(["A. x", "C. y"]) == ("A. x", "C. y")
     assert unboxed(r"so \boxed{1} or \boxed{2}") == r"so \boxed{1} or \boxed{2}"
     assert placed("Why?", 2) == "<image>\n<image>\nWhy?"
+
+
+def test_pictures_may_be_data_urls(tmp_path):
+    red, blue = (f"data:image/png;base64,{base64.b64encode(png(name)).decode()}" for name in ("red", "blue"))
+    rows = [
+        {"question": "Which?", "answer": "1", "images": red},
+        {"question": "Which?", "answer": "1", "images": [blue, {"bytes": None, "path": red}]},
+        {"question": "Which?", "answer": "1", "images": red[:80]},
+    ]
+    source = OwnTable(path=jsonl(tmp_path, *rows))
+    one, two = (source.item(number).task.images for number in range(2))
+    assert [tuple(image[0, 0]) for image in (*one, *two)] == [(255, 0, 0), (0, 0, 255), (255, 0, 0)]
+    with pytest.raises(DataError, match=r"line 3 \(id train-2\): image 'data:image/png;base64,.*skip_broken=true"):
+        source.item(2)
+    assert source.privileged(2).reference.answer == "1"
+    (tmp_path / "table.csv").write_text(f'question,answer,images\nWhich?,1,"{blue}"\n')
+    assert tuple(OwnTable(path=str(tmp_path / "table.csv")).item(0).task.images[0][0, 0]) == (0, 0, 255)

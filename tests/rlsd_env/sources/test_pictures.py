@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import io
+import re
 import struct
 import zlib
 
@@ -124,6 +126,66 @@ def test_too_many_bytes_are_not_even_opened(monkeypatch, tmp_path):
     for picture in (Picture(encoded()), Picture.inside(tmp_path, "a.png")):
         with pytest.raises(DataError, match="bytes; at most 50 are read"):
             picture.size()
+
+
+def data_url(head="data:image/png;base64", tail="", **made):
+    return f"{head},{base64.b64encode(encoded(**made)).decode()}{tail}"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        data_url(),
+        data_url("DATA:;Base64"),
+        data_url("data:image/jpeg;charset=utf-8;base64", form="PNG"),
+        data_url(tail="\n"),
+        data_url().rstrip("="),
+        data_url().replace("+", "%2B").replace("/", "%2F").replace("=", "%3D"),
+    ],
+)
+def test_a_data_url_is_the_picture_that_it_holds(url):
+    picture = Picture(url=url)
+    picture.check()
+    assert picture.size() == (6, 4)
+    np.testing.assert_array_equal(picture.decode(), Picture(encoded()).decode())
+
+
+@pytest.mark.parametrize(
+    ("url", "message"),
+    [
+        ("data:image/png,abc", "is no data URL of a picture; it must begin with data:image/png;base64,"),
+        ("data:image/png;base64", "is no data URL of a picture"),
+        ("data:image/png;base64,ab*d", "is no base64 "),
+        ("data:image/png;base64,abcde", "is no base64 "),
+        ("data:image/png;base64,YWJj", "is none of PNG, JPEG"),
+    ],
+)
+def test_what_is_no_picture_in_a_data_url_is_told_in_a_short_line(url, message):
+    long = Picture(url=url, name=url + "A" * 5000)
+    with pytest.raises(DataError, match=re.escape(message)) as told:
+        long.decode()
+    assert url in str(told.value)
+    assert len(str(told.value)) < 320
+
+
+def test_a_data_url_has_the_limits_of_a_file(monkeypatch):
+    monkeypatch.setattr(pictures, "MAX_BYTES", 50)
+    with pytest.raises(DataError, match="bytes; at most 50 are read"):
+        Picture(url=data_url()).size()
+    monkeypatch.undo()
+    monkeypatch.setattr(pictures, "MAX_PIXELS", 23)
+    with pytest.raises(DataError, match="has 6 x 4 pixels; at most 23"):
+        Picture(url=data_url()).decode()
+
+
+def test_base64_without_a_data_url_is_no_path(tmp_path):
+    text = base64.b64encode(encoded(size=(90, 90), form="BMP")).decode()
+    for name in (text, "/9j/" + "abcd/" * 300):
+        with pytest.raises(
+            DataError, match=r"is longer than a path; an image in base64 is written as a data URL"
+        ) as told:
+            Picture.inside(tmp_path, name)
+        assert len(str(told.value)) < 250
 
 
 def test_the_largest_side_is_what_the_observation_space_allows():
