@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import threading
 from collections import OrderedDict
 from collections.abc import Hashable, Mapping, Sequence
@@ -120,7 +121,7 @@ class MediaProcessor:
             return self._images(prompts)
 
     def _images(self, prompts: Sequence[Sequence[Image]]) -> list[list[Processed]]:
-        keys = [[self._key(image, len(images) > 1) for image in images] for images in prompts]
+        keys = [[self._key(image, place, len(images)) for place, image in enumerate(images)] for images in prompts]
         wanted = {key: image for row, images in zip(keys, prompts) for key, image in zip(row, images)}
         found = {key: self._recall(key) for key in wanted}
         new = {key: image for key, image in wanted.items() if found[key] is None}
@@ -171,7 +172,7 @@ class MediaProcessor:
             return "this model reads text only"
         try:
             with self._lock:
-                self._read({self._key(image, company=False): image})
+                self._read({self._key(image): image})
         except ConfigurationError as error:
             return str(error)
         return ""
@@ -181,8 +182,18 @@ class MediaProcessor:
         found = {one.fit for one in self.images(images)}
         return max(found, key=list(Fit).index, default=Fit.TAKEN)
 
-    def _key(self, image: Image, company: bool) -> tuple[Any, ...]:
-        return *identity(image), company and self._by_company
+    def _key(self, image: Image, place: int = 0, count: int = 1) -> tuple[Any, ...]:
+        """Identify a picture with what else decides how it is read: company, and its place among `count`."""
+        numbered = place > 0 and self._numbers
+        return *identity(image), count > 1 and self._by_company, place if numbered else 0
+
+    @functools.cached_property
+    def _numbers(self) -> bool:
+        """Whether what is written for a picture has its place in the prompt in it, as in MiniCPM-V."""
+        if self._grids:
+            return False
+        first, second = self._shown([blank()] * 2)[1]
+        return first != second
 
     def _patches(self, images: Sequence[Image]) -> list[Processed]:
         """Process pictures that become lists of patches, all in one call."""
@@ -199,24 +210,30 @@ class MediaProcessor:
 
     def _alone(self, key: tuple[Any, ...], image: Image) -> Processed:
         """Process a picture by itself, as the processor would in a prompt of its own or in company."""
-        token, shown = self.processor.image_token, [image.copy()] * (1 + key[-1])
+        *_, company, place = key
+        output, (written, *_) = self._shown([image] * (1 + company))
+        if place:
+            written = self._shown([image] * (1 + place))[1][place]
+        # A second one is there for company alone; what the processor says of the company is kept.
+        inputs = {
+            name: value[:1] if company else value
+            for name, value in output.items()
+            if isinstance(value, Tensor) and name not in OF_TEXT
+        }
+        return Processed(inputs, written, written.count(self._image_token))
+
+    def _shown(self, images: Sequence[Image]) -> tuple[Any, list[str]]:
+        """Run the processor on pictures alone: what it makes of them, and what it writes for each."""
         output = self.processor(
-            text=[token * len(shown)],
-            images=[shown],
+            text=[self.processor.image_token * len(images)],
+            images=[[image.copy() for image in images]],
             return_tensors="pt",
             return_text_replacement_offsets=True,
             add_special_tokens=False,
             input_data_format=AXES,
         )
-        (first, *_), *_ = output.pop("text_replacement_offsets")
-        written = first["replacement"]
-        # A second one is there for company alone; what the processor says of the company is kept.
-        inputs = {
-            name: value[:1] if key[-1] else value
-            for name, value in output.items()
-            if isinstance(value, Tensor) and name not in OF_TEXT
-        }
-        return Processed(inputs, written, written.count(self._image_token))
+        (offsets,) = output.pop("text_replacement_offsets")
+        return output, [one["replacement"] for one in offsets]
 
     def videos(self, videos: Sequence[Video]) -> list[Processed]:
         """Process videos, all frames of each, with the times at which they are seen.
