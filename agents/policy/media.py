@@ -200,12 +200,16 @@ class MediaProcessor:
         # Copies: the arrays are read-only, which torch warns of.
         shown = [image.copy() for image in images]
         output = self.processor.image_processor(images=shown, return_tensors="pt", input_data_format=AXES)
-        grids = output[GRID]
-        patches = output["pixel_values"].split(grids.prod(-1).tolist())
+        counts = output[GRID].prod(-1).tolist()
+        parts = {
+            name: value.split(counts if name == "pixel_values" else 1)
+            for name, value in output.items()
+            if isinstance(value, Tensor)
+        }
         written = [self.processor.replace_image_token(output, number) for number in range(len(images))]
         return [
-            Processed({"pixel_values": pixels, GRID: grid[None]}, text, text.count(self._image_token))
-            for pixels, grid, text in zip(patches, grids, written)
+            Processed({name: part[number] for name, part in parts.items()}, text, text.count(self._image_token))
+            for number, text in enumerate(written)
         ]
 
     def _alone(self, key: tuple[Any, ...], image: Image) -> Processed:
@@ -232,8 +236,16 @@ class MediaProcessor:
             add_special_tokens=False,
             input_data_format=AXES,
         )
-        (offsets,) = output.pop("text_replacement_offsets")
-        return output, [one["replacement"] for one in offsets]
+        if "text_replacement_offsets" in output:
+            (offsets,) = output.pop("text_replacement_offsets")
+            return output, [one["replacement"] for one in offsets]
+        # Some older processors do not say what they write (Gemma 3n): it is read, in pieces of one length.
+        ids, tokenizer = output["input_ids"][0].tolist(), self.processor.tokenizer
+        text = tokenizer.decode(ids, skip_special_tokens=False, clean_up_tokenization_spaces=False)
+        size, rest = divmod(len(text), len(images))
+        if rest or tokenizer(text, add_special_tokens=False)["input_ids"] != ids:
+            raise TypeError(f"{type(self.processor).__name__} does not say what it writes for a picture")
+        return output, [text[start : start + size] for start in range(0, len(text), size)]
 
     def videos(self, videos: Sequence[Video]) -> list[Processed]:
         """Process videos, all frames of each, with the times at which they are seen.

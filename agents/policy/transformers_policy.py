@@ -32,6 +32,7 @@ from agents.policy.scores import Head, TokenScores, score_tokens
 from agents.policy.scoring import distinct, packed_states, plain_states, states_of_tokens
 from agents.policy.sharding import run_whole, shard
 from agents.policy.tensors import narrowed, whole
+from rlsd_env.errors import ConfigurationError
 
 
 class TransformersPolicy:
@@ -47,12 +48,17 @@ class TransformersPolicy:
         stored_dtype: the precision that its checkpoint has, in which it is saved again; None: that of its weights.
 
     Raises:
-        ConfigurationError: an option does not fit the architecture.
+        ConfigurationError: an option does not fit the architecture, or the architecture is none that is run here.
 
     """
 
     def __init__(self, model: Any, processor: Any, options: ModelOptions | None = None) -> None:
         options = options or TrainedModelOptions()
+        if not isinstance(getattr(model, "model", None), torch.nn.Module):
+            raise ConfigurationError(
+                f"{type(model).__name__} keeps its layers otherwise than nearly all models of transformers: it has no "
+                "`model` below its output head; use a model of docs/models.md"
+            )
         self.model = model
         self.processor = processor
         self.precision, self.head_dtype = options.precision, options.head_dtype
