@@ -54,10 +54,12 @@ class TransformersPolicy:
 
     def __init__(self, model: Any, processor: Any, options: ModelOptions | None = None) -> None:
         options = options or TrainedModelOptions()
-        if not isinstance(getattr(model, "model", None), torch.nn.Module):
+        below = getattr(model, "model", None)
+        if below is None or (hasattr(model.config, "vision_config") and not hasattr(below, "get_image_features")):
+            missing = "`model`" if below is None else "`model` with `get_image_features`"
             raise ConfigurationError(
-                f"{type(model).__name__} keeps its layers otherwise than nearly all models of transformers: it has no "
-                "`model` below its output head; use a model of docs/models.md"
+                f"{type(model).__name__} is built otherwise than nearly all models of transformers: below its output "
+                f"head is no {missing}; use a model of docs/models.md"
             )
         self.model = model
         self.processor = processor

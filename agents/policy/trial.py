@@ -16,7 +16,6 @@ from PIL import Image
 from agents.episodes import Prompt
 from agents.messages import user_message
 from agents.policy.base import Request, Sampling
-from agents.policy.inputs import KINDS
 from agents.policy.transformers_policy import TransformersPolicy
 from rlsd_env.errors import ConfigurationError
 
@@ -137,7 +136,8 @@ def _alone(policy: TransformersPolicy, prompt: Prompt, said: list[int]) -> torch
             raise ValueError("its processor makes other tokens of a prompt with a picture")
         inputs |= {name: value for name, value in made.items() if name not in ("input_ids", "attention_mask")}
         rest = torch.zeros(1, len(said), dtype=torch.long)
-        inputs |= {name: torch.cat([inputs[name], rest], dim=1) for name in KINDS if name in inputs}
+        of_tokens = [name for name in inputs if getattr(inputs[name], "shape", None) == (1, len(ids))]
+        inputs |= {name: torch.cat([inputs[name], rest], dim=1) for name in of_tokens}
     inputs = {name: value.to(model.device) if torch.is_tensor(value) else value for name, value in inputs.items()}
     with policy.autocast():
         logits = model(**inputs).logits[0, len(ids) - 1 : -1].float()

@@ -134,6 +134,59 @@ def mllama() -> tuple[Any, Any]:
     return transformers.MllamaForConditionalGeneration(config), processor
 
 
+def ernie4_5_vl_moe() -> tuple[Any, Any]:
+    """ERNIE 4.5 VL: experts of their own for what is of pictures, which the model is told of token by token."""
+    words = tokenizer(
+        image_token="<|IMAGE_PLACEHOLDER|>", image_start_token="<|IMAGE_START|>", image_end_token="<|IMAGE_END|>",
+        video_token="<|VIDEO_PLACEHOLDER|>", video_start_token="<|VIDEO_START|>", video_end_token="<|VIDEO_END|>",
+    )  # fmt: skip
+    patches = {name: PATCHES[name] for name in ("patch_size", "merge_size", "size")} | HALVES
+    processor = transformers.Ernie4_5_VLMoeProcessor(
+        transformers.Ernie4_5_VLMoeImageProcessor(**patches), words,
+        transformers.Ernie4_5_VLMoeVideoProcessor(**patches, draw_on_frames=False),
+        chat_template=template("<|IMAGE_START|><|IMAGE_PLACEHOLDER|><|IMAGE_END|>"),
+    )  # fmt: skip
+    experts = {"moe_k": 2, "moe_num_experts": 4, "moe_num_shared_experts": 1, "moe_intermediate_size": [24, 24]}
+    rope = {"rope_type": "default", "rope_theta": 10000.0, "mrope_section": [6, 6, 4]}
+    names = [f"{kind}{part}_token_id" for kind in ("image", "video") for part in ("", "_start", "_end")]
+    config = transformers.Ernie4_5_VLMoeConfig(
+        text_config=text(words, rope_parameters=rope, mlp_layer_types=["sparse", "sparse"], **experts),
+        vision_config={
+            "depth": 2, "hidden_size": 16, "intermediate_size": 24, "num_heads": 2, "patch_size": 4,
+            "initializer_range": 0.3,
+        },
+        **{name: getattr(words, name) for name in names},
+    )  # fmt: skip
+    return transformers.Ernie4_5_VLMoeForConditionalGeneration(config), processor
+
+
+def qwen3_omni_moe_thinker() -> tuple[Any, Any]:
+    """Qwen3-Omni's thinker alone: its towers are beside the output head and not below it."""
+    ends = {f"{kind}_{end}_token": f"<|{kind}_{end}|>" for kind in ("vision", "audio") for end in ("bos", "eos")}
+    words = tokenizer(
+        image_token="<|image_pad|>", video_token="<|video_pad|>", audio_token="<|audio_pad|>", **ends
+    )  # fmt: skip
+    processor = transformers.Qwen3OmniMoeProcessor(
+        transformers.Qwen2VLImageProcessor(**PATCHES), transformers.Qwen2VLVideoProcessor(**PATCHES),
+        transformers.WhisperFeatureExtractor(), words, chat_template=template("<|image_pad|>"),
+    )  # fmt: skip
+    config = transformers.Qwen3OmniMoeThinkerConfig(
+        text_config=text(
+            words, rope_parameters=AXES, num_experts=4, num_experts_per_tok=2, moe_intermediate_size=24, head_dim=32
+        ),
+        vision_config={
+            "depth": 2, "hidden_size": 16, "intermediate_size": 24, "num_heads": 2, "patch_size": 4,
+            "out_hidden_size": 128, "num_position_embeddings": 16, "deepstack_visual_indexes": [0],
+        },
+        audio_config={
+            "encoder_layers": 1, "encoder_attention_heads": 2, "encoder_ffn_dim": 16, "d_model": 16, "output_dim": 128,
+            "downsample_hidden_size": 8,
+        },
+        image_token_id=words.image_token_id, video_token_id=words.video_token_id, audio_token_id=words.audio_token_id,
+    )  # fmt: skip
+    return transformers.Qwen3OmniMoeThinkerForConditionalGeneration(config), processor
+
+
 FAMILIES = {one.__name__: one for one in (
-    qwen4_exp, minimax_m3_vl, got_ocr2, paligemma, llama4, mllama
+    qwen4_exp, minimax_m3_vl, got_ocr2, paligemma, llama4, mllama, ernie4_5_vl_moe, qwen3_omni_moe_thinker
 )}  # fmt: skip
