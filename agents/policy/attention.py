@@ -256,7 +256,7 @@ def packed_attention(
         module: the attention layer.
         query: [1, heads, L, D].
         key: [1, key heads, L, D].
-        value: [1, key heads, L, D].
+        value: [1, key heads, L, E]; E is D but in latent attention.
         attention_mask: used without a packing only.
         packing: who sees whom; None: `sdpa` as transformers has it.
         scaling: factor of the scores; None: 1 / sqrt(D).
@@ -265,7 +265,7 @@ def packed_attention(
         options: what else the architecture passes.
 
     Returns:
-        [1, L, heads, D], and None in place of the weights.
+        [1, L, heads, E], and None in place of the weights.
 
     Raises:
         NotImplementedError: the architecture's attention does more than this one.
@@ -295,14 +295,14 @@ def packed_attention(
         query, key = query.to(value.dtype), key.to(value.dtype)
         out = flex()(query, key, value, block_mask=mask, scale=scaling, enable_gqa=True)
         return out.transpose(1, 2), None
-    query_LHD, key_LJD, value_LJD = (x[0].transpose(0, 1) for x in (query, key, value))
-    return portable(query_LHD, key_LJD, value_LJD, packing, scaling, sliding_window), None
+    query_LHD, key_LJD, value_LJE = (x[0].transpose(0, 1) for x in (query, key, value))
+    return portable(query_LHD, key_LJD, value_LJE, packing, scaling, sliding_window), None
 
 
 def portable(
     query_LHD: Tensor,
     key_LJD: Tensor,
-    value_LJD: Tensor,
+    value_LJE: Tensor,
     packing: Packing,
     scaling: float | None,
     window: int | None = None,
@@ -312,17 +312,17 @@ def portable(
     Args:
         query_LHD: [L, heads, D].
         key_LJD: [L, key heads, D].
-        value_LJD: [L, key heads, D].
+        value_LJE: [L, key heads, E].
         packing: who sees whom.
         scaling: factor of the scores.
         window: the tokens that each one sees at most, itself included; None: all.
 
     Returns:
-        [1, L, heads, D].
+        [1, L, heads, E].
 
     """
     heads_per_key = query_LHD.shape[1] // key_LJD.shape[1]
-    query, *of_prompts = (packing.prompts.pad(x) for x in (query_LHD, key_LJD, value_LJD))
+    query, *of_prompts = (packing.prompts.pad(x) for x in (query_LHD, key_LJD, value_LJE))
     key, value = (x.transpose(1, 2) for x in of_prompts)
     # Padding is on the right, so causality alone keeps it from being seen.
     mask = packing.prompt_mask(window)
@@ -336,7 +336,7 @@ def portable(
     )
     parts = [packing.prompts.unpad(out.transpose(1, 2))]
     for block in packing.blocks:
-        own = [block.rows.pad(x) for x in (query_LHD, key_LJD, value_LJD)]
+        own = [block.rows.pad(x) for x in (query_LHD, key_LJD, value_LJE)]
         parts.append(_attend(block, own, of_prompts, heads_per_key, scaling, window))
     return torch.cat(parts)[None]
 
@@ -350,16 +350,16 @@ def _attend(
     window: int | None,
 ) -> Tensor:
     query_NTHD, *rest = own
-    rows, tokens, heads, width = query_NTHD.shape
+    rows, tokens, heads, _ = query_NTHD.shape
     key, value = (
         torch.cat([of_prompt.index_select(0, block.owner_N), of_response], dim=1).transpose(1, 2)
         for of_prompt, of_response in zip(of_prompts, rest)
     )
     # Query heads that share a key head are further queries of it, so that keys are not copied for them.
-    folded = query_NTHD.transpose(1, 2).reshape(rows, heads // heads_per_key, heads_per_key * tokens, width)
+    folded = query_NTHD.transpose(1, 2).reshape(rows, heads // heads_per_key, heads_per_key * tokens, -1)
     mask = block.mask(heads_per_key, query_NTHD.dtype, window)
     out = functional.scaled_dot_product_attention(folded, key, value, attn_mask=mask, scale=scaling)
-    return block.rows.unpad(out.reshape(rows, heads, tokens, width).transpose(1, 2))
+    return block.rows.unpad(out.reshape(rows, heads, tokens, -1).transpose(1, 2))
 
 
 AttentionInterface.register(PACKED, packed_attention)

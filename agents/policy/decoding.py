@@ -156,7 +156,7 @@ def shared_attention(
         module: the attention layer.
         query: [N, heads, 1, D].
         key: of the completions so far, [N, key heads, T, D], as `shared_prompts` handed them out.
-        value: of the completions so far, [N, key heads, T, D].
+        value: of the completions so far, [N, key heads, T, E]; E is D but in latent attention.
         attention_mask: not used.
         shared_prompts: the prompts.
         scaling: factor of the scores; None: 1 / sqrt(D).
@@ -165,7 +165,7 @@ def shared_attention(
         options: what else the architecture passes.
 
     Returns:
-        [N, 1, heads, D], and None in place of the weights.
+        [N, 1, heads, E], and None in place of the weights.
 
     Raises:
         NotImplementedError: the architecture's attention does more than this one.
@@ -200,7 +200,7 @@ def shared_attention(
     weights = scores.softmax(-1, dtype=torch.float32).to(value.dtype)
     from_prompt = to_rows(to_grid(weights[..., :length]) @ layer.prompt_values)
     out = from_prompt + weights[..., length:] @ value
-    return out.reshape(rows, 1, heads, width), None
+    return out.reshape(rows, 1, heads, -1), None
 
 
 AttentionInterface.register(SHARED, shared_attention)

@@ -19,6 +19,8 @@ from agents.policy.media import MediaProcessor, Processed, blank
 from agents.policy.vision_cache import FeatureCache
 
 VISION_TOKENS = ("image_token_id", "video_token_id", "audio_token_id", "vision_start_token_id", "vision_end_token_id")
+VISION_LISTS = ("visual_indicator_token_ids",)
+"""Names of those that a configuration has lists of."""
 KINDS = ("token_type_ids", "mm_token_type_ids")
 """What models call an argument that tells text (0), pictures (1) and videos (2) apart."""
 _SAMPLED = re.compile("\ue000([0-9]+)\ue001")
@@ -62,6 +64,7 @@ class PromptEncoder:
         self.image_id: int | None = getattr(config, "image_token_id", None)
         self.video_id: int | None = getattr(config, "video_token_id", None)
         ids = [getattr(config, name, None) for name in VISION_TOKENS]
+        ids += [id for name in VISION_LISTS for id in getattr(config, name, None) or ()]
         size = getattr(config.get_text_config(), "vocab_size", None)
         self.vision_ids = [id for id in ids if id is not None and (size is None or id < size)]
         pad = self.tokenizer.pad_token_id

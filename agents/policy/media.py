@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import threading
 from collections import OrderedDict
 from collections.abc import Hashable, Mapping, Sequence
@@ -13,6 +14,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from transformers import ProcessorMixin
 from transformers.video_utils import VideoMetadata
 
 from agents.episodes import Fit
@@ -92,7 +94,8 @@ class MediaProcessor:
         self.sees = getattr(config, "image_token_id", None) is not None
         self.model_type = config.model_type
         named = getattr(getattr(processor, "image_processor", None), "model_input_names", ())
-        self._grids, self._by_company = GRID in named, COMPANY in named
+        says = getattr(type(processor), "replace_image_token", None) is not ProcessorMixin.replace_image_token
+        self._grids, self._by_company = GRID in named and says, COMPANY in named
         if self.sees:
             self._image_token = processor.tokenizer.convert_ids_to_tokens(config.image_token_id)
         self._lock = threading.RLock()  # one at a time: two would process the same picture twice
@@ -120,7 +123,7 @@ class MediaProcessor:
             return self._images(prompts)
 
     def _images(self, prompts: Sequence[Sequence[Image]]) -> list[list[Processed]]:
-        keys = [[self._key(image, len(images) > 1) for image in images] for images in prompts]
+        keys = [[self._key(image, place, len(images)) for place, image in enumerate(images)] for images in prompts]
         wanted = {key: image for row, images in zip(keys, prompts) for key, image in zip(row, images)}
         found = {key: self._recall(key) for key in wanted}
         new = {key: image for key, image in wanted.items() if found[key] is None}
@@ -171,7 +174,7 @@ class MediaProcessor:
             return "this model reads text only"
         try:
             with self._lock:
-                self._read({self._key(image, company=False): image})
+                self._read({self._key(image): image})
         except ConfigurationError as error:
             return str(error)
         return ""
@@ -181,42 +184,70 @@ class MediaProcessor:
         found = {one.fit for one in self.images(images)}
         return max(found, key=list(Fit).index, default=Fit.TAKEN)
 
-    def _key(self, image: Image, company: bool) -> tuple[Any, ...]:
-        return *identity(image), company and self._by_company
+    def _key(self, image: Image, place: int = 0, count: int = 1) -> tuple[Any, ...]:
+        """Identify a picture with what else decides how it is read: company, and its place among `count`."""
+        numbered = place > 0 and self._numbers
+        return *identity(image), count > 1 and self._by_company, place if numbered else 0
+
+    @functools.cached_property
+    def _numbers(self) -> bool:
+        """Whether what is written for a picture has its place in the prompt in it, as in MiniCPM-V."""
+        if self._grids:
+            return False
+        first, second = self._shown([blank()] * 2)[1]
+        return first != second
 
     def _patches(self, images: Sequence[Image]) -> list[Processed]:
         """Process pictures that become lists of patches, all in one call."""
         # Copies: the arrays are read-only, which torch warns of.
         shown = [image.copy() for image in images]
         output = self.processor.image_processor(images=shown, return_tensors="pt", input_data_format=AXES)
-        grids = output[GRID]
-        patches = output["pixel_values"].split(grids.prod(-1).tolist())
+        counts = output[GRID].prod(-1).tolist()
+        parts = {
+            name: value.split(counts if name == "pixel_values" else 1)
+            for name, value in output.items()
+            if isinstance(value, Tensor)
+        }
         written = [self.processor.replace_image_token(output, number) for number in range(len(images))]
         return [
-            Processed({"pixel_values": pixels, GRID: grid[None]}, text, text.count(self._image_token))
-            for pixels, grid, text in zip(patches, grids, written)
+            Processed({name: part[number] for name, part in parts.items()}, text, text.count(self._image_token))
+            for number, text in enumerate(written)
         ]
 
     def _alone(self, key: tuple[Any, ...], image: Image) -> Processed:
         """Process a picture by itself, as the processor would in a prompt of its own or in company."""
-        token, shown = self.processor.image_token, [image.copy()] * (1 + key[-1])
+        *_, company, place = key
+        output, (written, *_) = self._shown([image] * (1 + company))
+        if place:
+            written = self._shown([image] * (1 + place))[1][place]
+        # A second one is there for company alone; what the processor says of the company is kept.
+        inputs = {
+            name: value[:1] if company else value
+            for name, value in output.items()
+            if isinstance(value, Tensor) and name not in OF_TEXT
+        }
+        return Processed(inputs, written, written.count(self._image_token))
+
+    def _shown(self, images: Sequence[Image]) -> tuple[Any, list[str]]:
+        """Run the processor on pictures alone: what it makes of them, and what it writes for each."""
         output = self.processor(
-            text=[token * len(shown)],
-            images=[shown],
+            text=[self.processor.image_token * len(images)],
+            images=[[image.copy() for image in images]],
             return_tensors="pt",
             return_text_replacement_offsets=True,
             add_special_tokens=False,
             input_data_format=AXES,
         )
-        (first, *_), *_ = output.pop("text_replacement_offsets")
-        written = first["replacement"]
-        # A second one is there for company alone; what the processor says of the company is kept.
-        inputs = {
-            name: value[:1] if key[-1] else value
-            for name, value in output.items()
-            if isinstance(value, Tensor) and name not in OF_TEXT
-        }
-        return Processed(inputs, written, written.count(self._image_token))
+        if "text_replacement_offsets" in output:
+            (offsets,) = output.pop("text_replacement_offsets")
+            return output, [one["replacement"] for one in offsets]
+        # Some older processors do not say what they write (Gemma 3n): it is read, in pieces of one length.
+        ids, tokenizer = output["input_ids"][0].tolist(), self.processor.tokenizer
+        text = tokenizer.decode(ids, skip_special_tokens=False, clean_up_tokenization_spaces=False)
+        size, rest = divmod(len(text), len(images))
+        if rest or tokenizer(text, add_special_tokens=False)["input_ids"] != ids:
+            raise TypeError(f"{type(self.processor).__name__} does not say what it writes for a picture")
+        return output, [text[start : start + size] for start in range(0, len(text), size)]
 
     def videos(self, videos: Sequence[Video]) -> list[Processed]:
         """Process videos, all frames of each, with the times at which they are seen.

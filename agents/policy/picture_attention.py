@@ -33,7 +33,8 @@ def picture_rule(model: Any) -> str | None:
 def _ask(model: Any) -> str | None:
     name = kinds_argument(model)
     config = model.config.get_text_config()
-    if name is None or hasattr(model.model, "get_rope_index"):
+    makes_masks = hasattr(model, "create_masks_for_generate")  # transformers' usual ones are not told of pictures
+    if name is None or not makes_masks or hasattr(model.model, "get_rope_index"):
         return NOWHERE
     kinds = torch.tensor([TRIAL], device=model.device)
     length = len(TRIAL)

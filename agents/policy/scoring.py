@@ -30,8 +30,9 @@ def supports_packing(model: Any) -> bool:
     both_ways = getattr(config, "use_bidirectional_attention", None) not in (None, False, "vision")
     softcap = getattr(config, "attn_logit_softcapping", None) is not None
     dropout = getattr(config, "attention_dropout", 0.0) or 0.0
-    # Hybrid models do not declare it; their full attention asks the registry like all others.
-    backend = getattr(type(model), "_supports_attention_backend", False) or gated
+    # Hybrid models do not declare it, nor do some around a language model that does; all of them ask the registry.
+    declared = any(getattr(type(one), "_supports_attention_backend", False) for one in (model, model.get_decoder()))
+    backend = declared or gated
     # Without a packing it is `sdpa`, which drops what it does not know: attention sinks.
     sdpa = getattr(type(model), "_supports_sdpa", False)
     return bool(

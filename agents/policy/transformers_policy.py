@@ -32,6 +32,7 @@ from agents.policy.scores import Head, TokenScores, score_tokens
 from agents.policy.scoring import distinct, packed_states, plain_states, states_of_tokens
 from agents.policy.sharding import run_whole, shard
 from agents.policy.tensors import narrowed, whole
+from rlsd_env.errors import ConfigurationError
 
 
 class TransformersPolicy:
@@ -47,12 +48,19 @@ class TransformersPolicy:
         stored_dtype: the precision that its checkpoint has, in which it is saved again; None: that of its weights.
 
     Raises:
-        ConfigurationError: an option does not fit the architecture.
+        ConfigurationError: an option does not fit the architecture, or the architecture is none that is run here.
 
     """
 
     def __init__(self, model: Any, processor: Any, options: ModelOptions | None = None) -> None:
         options = options or TrainedModelOptions()
+        below = getattr(model, "model", None)
+        if below is None or (hasattr(model.config, "vision_config") and not hasattr(below, "get_image_features")):
+            missing = "`model`" if below is None else "`model` with `get_image_features`"
+            raise ConfigurationError(
+                f"{type(model).__name__} is built otherwise than nearly all models of transformers: below its output "
+                f"head is no {missing}; use a model of docs/models.md"
+            )
         self.model = model
         self.processor = processor
         self.precision, self.head_dtype = options.precision, options.head_dtype

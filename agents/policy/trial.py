@@ -1,7 +1,8 @@
 """Models of families that no test holds to the contract: tried when they are loaded, against transformers alone.
 
-The way without packing is taken where the packed one does not fit, and a model that neither fits is refused with the
-reason, before anything is sampled from it.
+The way without packing is taken where the packed one does not fit, pictures are read one at a time where the tower
+does not read several end to end, and a model that no way fits is refused with the reason, before anything is sampled
+from it.
 """
 
 from __future__ import annotations
@@ -15,7 +16,6 @@ from PIL import Image
 from agents.episodes import Prompt
 from agents.messages import user_message
 from agents.policy.base import Request, Sampling
-from agents.policy.inputs import KINDS
 from agents.policy.transformers_policy import TransformersPolicy
 from rlsd_env.errors import ConfigurationError
 
@@ -27,8 +27,8 @@ HELD = frozenset(
     }
 )  # fmt: skip
 """Values of `model_type` whose models tests compare with transformers."""
-SIDE = 64
-"""Pixels of the side of the picture that is shown."""
+SIZES = ((64, 64), (48, 96), (64, 64))
+"""Heights and widths of pictures that are shown, the first alone and the others in one prompt."""
 SAMPLED = 3
 NEAR = {"float32": 1e-3, "bfloat16": 0.25}
 """How far log-probabilities may be from those of transformers, by precision, nats."""
@@ -40,7 +40,7 @@ def is_held(config: Any) -> bool:
 
 
 def fit(policy: TransformersPolicy, asked: str | None = None) -> None:
-    """Try a policy, and let it score without packing where packing does not fit.
+    """Try a policy, and let it score without packing, or read pictures one at a time, where that alone fits.
 
     Args:
         policy: just loaded.
@@ -51,15 +51,21 @@ def fit(policy: TransformersPolicy, asked: str | None = None) -> None:
 
     """
     policy.logit_factor = _logit_factor(policy)
-    reason = _misfit(policy)
-    if reason and policy.packs and asked != "packed":
-        policy.packs = False
-        reason = _misfit(policy)
-    if reason:
-        raise ConfigurationError(
-            f"{type(policy.model).__name__} is of no family that is known here, and it does not fit: {reason}; use a "
-            "model of docs/models.md"
-        )
+    ways = [(packs, joins) for packs in (True, False) for joins in (True, False)]
+    for packs, joins in ways:
+        if (
+            (packs and not policy.packs)
+            or (not packs and asked == "packed")
+            or not (joins or policy.encoder.media.sees)
+        ):
+            continue
+        policy.packs, policy.encoder.kept.joins = packs, joins
+        if not (reason := _misfit(policy)):
+            return
+    raise ConfigurationError(
+        f"{type(policy.model).__name__} is of no family that is known here, and it does not fit: {reason}; use a "
+        "model of docs/models.md"
+    )
 
 
 @torch.no_grad()
@@ -91,8 +97,10 @@ def _misfit(policy: TransformersPolicy) -> str:
     asked = ("What is two and two, and how much more is it than three ?", "Why ?")
     prompts = [Prompt((user_message(text),)) for text in asked]
     if policy.encoder.media.sees:
-        shown = np.random.default_rng(0).integers(0, 256, (SIDE, SIDE, 3), dtype=np.uint8)
-        prompts.append(Prompt((user_message("<image>What is this ?"),), (shown,)))
+        rng = np.random.default_rng(0)
+        first, *others = (rng.integers(0, 256, (*size, 3), dtype=np.uint8) for size in SIZES)
+        prompts.append(Prompt((user_message("<image>What is this ?"),), (first,)))
+        prompts.append(Prompt((user_message("<image><image>Which is larger ?"),), tuple(others)))
     said = [id for id in policy.encoder.text_ids("it is four") if id not in policy.encoder.vision_ids]
     owners = [number // 2 for number in range(2 * len(prompts))]
     responses = [said[:: 1 if number % 2 else -1] for number in range(len(owners))]
@@ -128,7 +136,8 @@ def _alone(policy: TransformersPolicy, prompt: Prompt, said: list[int]) -> torch
             raise ValueError("its processor makes other tokens of a prompt with a picture")
         inputs |= {name: value for name, value in made.items() if name not in ("input_ids", "attention_mask")}
         rest = torch.zeros(1, len(said), dtype=torch.long)
-        inputs |= {name: torch.cat([inputs[name], rest], dim=1) for name in KINDS if name in inputs}
+        of_tokens = [name for name in inputs if getattr(inputs[name], "shape", None) == (1, len(ids))]
+        inputs |= {name: torch.cat([inputs[name], rest], dim=1) for name in of_tokens}
     inputs = {name: value.to(model.device) if torch.is_tensor(value) else value for name, value in inputs.items()}
     with policy.autocast():
         logits = model(**inputs).logits[0, len(ids) - 1 : -1].float()

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import inspect
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -16,6 +16,8 @@ from agents.policy.media import Processed
 
 MOST_BYTES = 2**31
 """Memory for features that are kept, on the model's device; the least recently used go first."""
+OF_THE_TOWER = ("last_hidden_state", "pooler_output", "hidden_states", "attentions", "deepstack_features")
+"""What towers say of pictures and of themselves; whatever else they hand on is of no picture."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,32 +26,41 @@ class Features:
 
     Attributes:
         embeddings: what stands in the prompt, one tensor per picture.
-        deepstack: what is added to the first layers, one tensor per picture for each of them; None: nothing is.
+        deepstack: what is added in some layers, one tensor per picture for each of them; None: nothing is.
+        layers: numbers of those layers, where the tower names them; None: they are the first.
         joined: whether the model takes embeddings as one tensor, [all tokens, 1, H], and not as one per picture.
+        rest: what else the tower hands on by name, which is of no picture (Ovis2: embeddings of marks around them).
 
     """
 
     embeddings: tuple[Tensor, ...]
     deepstack: tuple[tuple[Tensor, ...], ...] | None
+    layers: tuple[int, ...] | None = None
     joined: bool = False
+    rest: Mapping[str, Tensor] = field(default_factory=dict)
 
     def of(self, numbers: Sequence[int]) -> Any:
         """Return what stands for the tower's output of several occurrences of the pictures, by number."""
-        deepstack = None
+        deepstack: list[Any] | None = None
         if self.deepstack is not None:
             deepstack = [tuple(level[number] for number in numbers) for level in self.deepstack]
+            if self.layers is not None:
+                deepstack = list(zip(self.layers, deepstack))
         embeddings = tuple(self.embeddings[number] for number in numbers)
         taken = torch.cat(embeddings)[:, None] if self.joined else embeddings
-        return SimpleNamespace(pooler_output=taken, deepstack_features=deepstack)
+        return SimpleNamespace(pooler_output=taken, deepstack_features=deepstack, **self.rest)
 
     def only(self, number: int) -> Features:
-        """Return a copy of the features of one picture."""
-        deepstack = self.deepstack
-        return Features(
-            (self.embeddings[number].clone(),),
-            None if deepstack is None else tuple((level[number].clone(),) for level in deepstack),
-            self.joined,
-        )
+        """Return the features of one picture."""
+        levels = None if self.deepstack is None else tuple((level[number],) for level in self.deepstack)
+        return replace(self, embeddings=(self.embeddings[number],), deepstack=levels)
+
+    def copy(self) -> Features:
+        """Return a copy that holds nothing but these features in memory."""
+        levels = None
+        if self.deepstack is not None:
+            levels = tuple(tuple(one.clone() for one in level) for level in self.deepstack)
+        return replace(self, embeddings=tuple(one.clone() for one in self.embeddings), deepstack=levels)
 
     @property
     def bytes(self) -> int:
@@ -63,6 +74,7 @@ class FeatureCache:
 
     Attributes:
         frozen: whether the tower's weights stay as they are, so that features may be kept.
+        joins: whether the tower reads several pictures in one call, their inputs end to end.
         runs: pictures and videos that the tower has been run on.
         reused: those that were remembered.
 
@@ -70,6 +82,7 @@ class FeatureCache:
 
     def __init__(self) -> None:
         self.frozen = False
+        self.joins = True
         self.runs = 0
         self.reused = 0
         self._kept: OrderedDict[tuple[int, int], tuple[Processed, Features]] = OrderedDict()
@@ -86,7 +99,7 @@ class FeatureCache:
         """
         if not self.frozen:
             self.runs += len(media)
-            return _run(media, tower, model)
+            return self._run(media, tower, model)
         keys = [(id(model), id(one)) for one in media]
         new = [one for key, one in zip(keys, media) if key not in self._kept]
         self.reused += len(media) - len(new)
@@ -94,9 +107,9 @@ class FeatureCache:
         found = {key: self._kept[key][1] for key in keys if key in self._kept}
         if new:
             with torch.no_grad():
-                made = _run(new, tower, model)
+                made = self._run(new, tower, model)
             for number, one in enumerate(new):
-                found[id(model), id(one)] = self._keep(model, one, made.only(number))
+                found[id(model), id(one)] = self._keep(model, one, made.only(number).copy())
         for key in keys:
             if key in self._kept:
                 self._kept.move_to_end(key)
@@ -110,28 +123,25 @@ class FeatureCache:
             self._bytes -= oldest.bytes
         return features
 
-
-def _run(media: Sequence[Processed], tower: Callable[..., Any], model: Any) -> Features:
-    """Run the tower once for each kind of input, and put what comes out in the order of the media."""
-    kinds: dict[Hashable, list[int]] = {}
-    for number, one in enumerate(media):
-        kinds.setdefault(one.kind, []).append(number)
-    parts: dict[int, Features] = {}
-    for numbers in kinds.values():
-        made = _run_kind([media[number] for number in numbers], tower, model)
-        if len(kinds) == 1:
-            return made
-        for place, number in enumerate(numbers):
-            levels = None if made.deepstack is None else tuple((level[place],) for level in made.deepstack)
-            parts[number] = Features((made.embeddings[place],), levels, made.joined)
-    return _in_order([parts[number] for number in range(len(media))])
+    def _run(self, media: Sequence[Processed], tower: Callable[..., Any], model: Any) -> Features:
+        """Run the tower once for each kind of input, and put what comes out in the order of the media."""
+        kinds: dict[Hashable, list[int]] = {}
+        for number, one in enumerate(media):
+            kinds.setdefault(one.kind if self.joins else number, []).append(number)
+        parts: dict[int, Features] = {}
+        for numbers in kinds.values():
+            made = _run_kind([media[number] for number in numbers], tower, model)
+            if len(kinds) == 1:
+                return made
+            parts |= {number: made.only(place) for place, number in enumerate(numbers)}
+        return _in_order([parts[number] for number in range(len(media))])
 
 
 def _in_order(parts: Sequence[Features]) -> Features:
     """Join the features of single pictures."""
     stacks = [part.deepstack for part in parts if part.deepstack is not None]
     deepstack = tuple(tuple(one for (one,) in level) for level in zip(*stacks)) if stacks else None
-    return Features(tuple(part.embeddings[0] for part in parts), deepstack, parts[0].joined)
+    return replace(parts[0], embeddings=tuple(part.embeddings[0] for part in parts), deepstack=deepstack)
 
 
 def _run_kind(media: Sequence[Processed], tower: Callable[..., Any], model: Any) -> Features:
@@ -142,19 +152,22 @@ def _run_kind(media: Sequence[Processed], tower: Callable[..., Any], model: Any)
         if name in taken
     }
     output = tower(**inputs, return_dict=True)
-    found = output.pooler_output
+    deepstack, layers = getattr(output, "deepstack_features", None), None
+    if deepstack and not isinstance(deepstack[0][0], Tensor):  # (number of the layer, its features)
+        layers, deepstack = zip(*deepstack)
+    found = deepstack[0] if output.pooler_output is None and deepstack else output.pooler_output
     joined = isinstance(found, Tensor)
-    rows_TH = found.flatten(0, -2) if joined else torch.cat([one.flatten(0, -2) for one in found])
+    rows_TH = _flat(found)
     counts = [one.tokens for one in media]
     if len(rows_TH) != sum(counts):
         raise ValueError(
             f"{type(model).__name__} makes {len(rows_TH)} features of pictures for which its processor writes "
             f"{sum(counts)} tokens; use a processor that fits the model"
         )
-    deepstack = getattr(output, "deepstack_features", None)
     levels = None if deepstack is None else tuple(level.split(counts) for level in map(_flat, deepstack))
-    return Features(rows_TH.split(counts), levels, joined)
+    rest = {name: value for name, value in output.items() if isinstance(value, Tensor) and name not in OF_THE_TOWER}
+    return Features(rows_TH.split(counts), levels, layers, joined, rest)
 
 
 def _flat(level: Tensor | Sequence[Tensor]) -> Tensor:
-    return level.flatten(0, -2) if isinstance(level, Tensor) else torch.cat(tuple(level))
+    return level.flatten(0, -2) if isinstance(level, Tensor) else torch.cat([one.flatten(0, -2) for one in level])

@@ -6,6 +6,7 @@ templates write messages and pictures as the family's own do. A new family is an
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -214,11 +215,11 @@ PACKAGES = {"smolvlm": "num2words"}
 """What a family's processor needs beyond transformers."""
 
 
-def build(name: str) -> tuple[Any, Any]:
+def build(name: str, families: Mapping[str, Callable[[], tuple[Any, Any]]] = FAMILIES) -> tuple[Any, Any]:
     """Make (model, processor) of a family; the weights are the same every time."""
     with torch.random.fork_rng():
         torch.random.default_generator.manual_seed(0)
-        model, processor = FAMILIES[name]()
+        model, processor = families[name]()
         for parameter in model.parameters():  # transformers starts some at 0 or at 1, where half of the paths are dead
             parameter.data.add_(0.05 * torch.randn(parameter.shape))
     model.generation_config.eos_token_id = 2

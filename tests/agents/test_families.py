@@ -71,9 +71,8 @@ def turns(processor, *images):
     return Prompt((opening, assistant, look, assistant, user_message("Sure ?")), images)
 
 
-def prompts_of(name):
+def prompts_of(processor):
     """Return prompts by kind, with one picture, several, several sizes and none."""
-    processor = built(name)[1]
     return {
         "one": prompt("<image>How many red circles ?", picture(0)),
         "another size": prompt("What is this ?<image>", picture(1, 36, 20)),
@@ -94,9 +93,8 @@ MIXES = {
 }
 
 
-def own_inputs(name, prompt):
+def own_inputs(processor, prompt):
     """Return what the family's own processor makes of a prompt, for the model's forward."""
-    processor = built(name)[1]
     parts = [
         [{"type": "text", "text": one["content"]}] if isinstance(one["content"], str) else one["content"]
         for one in prompt.messages
@@ -107,17 +105,16 @@ def own_inputs(name, prompt):
     return processor(text=[text], images=images, return_tensors="pt", add_special_tokens=False)
 
 
-def responses_of(name, count):
+def responses_of(processor, count):
     """Return responses of 1 to 12 tokens, none of which stands for a picture."""
-    processor = built(name)[1]
     ids = [id for id in range(20, 300) if id not in processor.tokenizer.all_special_ids]
     rng = np.random.default_rng(1)
     return [rng.choice(ids, length).tolist() for length in (12, 1, 5, 12, 7, 3, 11, 2, 9, 4, 6, 8)[:count]]
 
 
-def row_scores(name, model, never, prompt, response):
+def row_scores(processor, model, never, prompt, response):
     """Return the log-probabilities of one row by the model alone."""
-    inputs = own_inputs(name, prompt)
+    inputs = own_inputs(processor, prompt)
     start = inputs["input_ids"].shape[1]
     answer = torch.tensor([response])
     fill = {"input_ids": answer, "attention_mask": torch.ones_like(answer)}
@@ -142,23 +139,23 @@ def distance(a, b):
 
 def test_prompts_are_the_tokens_that_the_processor_makes(name):
     policy = make_policy(name)
-    for kind, one in prompts_of(name).items():
-        assert policy.encoder.token_ids(one) == own_inputs(name, one)["input_ids"][0].tolist(), kind
+    for kind, one in prompts_of(policy.processor).items():
+        assert policy.encoder.token_ids(one) == own_inputs(policy.processor, one)["input_ids"][0].tolist(), kind
 
 
 @pytest.mark.parametrize("scoring", ["auto", "plain"])
 @pytest.mark.parametrize("mix", MIXES)
 def test_scores_and_gradients_are_those_of_separate_rows(name, mix, scoring):
     policy = make_policy(name, scoring=scoring)
-    prompts = [prompts_of(name)[kind] for kind in MIXES[mix]]
+    prompts = [prompts_of(policy.processor)[kind] for kind in MIXES[mix]]
     owners = [place for place in range(len(prompts)) for _ in range(3)]
-    responses = responses_of(name, len(owners))
+    responses = responses_of(policy.processor, len(owners))
     scores = policy.score(prompts, owners, responses)
     weights = torch.linspace(-1, 1, scores.logp_NT.numel()).view_as(scores.logp_NT)
     (scores.logp_NT * weights).sum().backward()
     model = copy.deepcopy(built(name)[0])
     for row, (owner, response) in enumerate(zip(owners, responses)):
-        expected = row_scores(name, model, policy.encoder.vision_ids, prompts[owner], response)
+        expected = row_scores(policy.processor, model, policy.encoder.vision_ids, prompts[owner], response)
         assert_close(scores.logp_NT[row, : len(response)], expected, atol=1e-5, rtol=1e-5)
         assert not scores.logp_NT[row, len(response) :].any()
         (expected * weights[row, : len(response)]).sum().backward()
@@ -183,12 +180,12 @@ class Draws(LogitsProcessor):
 def test_completions_are_those_of_generate(name, temperature):
     """All prompts in one call, two completions of each, against `generate` on one row at a time."""
     policy, model = make_policy(name), built(name)[0]
-    prompts = list(prompts_of(name).values())
+    prompts = list(prompts_of(policy.processor).values())
     seeds = list(range(2 * len(prompts)))
     groups = policy.generate(Request(prompts, 2, Sampling(temperature, TOKENS), seeds))
     never = policy.encoder.vision_ids
     for place, (one, group) in enumerate(zip(prompts, groups)):
-        inputs = own_inputs(name, one)
+        inputs = own_inputs(policy.processor, one)
         for number, completion in enumerate(group):
             options = {"do_sample": False, "suppress_tokens": never}
             if temperature:
@@ -200,7 +197,7 @@ def test_completions_are_those_of_generate(name, temperature):
 
 def test_what_was_recorded_while_sampling_is_what_is_scored(name):
     policy = make_policy(name)
-    prompts = list(prompts_of(name).values())
+    prompts = list(prompts_of(policy.processor).values())
     groups = policy.generate(Request(prompts, 2, Sampling(0.7, TOKENS), list(range(2 * len(prompts)))))
     flat = [completion for group in groups for completion in group]
     owners = [number // 2 for number in range(len(flat))]
@@ -223,7 +220,7 @@ def test_the_keys_of_a_prompt_are_held_once_for_all_its_completions(name, monkey
         return made
 
     monkeypatch.setattr(sampling, "decoder", noted)
-    prompts = [prompts_of(name)[kind] for kind in ("turns", "none", "several sizes")]
+    prompts = [prompts_of(policy.processor)[kind] for kind in ("turns", "none", "several sizes")]
     policy.generate(Request(prompts, 8, Sampling(1.0, 2), list(range(24))))
     longest = max(policy.count_tokens(one) for one in prompts)
     heads = policy.model.config.get_text_config().num_key_value_heads
@@ -262,7 +259,7 @@ def test_a_model_that_was_trained_is_saved_and_loaded(name, batch, lora_rank, tm
     agents.make("rlsd", policy=policy, learner=LearnerOptions(lr=1e-2)).update(batch)
     policy.save(tmp_path / "trained")
     again = load_policy(str(tmp_path / "trained"), "cpu")
-    prompts, responses = list(prompts_of(name).values()), responses_of(name, 6)
+    prompts, responses = list(prompts_of(policy.processor).values()), responses_of(policy.processor, 6)
     with torch.no_grad():
         base, trained, read = (
             one.score(prompts, range(6), responses).logp_NT for one in (make_policy(name), policy, again)
@@ -273,7 +270,7 @@ def test_a_model_that_was_trained_is_saved_and_loaded(name, batch, lora_rank, tm
 
 def test_a_frozen_tower_is_run_once_for_each_picture(name):
     policy, free = make_policy(name, freeze_vision=True), make_policy(name)
-    prompts, responses = list(prompts_of(name).values()), responses_of(name, 6)
+    prompts, responses = list(prompts_of(policy.processor).values()), responses_of(policy.processor, 6)
     for _ in range(2):
         scores = policy.score(prompts, range(6), responses)
     assert policy.encoder.kept.reused == policy.encoder.kept.runs > 0
@@ -281,7 +278,8 @@ def test_a_frozen_tower_is_run_once_for_each_picture(name):
 
 
 def test_a_checkpointed_model_has_the_same_gradient(name):
-    prompts, responses = list(prompts_of(name).values()), responses_of(name, 6)
+    processor = built(name)[1]
+    prompts, responses = list(prompts_of(processor).values()), responses_of(processor, 6)
     found = []
     for again in (False, True):
         policy = make_policy(name, gradient_checkpointing=again)
