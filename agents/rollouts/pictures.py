@@ -16,7 +16,7 @@ from rlsd_env.desk import Desk
 from rlsd_env.procedural.base import ProceduralSource
 
 DRAWS = 32
-"""Tasks that are drawn in the place of one, until one fits."""
+"""Tasks that are tried in the place of one at most, until one fits."""
 
 
 class FittingTasks:
@@ -60,10 +60,14 @@ class FittingTasks:
         return self._known[task]
 
     def _instead(self, step: int, place: int, task: int, tasks: Sequence[int]) -> int:
-        """Draw a task that fits and is not in the step; the task itself where none was found."""
-        rng = np.random.default_rng([self._seed, 2, step, place])
-        drawn = (int(self._indices[int(i)]) for i in rng.integers(len(self._indices), size=DRAWS))
-        return next((one for one in drawn if one not in tasks and self._fits(one)), task)
+        """Draw a task that fits and is not in the step; the task itself where none was found.
+
+        Each place of the step draws from others than all other places, so that none comes twice.
+        """
+        rng, count = np.random.default_rng([self._seed, 2, step]), len(self._indices)
+        drawn = rng.choice(count, min(count, DRAWS * len(tasks)), replace=False)[place :: len(tasks)]
+        candidates = (int(self._indices[int(i)]) for i in drawn)
+        return next((one for one in candidates if one not in tasks and self._fits(one)), task)
 
 
 def with_fits(batch: EpisodeBatch, policy: Policy) -> EpisodeBatch:
