@@ -14,7 +14,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from transformers import ProcessorMixin
 from transformers.video_utils import VideoMetadata
 
 from agents.episodes import Fit
@@ -94,8 +93,7 @@ class MediaProcessor:
         self.sees = getattr(config, "image_token_id", None) is not None
         self.model_type = config.model_type
         named = getattr(getattr(processor, "image_processor", None), "model_input_names", ())
-        says = getattr(type(processor), "replace_image_token", None) is not ProcessorMixin.replace_image_token
-        self._grids, self._by_company = GRID in named and says, COMPANY in named
+        self._grids, self._by_company = GRID in named, COMPANY in named
         if self.sees:
             self._image_token = processor.tokenizer.convert_ids_to_tokens(config.image_token_id)
         self._lock = threading.RLock()  # one at a time: two would process the same picture twice
