@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from rlsd_env.adapters.parquet import encoded
 from rlsd_env.adapters.tasks import VerifierFailed, check_handed_on, reward_of
 from rlsd_env.cli.common import make_env
+from rlsd_env.desk import RESET_OPTIONS
 from rlsd_env.errors import ConfigurationError, one_of
 from rlsd_env.extras import require
 from rlsd_env.sources.base import FOLDS, fold_of
@@ -57,6 +58,21 @@ def app(env: str, *, sessions: int = 64, on_failure: str = "null", **env_kwargs:
 
     name = env.rpartition("/")[2]  # a part of addresses, in which an id's slash would be one more
     return create_fastapi_app(make, action, observation, max_concurrent_envs=sessions, env_name=name)
+
+
+class NoSuchTaskError(ConfigurationError, IndexError):
+    """A client asks for tasks that there are not, or for too many; OpenEnv answers an `IndexError` with status 400."""
+
+
+def check_whole(name: str, value: object) -> None:
+    """Refuse what is no whole number.
+
+    Raises:
+        NoSuchTaskError: it is none.
+
+    """
+    if type(value) is not int:
+        raise NoSuchTaskError(f"{name} is {value!r}; it must be a whole number")
 
 
 @functools.cache
@@ -100,7 +116,16 @@ def classes() -> tuple[type, type, type]:
             options = {name: value for name, value in kwargs.items() if value is not None}
             if (split is None) != (index is None):
                 raise ConfigurationError(f"reset has split={split!r} and index={index!r}; give both or none")
+            for name in options:
+                if name not in RESET_OPTIONS:
+                    allowed = ("seed", "episode_id", "split", "index", *RESET_OPTIONS)
+                    raise ConfigurationError(one_of("argument of reset", name, allowed))
             if split is not None and index is not None:
+                if options:
+                    raise ConfigurationError(
+                        f"reset has split={split!r} and index={index!r}, and {', '.join(options)} as well; give one or "
+                        "the other"
+                    )
                 options["task_index"] = int(self._numbers(split)[self._place(split, index)])
             observation, info = self._env.reset(seed=seed, options=options or None)
             check_handed_on(info["task"], bool(observation["videos"]), self._name, split or self._fold)
@@ -119,23 +144,27 @@ def classes() -> tuple[type, type, type]:
 
         def get_task_range(self, split: str, start: int | None = None, stop: int | None = None) -> list[dict[str, Any]]:
             numbers = self._numbers(split)
+            for name, value in (("start", start), ("stop", stop)):
+                if value is not None:
+                    check_whole(name, value)
             chosen = range(len(numbers))[start:stop]
             if len(chosen) > MOST_TASKS:
-                raise ConfigurationError(f"there are {len(chosen):,} tasks; ask for {MOST_TASKS:,} at a time")
+                raise NoSuchTaskError(f"there are {len(chosen):,} tasks; ask for {MOST_TASKS:,} at a time")
             tasks = [self._env.desk.item(int(numbers[index])).task for index in chosen]
             for task in tasks:
                 check_handed_on(task, bool(task.videos), self._name, split)
             return [{"id": task.id, "index": index} for task, index in zip(tasks, chosen)]
 
         def list_tasks(self, split: str) -> list[dict[str, Any]]:
-            return self.get_task_range(split, 0, MOST_TASKS)
+            return self.get_task_range(split)
 
         def _numbers(self, split: str) -> Sequence[int]:
             return fold_of(self._env.desk.source, split)
 
         def _place(self, split: str, index: int) -> int:
+            check_whole("index", index)
             if not 0 <= index < self.num_tasks(split):
-                raise IndexError(f"split {split!r} has no task {index}; it has 0 to {self.num_tasks(split) - 1}")
+                raise NoSuchTaskError(f"split {split!r} has no task {index}; it has 0 to {self.num_tasks(split) - 1}")
             return index
 
         def step(self, action: Any, timeout_s: float | None = None, **kwargs: Any) -> Any:
