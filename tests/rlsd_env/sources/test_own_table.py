@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import csv
 import doctest
+import itertools
 import json
 
 import gymnasium
@@ -337,7 +338,7 @@ def test_rows_of_one_group_fall_into_one_fold(tmp_path):
     path, plain = jsonl(tmp_path, *rows), {"question": "question", "id": "id"}
     source = OwnTable(path=path, columns=plain | {"group": "figure"})
     folds = {name: list(source.fold(name)) for name in ("train", "tuning", "heldout")}
-    assert sorted(sum(folds.values(), [])) == list(range(40))
+    assert sorted(itertools.chain(*folds.values())) == list(range(40))
     figures = {name: {number // 5 for number in numbers} for name, numbers in folds.items()}
     assert sum(map(len, figures.values())) == 8
     assert source.groups()["3"] == [15, 16, 17, 18, 19]
