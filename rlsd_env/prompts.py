@@ -85,6 +85,11 @@ def _compile(template: str) -> Template:
     return environment.from_string(template)
 
 
+def names_file(prompt: str) -> bool:
+    """Tell whether a prompt is the name of a file and no template."""
+    return "{" not in prompt and "\n" not in prompt
+
+
 def template_of(prompt: str) -> str:
     """Return a template: the text itself, or that of the file that it names.
 
@@ -92,7 +97,7 @@ def template_of(prompt: str) -> str:
         ConfigurationError: it is neither a template nor a file.
 
     """
-    if "{" in prompt or "\n" in prompt:
+    if not names_file(prompt):
         return prompt
     try:
         return Path(prompt).read_text("utf-8")

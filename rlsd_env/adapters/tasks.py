@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import functools
 import json
+import os
 import re
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from rlsd_env.cli.common import make_env
+from rlsd_env.cli.common import find, make_env
 from rlsd_env.desk import Desk
 from rlsd_env.errors import ConfigurationError
+from rlsd_env.prompts import names_file
+from rlsd_env.sources.base import absolute_paths
 from rlsd_env.task import Image, Task, TaskInfo
 from verifiers import Verdict
 
@@ -61,7 +64,7 @@ def rows(env: str, *, fold: str = "train", limit: int | None = None, **env_kwarg
             and no limit, or a task has videos or may not be trained on.
 
     """
-    kwargs = _written(env_kwargs)
+    kwargs = _written(env, env_kwargs)
     desk = _desk(env, kwargs)
     numbers = desk.source.fold(fold)
     if limit is None and len(numbers) > MOST_ROWS:
@@ -96,7 +99,8 @@ def verdicts(keys: Sequence[str], responses: Sequence[str]) -> list[Verdict]:
     """Judge responses, each to the task that its key names.
 
     Raises:
-        ConfigurationError: there are more of one than of the other, or a key is none.
+        ConfigurationError: there are more of one than of the other, a key is none, or its environment cannot be made
+            here.
 
     """
     if len(keys) != len(responses):
@@ -108,7 +112,7 @@ def verdicts(keys: Sequence[str], responses: Sequence[str]) -> list[Verdict]:
         by_env.setdefault((env, kwargs), []).append(number)
     with _GRADING:
         for (env, kwargs), numbers in by_env.items():
-            desk = _desk(env, kwargs)
+            desk = _desk_of_rows(env, kwargs)
             ids = [read[number][2] for number in numbers]
             references = [desk.source.privileged(desk.source.index_of(task_id)).reference for task_id in ids]
             found = desk.grade([responses[number] for number in numbers], references, ids)
@@ -155,12 +159,16 @@ def failed(key: str, verdict: Verdict) -> VerifierFailed:
     )
 
 
-def _written(env_kwargs: Mapping[str, Any]) -> str:
+def _written(env: str, env_kwargs: Mapping[str, Any]) -> str:
+    """Write arguments as JSON, paths as absolute ones: a trainer may score in another working directory."""
     for reserved in ("fold", "expose_privileged"):
         if reserved in env_kwargs:
             raise ConfigurationError(f"{reserved} is no argument of an environment here; leave it out")
+    kwargs = absolute_paths(find(env).kwargs["source"], env_kwargs)
+    if isinstance(prompt := kwargs.get("prompt"), str) and names_file(prompt):
+        kwargs["prompt"] = os.path.abspath(prompt)
     try:
-        return json.dumps(env_kwargs, sort_keys=True)
+        return json.dumps(kwargs, sort_keys=True)
     except TypeError as error:
         raise ConfigurationError(f"the environment's arguments must be JSON-able: {error}") from error
 
@@ -174,6 +182,18 @@ def _read(key: str) -> tuple[str, str, str]:
         raise ConfigurationError(
             f"{str(key)!r:.80} names no task; rows that an adapter wrote have what does, in their column for it"
         ) from error
+
+
+def _desk_of_rows(env: str, kwargs: str) -> Desk:
+    """Return what judges rows, which were written elsewhere, perhaps."""
+    try:
+        return _desk(env, kwargs)
+    except ConfigurationError as error:
+        message = (
+            f"the tasks of rows of {env} cannot be read from {os.getcwd()}: {error}; the rows say {kwargs}: have "
+            "these files where they were when the rows were written, or write the rows anew"
+        )
+        raise ConfigurationError(message) from None  # one line, without what lies below
 
 
 @functools.lru_cache(maxsize=32)

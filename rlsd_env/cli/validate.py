@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from rlsd_env.cli.common import add_environment, at_least, check_reserved, facts_text, make_env
+from rlsd_env.cli.twins import Twins
 from rlsd_env.desk import Desk, split_options
 from rlsd_env.env import ReasoningEnv
 from rlsd_env.errors import ConfigurationError
@@ -36,7 +37,8 @@ not lead back to it, it is another task when it is loaded again, its prompt does
 score 1 as the prompt asks for it, "" does not score 0, or the verifier says of the same response once this and once
 that, or fails; of the first {ODD_TASKS} tasks it is asked of odd answers too ({"; ".join(ODD_ANSWERS)}).
 A benchmark's official rule may score "" by a guess or the nearest choice: in mode "official" that is counted, and no
-failure. The folds fail where one leaves the range of the tasks, or two of "train", "tuning" and "heldout" share one.
+failure. The folds fail where one leaves the range of the tasks, or two of "train", "tuning" and "heldout" share one;
+tasks of two of them with the same question and the same pictures are counted in a warning, and are no failure.
 A gold answer is written as the prompt asks for it (<answer>..</answer>, \\boxed{{..}}, "Answer: ..", or the benchmark's
 own form; plain where the prompt is yours and has no answer format), then in the other forms, which the summary counts.
 --form gives one of your own, e.g. --form '{{"answer": "{PLACE}"}}'.
@@ -87,6 +89,7 @@ class Report:
         failures: the tasks that are not sound, in order.
         folds: what is wrong with the source's folds.
         unjudged: how often the verifier failed, by what it said.
+        warnings: what is no failure.
 
     """
 
@@ -97,6 +100,7 @@ class Report:
     failures: list[Failure] = field(default_factory=list)
     folds: list[str] = field(default_factory=list)
     unjudged: Counter[str] = field(default_factory=Counter)
+    warnings: list[str] = field(default_factory=list)
 
 
 def validate(
@@ -117,6 +121,7 @@ def validate(
 
     """
     report = Report(folds=list(fold_problems(desk.source)))
+    twins = None if report.folds else Twins(desk.source)
     other = None
     for index, item in _items(desk, indices, report, again):
         task = item.task
@@ -131,6 +136,9 @@ def validate(
         problems += _grading(desk, item, forms, report)
         if problems:
             report.failures.append(Failure(index, task.id, tuple(problems)))
+        if twins is not None:
+            twins.add(index, task)
+    report.warnings += [] if twins is None else twins.warning()
     return report
 
 
@@ -261,6 +269,8 @@ def run(options: argparse.Namespace) -> int:
         report = validate(desk, shown, forms, another_source(env), *refusals)
         seconds = time.perf_counter() - start
     print(facts_text(_summary(desk, report, forms, seconds)))
+    for warning in report.warnings:
+        print(warning)
     return 1 if _print_failures(report, {id: index for id, index in known.items() if index in indices}) else 0
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import abc
 import functools
 import inspect
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
@@ -20,7 +21,6 @@ FOLDS = ("all", "train", "tuning", "heldout")
 """Learn on train, choose on tuning (hyperparameters, which weights to keep), report on heldout."""
 PARTS = FOLDS[1:]
 """Those that have no task in common."""
-_LOCAL = ("path", "mapping")  # arguments that name a file or a folder of the user's
 
 
 class TaskSource(abc.ABC):
@@ -34,6 +34,7 @@ class TaskSource(abc.ABC):
         verifier_kwargs: the default verifier's arguments.
         answer_format: the default answer format, a key of `rlsd_env.prompts.FORMATS`.
         template: the default prompt, a Jinja template; see `rlsd_env.prompts`.
+        path_arguments: its arguments that name a file or a folder of the user's.
 
     """
 
@@ -41,6 +42,7 @@ class TaskSource(abc.ABC):
     verifier_kwargs: ClassVar[Mapping[str, Any]] = {}
     answer_format: ClassVar[str] = "tags"
     template: ClassVar[str] = PLAIN
+    path_arguments: ClassVar[tuple[str, ...]] = ("path", "mapping")
 
     @abc.abstractmethod
     def __len__(self) -> int:
@@ -94,6 +96,17 @@ def parameters(spec: str) -> tuple[str, ...]:
     return tuple(inspect.signature(resolve(spec, TaskSource, functions=True)).parameters)
 
 
+def absolute_paths(spec: str, kwargs: Mapping[str, Any]) -> dict[str, Any]:
+    """Return arguments of the source behind `spec` that mean the same in every working directory."""
+    names = _path_arguments(resolve(spec, TaskSource, functions=True))
+    return {name: os.path.abspath(v) if name in names and isinstance(v, str) else v for name, v in kwargs.items()}
+
+
+def _path_arguments(made_by: Any) -> Sequence[str]:
+    found: Sequence[str] = getattr(made_by, "path_arguments", TaskSource.path_arguments)  # a function has none
+    return found
+
+
 def fold_of(source: TaskSource, name: str) -> Sequence[int]:
     """Return the task numbers of a fold, at least one.
 
@@ -125,7 +138,7 @@ def _load(spec: str, frozen: tuple[tuple[str, Any], ...], _key: Any) -> TaskSour
 def load_source(spec: str, kwargs: Mapping[str, Any], also: Sequence[str] = ()) -> TaskSource:
     """Return the source that `spec` names, made with `kwargs`; each is made once per process.
 
-    One is made anew when the files that its `path` or `mapping` names have changed.
+    One is made anew when the files that its `path_arguments` name have changed.
 
     Args:
         spec: "package.module:Name" of a `TaskSource`.
@@ -149,7 +162,7 @@ def load_source(spec: str, kwargs: Mapping[str, Any], also: Sequence[str] = ()) 
     if fault := boolean_fault(made_by, kwargs):
         raise ConfigurationError(fault)
     frozen = _freeze(kwargs)
-    local = tuple(state(Path(kwargs[name])) for name in _LOCAL if isinstance(kwargs.get(name), str))
+    local = tuple(state(Path(kwargs[name])) for name in _path_arguments(made_by) if isinstance(kwargs.get(name), str))
     source = _load(spec, frozen, (*(type(value) for _, value in frozen), local))
     if not isinstance(source, TaskSource):
         raise ConfigurationError(f"{spec!r} made a {type(source).__name__}; it must be a TaskSource")

@@ -22,7 +22,7 @@ Names = str | Sequence[str]
 PRIVATE = ("answer", "solution", "trace")
 PUBLIC = ("question", "choices", "images", "id", "kind")
 SINGLE = ("question", "answer", "solution", "trace", "id", "kind", "unit", "precision")
-SEVERAL = ("images", "choices")
+SEVERAL = ("images", "choices", "group")
 NEEDED = ("question", "answer")
 ANSWERS = ("auto", "letter", "text")
 """How an answer among choices is read. `auto`: either way, but a letter that is another option's text is refused."""
@@ -45,6 +45,7 @@ class OwnTable(DataSource):
                 "images": ["picture", "detail"],    # one column (an image or a list), or several columns
                 "choices": "options",               # a list, a list written as JSON or Python, or several columns
                 "solution": "rationale",            # for teachers only, as is "trace"
+                "group": "figure",                  # rows that agree in it (one column or several) are in one fold
                 "id": "uid",                        # left out, rows are called "train-0", "train-1" ..
                 "kind": "type",                     # an AnswerKind, e.g. "integer"; left out or empty: inferred
                 "unit": "unit",
@@ -53,7 +54,8 @@ class OwnTable(DataSource):
             metadata=["subject"],
         )
 
-    A table whose columns have these names already, such as question, answer and choices, needs no `columns`.
+    A table whose columns have these names already, such as question, answer and choices, needs no `columns`. A group
+    is taken only where `columns` says so: without one, each row falls into a fold by its id.
 
     The same in a file, `mapping="table.toml"`:
 
@@ -144,6 +146,7 @@ class OwnTable(DataSource):
         _keep_apart(self.roles, self.metadata_columns)
         named = [name for names in self.roles.values() for name in names]
         self.columns = (*named, *self.metadata_columns)  # type: ignore[misc]
+        self.group_columns = self.roles.get("group", ())  # type: ignore[misc]
         self.id_column = self.roles["id"][0] if "id" in self.roles else ""  # type: ignore[misc]
         return super()._scan(skip_broken)
 
@@ -252,14 +255,15 @@ def _roles(columns: Mapping[str, Names] | Iterable[tuple[str, Names]] | None) ->
         if not several or not all(isinstance(name, str) and name for name in several):
             raise ConfigurationError(f"columns[{role!r}] is {names!r}; it must be the name of a column")
         if role in SINGLE and len(several) > 1:
-            raise ConfigurationError(f"columns[{role!r}] names {len(several)} columns; only images and choices may")
+            raise ConfigurationError(f"columns[{role!r}] names {len(several)} columns; only {', '.join(SEVERAL)} may")
         roles[role] = several
     return roles
 
 
 def _completed(roles: Mapping[str, tuple[str, ...]], names: Sequence[str]) -> dict[str, tuple[str, ...]]:
     """Add the columns that are called what they are: all where no column is named, else question and answer."""
-    own = NEEDED if roles else (*SINGLE, *SEVERAL)
+    # a column that happens to be called group would change the folds
+    own = NEEDED if roles else tuple(role for role in (*SINGLE, *SEVERAL) if role != "group")
     complete = {**{role: (role,) for role in own if role in names}, **roles}
     for role in NEEDED:
         if role not in complete:

@@ -5,17 +5,19 @@ from __future__ import annotations
 import inspect
 import io
 import json
+import re
 
 import numpy as np
 import PIL.Image
 import pyarrow.parquet as pq
 import pytest
 
-from rlsd_env.adapters import easyr1, ms_swift, verl
+from rlsd_env.adapters import easyr1, ms_swift, tasks, verl
 from rlsd_env.adapters.parquet import write_parquet
 from rlsd_env.adapters.tasks import VerifierFailed, rows, verdicts
 from rlsd_env.cli.common import make_env
 from rlsd_env.errors import ConfigurationError
+from rlsd_env.sources.own_table import OwnTable
 from tests.rlsd_env.adapters.moody import MOODY
 
 SUMS = "rlsd/Arithmetic-v0"
@@ -70,6 +72,47 @@ def test_what_cannot_be_handed_on_is_one_line(env, kwargs, message):
 def test_a_column_that_names_no_task_is_told(key):
     with pytest.raises(ConfigurationError, match="names no task; rows that an adapter wrote have what does"):
         verdicts([key], ["5"])
+
+
+@pytest.fixture
+def own_table(tmp_path, monkeypatch):
+    """A folder with a table, how it is read and a prompt, in which this process works."""
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "t.jsonl").write_text('{"q": "1 + 1?", "a": "2"}\n')
+    (tmp_path / "table.toml").write_text('[columns]\nquestion = "q"\nanswer = "a"\n')
+    (tmp_path / "prompt.txt").write_text("{{ question }} Say it.")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_rows_of_a_table_are_scored_in_any_working_directory(own_table, monkeypatch):
+    given = {"path": "data/t.jsonl", "mapping": "table.toml", "prompt": "prompt.txt", "split": "data"}
+    (row,) = rows("rlsd/Table-v0", fold="all", **given)
+    assert row.question.startswith("1 + 1? Say it.")
+    assert json.loads(row.key)["env_kwargs"]["split"] == "data"  # a folder's name too, and no path
+    (own_table / "elsewhere").mkdir()
+    monkeypatch.chdir(own_table / "elsewhere")
+    tasks._desk.cache_clear()
+    assert verl.compute_score("", "<answer>2</answer>", row.key) == {"score": 1.0, "acc": 1.0}
+
+
+def test_which_arguments_are_paths_is_said_by_a_source(own_table, monkeypatch):
+    monkeypatch.setattr(OwnTable, "path_arguments", ("path",))
+    (row,) = rows("rlsd/Table-v0", fold="all", path="data/t.jsonl", mapping="table.toml")
+    assert json.loads(row.key)["env_kwargs"] == {"path": str(own_table / "data/t.jsonl"), "mapping": "table.toml"}
+
+
+def test_rows_whose_files_are_gone_are_told_of_in_one_line(own_table):
+    (row,) = rows("rlsd/Table-v0", fold="all", path="data/t.jsonl", mapping="table.toml")
+    (own_table / "table.toml").rename(own_table / "other.toml")
+    tasks._desk.cache_clear()
+    told = (
+        f"the tasks of rows of rlsd/Table-v0 cannot be read from {own_table}: mapping '{own_table}/table.toml' cannot"
+    )
+    with pytest.raises(ConfigurationError, match=re.escape(told)) as found:
+        verl.compute_score("", "<answer>2</answer>", row.key)
+    assert "\n" not in str(found.value)
+    assert found.value.__suppress_context__
 
 
 def test_responses_and_keys_are_of_one_number(task):

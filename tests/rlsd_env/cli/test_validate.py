@@ -12,6 +12,7 @@ from rlsd_env.forms import FORMS, OWN_FORMS, forms_of, written
 from rlsd_env.procedural.ids import PROCEDURAL
 from tests.conftest import DATA
 from tests.rlsd_env.cli.tasks import ME
+from tests.rlsd_env.sources.hub_copy import png
 from verifiers import official
 
 SUMS = f"{ME}:clitest/Sums-v0"
@@ -148,6 +149,40 @@ def test_broken_rows_are_named_or_skipped(tmp_path, capsys):
     assert main([*words, "skip_broken=False"]) == 1
     assert main([*words, "skip_broken=no"]) == 2
     assert capsys.readouterr().err == "error: skip_broken is 'no'; it must be true or false (True or False in Python)\n"
+
+
+@pytest.fixture
+def book(tmp_path):
+    """Ten questions about three pictures, each question twice: as `a0` to `a9`, and as `b0` to `b9`."""
+    for name, colour in enumerate(("red", "green", "blue")):
+        (tmp_path / f"{name}.png").write_bytes(png(colour))
+        (tmp_path / f"copy{name}.png").write_bytes(png(colour))
+    rows = [
+        {"id": f"{half}{n}", "question": f"{'' if half == 'a' else ' '}How many in square {n}?", "answer": str(n),
+         "images": f"{'copy' if half == 'b' else ''}{n % 3}.png", "pair": f"p{n}"}
+        for half in "ab" for n in range(10)
+    ]  # fmt: skip
+    (tmp_path / "book.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    return tmp_path / "book.jsonl"
+
+
+def test_tasks_of_two_folds_that_ask_the_same_are_told_of_in_one_line(book, capsys):
+    words = ["validate", "rlsd/Table-v0", "--env-kwargs", f"path={book}"]
+    folds = make_env("rlsd/Table-v0", {"path": str(book)}).desk.source.fold
+    fold_of = {number: name for name in ("train", "tuning", "heldout") for number in folds(name)}
+    apart = [n for n in range(10) if fold_of[n] != fold_of[n + 10]]
+    assert main(words) == 0
+    (warning,) = (line for line in capsys.readouterr().out.splitlines() if line.startswith("warning: "))
+    n = apart[0]
+    assert f"{2 * len(apart)} tasks have the question and pictures of one in another fold, such as" in warning
+    assert f"'a{n}' ({fold_of[n]}) and 'b{n}' ({fold_of[n + 10]}); remove" in warning
+    columns = "columns={id='id', question='question', answer='answer', images='images', group='pair'}"
+    assert main([*words, columns]) == 0
+    assert "warning" not in capsys.readouterr().out
+    text = book.read_text()
+    book.write_text(text.replace("copy0", "1").replace("copy1", "2").replace("copy2", "0"))
+    assert main(words) == 0  # the same questions about other pictures
+    assert "warning" not in capsys.readouterr().out
 
 
 def test_every_official_verifier_has_its_form():

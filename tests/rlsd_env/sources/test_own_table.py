@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import csv
 import doctest
+import itertools
 import json
 
 import gymnasium
@@ -255,7 +256,7 @@ def test_a_csv_file(tmp_path):
         ({"columns": {"question": "q"}}, r"columns has no 'answer', and no column is called so \(the table has q, a\)"),
         ({"columns": PLAIN, "answers": "txt"}, "unknown value of answers 'txt'; did you mean 'text'"),
         ({}, "columns has no 'question'"),
-        ({"columns": {"question": ["q", "r"], "answer": "a"}}, "names 2 columns; only images and choices may"),
+        ({"columns": {"question": ["q", "r"], "answer": "a"}}, "names 2 columns; only images, choices, group may"),
         ({"columns": {"question": "q", "answer": ""}}, "must be the name of a column"),
         ({"columns": "question"}, "must say which column is what"),
         ({"columns": PLAIN, "metadata": "subject"}, "must be a list of columns"),
@@ -326,3 +327,27 @@ def test_pictures_may_be_data_urls(tmp_path):
     assert source.privileged(2).reference.answer == "1"
     (tmp_path / "table.csv").write_text(f'question,answer,images\nWhich?,1,"{blue}"\n')
     assert tuple(OwnTable(path=str(tmp_path / "table.csv")).item(0).task.images[0][0, 0]) == (0, 0, 255)
+
+
+def test_rows_of_one_group_fall_into_one_fold(tmp_path):
+    """Of eight figures each has five questions, one of which is of another book, whose figures are others."""
+    rows = [
+        {"id": f"q{n}", "question": f"{n}?", "answer": "1", "figure": n // 5, "book": "ab"[n % 5 == 4], "group": "x"}
+        for n in range(40)
+    ]
+    path, plain = jsonl(tmp_path, *rows), {"question": "question", "id": "id"}
+    source = OwnTable(path=path, columns=plain | {"group": "figure"})
+    folds = {name: list(source.fold(name)) for name in ("train", "tuning", "heldout")}
+    assert sorted(itertools.chain(*folds.values())) == list(range(40))
+    figures = {name: {number // 5 for number in numbers} for name, numbers in folds.items()}
+    assert sum(map(len, figures.values())) == 8
+    assert source.groups()["3"] == [15, 16, 17, 18, 19]
+    by_both = OwnTable(path=path, columns=plain | {"group": ["figure", "book"]})
+    assert by_both.groups()["3/a"] == [15, 16, 17, 18]
+    # without a group, as ever: by the id; a column that happens to be called so changes nothing
+    for ungrouped in (OwnTable(path=path), OwnTable(path=path, columns=plain)):
+        assert [number for number in ungrouped.fold("heldout") if number < 24] == [8, 11, 20, 22]
+        assert [number for number in ungrouped.fold("tuning") if number < 24] == [1, 6, 10]
+    rows[3]["figure"] = None
+    with pytest.raises(DataError, match=r"line 4: column 'figure' is empty; it must name the row or its group"):
+        OwnTable(path=jsonl(tmp_path, *rows), columns=plain | {"group": "figure"})
