@@ -96,5 +96,7 @@ class GroupEnv(Protocol):
         """Stop the threads and processes that verify."""
 
 
+ENVIRONMENT_FAILED = "the environment failed: "
+"""What the feedback of a verdict of status "error" begins with where it was the environment that failed."""
 METHODS = tuple(name for name in vars(GroupEnv) if inspect.isfunction(vars(GroupEnv)[name]) and name[0] != "_")
 """The methods of a `GroupEnv`, by which one is told; `isinstance` would read its properties, the refused ones too."""

@@ -23,23 +23,27 @@ LEVELS = ("answer", "solution")
 """What `Verifier.privileged` can show a teacher."""
 
 
-def log_failure(verifier: str, message: str, error: BaseException | str) -> None:
+def log_failure(
+    verifier: str, message: str, error: BaseException | str, *, call: str = "verify", lost: str = "its verdict"
+) -> None:
     """Log that a verifier raised: the first time of each message with the traceback, then without being shown.
 
     Args:
-        verifier: its class's name.
+        verifier: its class's name, or that of whatever else judges.
         message: what it raised.
         error: the exception, or its traceback as text.
+        call: the method that raised.
+        lost: what is left out of rewards for it.
 
     """
     if (verifier, message) in _SEEN:
-        _LOG.debug("%s.verify raised %s", verifier, message)
+        _LOG.debug("%s.%s raised %s", verifier, call, message)
         return
     if len(_SEEN) < _REMEMBERED:
         _SEEN.add((verifier, message))
-    told = "%s.verify raised %s; its verdict is left out of rewards. This is said once."
+    told = "%s.%s raised %s; %s is left out of rewards. This is said once."
     trace = error if isinstance(error, str) else own_traceback(error)
-    _LOG.error(f"{told}\n%s", verifier, message, trace.rstrip())
+    _LOG.error(f"{told}\n%s", verifier, call, message, lost, trace.rstrip())
 
 
 class Verifier(abc.ABC):

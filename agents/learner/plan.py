@@ -21,6 +21,7 @@ from agents.options.learner import LearnerOptions
 from agents.policy.base import Policy
 from agents.policy.scoring import distinct_by
 from rlsd_env.errors import ConfigurationError
+from rlsd_env.groups import ENVIRONMENT_FAILED
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,7 +91,7 @@ def make_plan(
         sharded: whether all processes must run as many parts of each kind.
 
     Raises:
-        RuntimeError: the verifier failed on every episode, or gave a reward that is no number.
+        RuntimeError: the verifier or environment failed on every episode, or gave a reward that is no number.
 
     """
     batch, unscorable = without_unscorable(batch, policy)
@@ -156,9 +157,11 @@ def make_plan(
 
 def _check_rewards(batch: EpisodeBatch, episodes: Sequence[Episode], valid: int) -> None:
     if not valid and not all(episode.pictures is Fit.LEFT_OUT for episode in episodes):
+        verdict = episodes[0].verdict
+        blamed = "environment" if verdict.feedback.startswith(ENVIRONMENT_FAILED) else "verifier"
         raise ConfigurationError(
-            f"the verifier failed on all {len(episodes)} episodes of step {batch.step}; "
-            f"the first said: {episodes[0].verdict.status} {episodes[0].verdict.feedback}"
+            f"the {blamed} failed on all {len(episodes)} episodes of step {batch.step}; "
+            f"the first said: {verdict.status} {verdict.feedback.removeprefix(ENVIRONMENT_FAILED)}"
         )
     for episode in episodes:
         if episode.valid and not math.isfinite(episode.reward):

@@ -1,4 +1,4 @@
-"""What accuracies do not say: verifiers that failed, pictures that models do not take, rewards between 0 and 1."""
+"""What accuracies do not say: who failed to judge, pictures that models do not take, rewards between 0 and 1."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def failures(where: str, metrics: Mapping[str, float], accuracy: float | None = 
     share = failed_share(metrics)
     if not share:
         return ""
-    told = f"warning: the verifier failed on {share:.1%} of {where}, which accuracy and reward leave out"
+    told = f"warning: the verifier or environment failed on {share:.1%} of {where}, which accuracy and reward leave out"
     if accuracy is None:
         return told
     return f"{told}: of those judged {accuracy:.3f} were right, of all {accuracy * (1 - share):.3f}"

@@ -93,7 +93,7 @@ class Board:
         self.ended: list[Run] = []
         self._clock = clock
         self._lost = 0
-        self._told: set[str] = set()  # runs of which it was said that their verifier fails
+        self._told: set[str] = set()  # runs of which it was said that their verifier or environment fails
         self._first: float | None = None
         self._measured = -1  # steps since the first of this session
 
@@ -109,8 +109,9 @@ class Board:
                 self._told.add(progress.name)
         if fails:
             self.say(
-                f"{progress.name}, step {progress.step}: the verifier failed on {progress.figures[FAILED]:.1%} of the "
-                "attempts, which rewards leave out; see status_*_share of metrics.csv for later steps"
+                f"{progress.name}, step {progress.step}: the verifier or environment failed on "
+                f"{progress.figures[FAILED]:.1%} of the attempts, which rewards leave out; "
+                "see status_*_share of metrics.csv for later steps"
             )
 
     def done(self, name: str) -> None:

@@ -19,15 +19,16 @@ from gymnasium.error import ResetNeeded
 from gymnasium.vector import AutoresetMode, VectorEnv
 from numpy.typing import NDArray
 
-from rlsd_env.actions import count_tokens
-from rlsd_env.adapters.texts import Seen, seen
+from rlsd_env.adapters.foreign_attempt import Attempt
+from rlsd_env.adapters.protocol import made, reset
+from rlsd_env.adapters.texts import Seen
 from rlsd_env.errors import ConfigurationError, one_of
 from rlsd_env.hints import BLANK, TRIES, UNSAID, VARIANTS
 from rlsd_env.plugins import resolve
 from rlsd_env.sources.base import FOLDS
 from rlsd_env.spaces import UnicodeText
-from rlsd_env.task import Item, Privileged, Task, escaped, without_placeholders
-from verifiers import Reference, Status, Verdict
+from rlsd_env.task import Item, Privileged, Task, escaped
+from verifiers import Reference, Verdict
 from verifiers.registry import boolean_fault
 
 ENTRY = "rlsd_env.adapters.foreign:ForeignGroups"
@@ -110,6 +111,8 @@ class ForeignGroups(VectorEnv[dict[str, Any], Sequence[str | None], NDArray[Any]
             raise ConfigurationError(one_of("fold", fold, FOLDS))
         if hints not in VARIANTS:
             raise ConfigurationError(one_of("hints", hints, VARIANTS))
+        if make_kwargs is not None and not isinstance(make_kwargs, Mapping):
+            raise ConfigurationError(f"make_kwargs is {make_kwargs!r}; it must be a table such as {{high=3}}")
         if hints == "wrong" and privileged is None:
             raise ConfigurationError("hints is 'wrong' and there are none; give privileged, which tells of a task")
         self._make: Make = resolve(make, functions=True) if isinstance(make, str) else make
@@ -130,7 +133,7 @@ class ForeignGroups(VectorEnv[dict[str, Any], Sequence[str | None], NDArray[Any]
         self._envs: list[gymnasium.Env[Any, Any]] = []
         self._adviser: gymnasium.Env[Any, Any] | None = None
         self._items: tuple[Item, ...] = ()
-        self._attempts: list[_Attempt] = []
+        self._attempts: list[Attempt] = []
         if privileged is None and expose_privileged and hints == "right":
             _LOG.info(f"{self.name}: no privileged text is given, so that a teacher is shown {BLANK!r}")
 
@@ -147,10 +150,10 @@ class ForeignGroups(VectorEnv[dict[str, Any], Sequence[str | None], NDArray[Any]
             self._rng = np.random.default_rng(seed)
         chosen = self._chosen(dict(options or {}))
         while len(self._envs) < self.num_envs:
-            self._envs.append(self._make(**self._make_kwargs))
+            self._envs.append(self._made())
         self._attempts, items = [], []
         for group, index in enumerate(chosen):
-            begun = [_Attempt(self._envs[group * self.group_size + g], index) for g in range(self.group_size)]
+            begun = [Attempt(self._envs[group * self.group_size + g], index) for g in range(self.group_size)]
             first = begun[0].shown
             if any(not _same(first, other.shown) for other in begun):
                 raise ConfigurationError(
@@ -161,6 +164,9 @@ class ForeignGroups(VectorEnv[dict[str, Any], Sequence[str | None], NDArray[Any]
             self._attempts += begun
         self._items = tuple(items)
         return self._observations(), {}
+
+    def _made(self) -> gymnasium.Env[Any, Any]:
+        return made(self._make, self._make_kwargs, self.name)
 
     def _chosen(self, options: dict[str, Any]) -> list[int]:
         given = options.pop("task_index", None)
@@ -184,8 +190,8 @@ class ForeignGroups(VectorEnv[dict[str, Any], Sequence[str | None], NDArray[Any]
         """Return what `privileged` tells of a seed, by level."""
         if self._tells is None:
             return {"answer": BLANK}
-        self._adviser = self._adviser or self._make(**self._make_kwargs)
-        self._adviser.reset(seed=index)
+        self._adviser = self._adviser or self._made()
+        reset(self._adviser, index)
         told = self._tells(self._adviser, index)
         texts = {"answer": told} if isinstance(told, str) else dict(told)
         if not texts.get("answer", "").strip():
@@ -312,62 +318,6 @@ class ForeignGroups(VectorEnv[dict[str, Any], Sequence[str | None], NDArray[Any]
         for env in (*self._envs, *([self._adviser] if self._adviser else [])):
             env.close()
         self._envs, self._adviser = [], None
-
-
-class _Attempt:
-    """One attempt at a seed."""
-
-    def __init__(self, env: gymnasium.Env[Any, Any], seed: int) -> None:
-        self.env = env
-        self.shown = seen(env.reset(seed=seed)[0])
-        self.turns = self.tokens = 0
-        self.total = 0.0
-        self.terminated = self.truncated = False
-        self.last = ""
-        self.invalid: list[Status] = []
-        self.error = ""
-
-    @property
-    def over(self) -> bool:
-        return self.terminated or self.truncated
-
-    @property
-    def images(self) -> tuple[Any, ...]:
-        return () if self.over else self.shown["images"]
-
-    @property
-    def feedback(self) -> str:
-        return without_placeholders(self.shown["text"]) if self.over else self.shown["text"]
-
-    def act(self, action: str, max_turns: int, budget: int | None) -> float:
-        """Take an action and return its reward."""
-        self.turns += 1
-        self.tokens += count_tokens(action)
-        if budget is not None and self.tokens > budget:
-            self.truncated = True
-            return 0.0
-        try:
-            observation, reward, self.terminated, self.truncated, info = self.env.step(str(action))
-        except ConfigurationError:
-            raise
-        except Exception as error:  # any environment of anybody's
-            self.terminated, self.error = True, f"{type(error).__name__}: {error}"
-            return 0.0
-        self.shown = seen(observation)
-        self.total += float(reward)
-        self.last = str(info.get("action", action))
-        if (status := Status(info.get("invalid", Status.OK))) is not Status.OK:
-            self.invalid.append(status)
-        used_up = self.turns >= max_turns or (budget is not None and self.tokens >= budget)
-        self.truncated = bool(self.truncated or (used_up and not self.terminated))
-        return float(reward)
-
-    def verdict(self, success: float) -> Verdict:
-        """Say what has become of it."""
-        if self.error:
-            return Verdict(0.0, False, None, Status.ERROR, self.error)
-        status = self.invalid[0] if self.invalid else Status.OK
-        return Verdict(self.total, self.total >= success, self.last or None, status)
 
 
 def _same(one: Seen, other: Seen) -> bool:

@@ -23,6 +23,7 @@ import gymnasium
 import numpy as np
 from gymnasium import spaces
 
+from rlsd_env.adapters.protocol import Stepped, reset, step
 from rlsd_env.errors import ConfigurationError, one_of
 from rlsd_env.prompts import FORMATS
 from rlsd_env.spaces import RGBImage, UnicodeText
@@ -48,11 +49,12 @@ SPACE = spaces.Dict({"text": UnicodeText(), "images": spaces.Sequence(RGBImage()
 """The space of `Seen`."""
 
 
-def seen(observation: Any) -> Seen:
+def seen(observation: Any, advice: str = "wrap the environment in ObservationToText") -> Seen:
     """Return an observation that is made of texts and pictures, in order, as one text with its pictures.
 
     Args:
         observation: a text, a picture, or a dictionary or sequence of such; `Seen` as it is.
+        advice: what to do about one that is something else.
 
     Raises:
         ConfigurationError: it has something else in it.
@@ -65,12 +67,14 @@ def seen(observation: Any) -> Seen:
     if isinstance(observation, np.ndarray) and observation.dtype == np.uint8 and observation.shape[2:] == (3,):
         return Seen(text=IMAGE_PLACEHOLDER, images=(observation.copy(),))
     if isinstance(observation, Mapping | tuple | list):
-        parts = [seen(part) for part in (observation.values() if isinstance(observation, Mapping) else observation)]
+        parts = [
+            seen(part, advice) for part in (observation.values() if isinstance(observation, Mapping) else observation)
+        ]
         text = "\n".join(part["text"] for part in parts if part["text"])
         return Seen(text=text, images=tuple(image for part in parts for image in part["images"]))
     raise ConfigurationError(
         f"an observation has {observation!r:.80}, a {type(observation).__name__}; it must be text, pictures (uint8, "
-        "height x width x 3) or a dictionary of such: wrap the environment in ObservationToText"
+        f"height x width x 3) or a dictionary of such: {advice}"
     )
 
 
@@ -91,12 +95,18 @@ class ObservationToText(gymnasium.ObservationWrapper):
         describe: from an observation to a text; None: what the environment renders as "ansi".
 
     Raises:
-        ConfigurationError: there is no `describe`, and the environment was not made with render_mode="ansi".
+        ConfigurationError: there is no `describe`, and the environment was not made with render_mode="ansi"; or it is
+            one in text already, whose list of actions would be lost.
 
     """
 
     def __init__(self, env: gymnasium.Env[Any, Any], describe: Callable[[Any], str] | None = None) -> None:
         super().__init__(env)
+        if (inner := answers_of(env)) is not None:
+            name = type(inner).__name__
+            raise ConfigurationError(
+                f"ObservationToText goes inside {name}, not around it: write {name}(ObservationToText(env, ..), ..)"
+            )
         if describe is None and env.render_mode != "ansi":
             raise ConfigurationError(
                 f"{env} was made with render_mode={env.render_mode!r}; make it with render_mode='ansi', or give "
@@ -104,6 +114,16 @@ class ObservationToText(gymnasium.ObservationWrapper):
             )
         self.describe = describe
         self.observation_space = SPACE
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Seen, dict[str, Any]]:
+        """Begin an episode."""
+        observation, info = reset(self.env, seed, options)
+        return self.observation(observation), info
+
+    def step(self, action: Any) -> Stepped:
+        """Take an action of the environment's."""
+        observation, reward, terminated, truncated, info = step(self.env, action)
+        return self.observation(observation), reward, terminated, truncated, info
 
     def observation(self, observation: Any) -> Seen:
         """Describe an observation."""
@@ -157,8 +177,8 @@ class AnswerToAction(gymnasium.Wrapper):
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Seen, dict[str, Any]]:
         """Begin an episode; below the first observation stands how to act."""
-        observation, info = self.env.reset(seed=seed, options=options)
-        self._last = seen(observation)
+        observation, info = reset(self.env, seed, options)
+        self._last = self._seen(observation)
         return Seen(text=f"{self._last['text']}\n{self.asks}".strip(), images=self._last["images"]), info
 
     def step(self, action: Any) -> tuple[Seen, float, bool, bool, dict[str, Any]]:
@@ -170,12 +190,25 @@ class AnswerToAction(gymnasium.Wrapper):
         if status is not Status.OK:
             shown = Seen(text=f"{self._told(found.text)}\n{self._last['text']}", images=self._last["images"])
             return shown, self.invalid_reward, self.invalid == "end", False, {**told, "invalid": str(status)}
-        observation, reward, terminated, truncated, info = self.env.step(read)
-        self._last = seen(observation)
-        return self._last, float(reward), terminated, truncated, {"invalid": str(status), **info, **told}
+        observation, reward, terminated, truncated, info = step(self.env, read)
+        self._last = self._seen(observation)
+        return self._last, reward, terminated, truncated, {"invalid": str(status), **info, **told}
+
+    def _seen(self, observation: Any) -> Seen:
+        name = type(self).__name__
+        return seen(observation, f"write {name}(ObservationToText(env, ..), ..), {name} being the outer one")
 
     def _told(self, answer: str | None) -> str:
         return f"{'No action was found' if answer is None else 'That is no action'}. {self.asks}"
+
+
+def answers_of(env: gymnasium.Env[Any, Any]) -> AnswerToAction | None:
+    """Return the wrapper that takes actions from answers; None: the environment has none, and gets what is said."""
+    while isinstance(env, gymnasium.Wrapper):
+        if isinstance(env, AnswerToAction):
+            return env
+        env = env.env
+    return None
 
 
 class DiscreteToText(AnswerToAction):

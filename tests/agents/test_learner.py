@@ -193,9 +193,12 @@ def test_an_episode_on_which_the_verifier_failed_counts_nowhere(policy, batch):
     assert (without - gradients[0]).norm() / without.norm() < 1e-4
 
 
-def test_a_verifier_that_fails_on_everything_stops_the_run(policy, batch):
-    broken = with_verdicts(batch, lambda g, i, v: Verdict(0.0, False, None, Status.ERROR, "ZeroDivisionError: oops"))
-    with pytest.raises(ConfigurationError, match=r"failed on all 16 episodes of step 0.*ZeroDivisionError"):
+@pytest.mark.parametrize(("told", "blamed"), [("", "verifier"), ("the environment failed: ", "environment")])
+def test_what_fails_on_everything_stops_the_run(told, blamed, policy, batch):
+    verdict = Verdict(0.0, False, None, Status.ERROR, f"{told}ZeroDivisionError: oops")
+    broken = with_verdicts(batch, lambda g, i, v: verdict)
+    message = f"the {blamed} failed on all 16 episodes of step 0; the first said: error ZeroDivisionError: oops"
+    with pytest.raises(ConfigurationError, match=f"^{message}$"):
         learner(policy).update(broken)
 
 

@@ -152,7 +152,7 @@ def test_responses_without_a_verdict_are_told_of_with_what_they_may_hide():
     metrics = {"status_error_share": 0.5, "status_timeout_share": 0.25, "status_no_answer_share": 0.1}
     assert failed_share(metrics) == 0.75
     assert failures("them", {"status_no_answer_share": 0.1}) == ""
-    told = "warning: the verifier failed on 75.0% of them, which accuracy and reward leave out"
+    told = "warning: the verifier or environment failed on 75.0% of them, which accuracy and reward leave out"
     assert failures("them", metrics) == told
     assert failures("them", metrics, 0.5) == f"{told}: of those judged 0.500 were right, of all 0.125"
 

@@ -154,7 +154,7 @@ def test_an_environment_that_breaks_leaves_its_group():
     *_, terminated, _, infos = env.step(["break", "go on"])
     assert terminated.tolist() == [True, False]
     assert infos["verdict"][0].status is Status.ERROR
-    assert infos["verdict"][0].feedback == "RuntimeError: it broke"
+    assert infos["verdict"][0].feedback == "the environment failed: RuntimeError: it broke"
     env.reset()  # goes on with the next batch
     assert not env.step(["a", "b"])[2].any()
 
