@@ -32,6 +32,8 @@ from verifiers import Reference, Verdict
 from verifiers.registry import boolean_fault
 
 ENTRY = "rlsd_env.adapters.foreign:ForeignGroups"
+LEVELS = ("answer", "solution")
+"""Of what `privileged` may tell."""
 Make = Callable[..., gymnasium.Env[Any, Any]]
 Tells = Callable[[gymnasium.Env[Any, Any], int], str | Mapping[str, str]]
 _LOG = logging.getLogger(__name__)
@@ -193,8 +195,11 @@ class ForeignGroups(VectorEnv[dict[str, Any], Sequence[str | None], NDArray[Any]
         self._adviser = self._adviser or self._made()
         reset(self._adviser, index)
         told = self._tells(self._adviser, index)
-        texts = {"answer": told} if isinstance(told, str) else dict(told)
-        if not texts.get("answer", "").strip():
+        texts = {"answer": told} if isinstance(told, str) else dict(told) if isinstance(told, Mapping) else {}
+        for level in texts:
+            if level not in LEVELS:
+                raise ConfigurationError(one_of(f"level of what privileged of {self.name} tells", str(level), LEVELS))
+        if not all(isinstance(text, str) for text in texts.values()) or not texts.get("answer", "").strip():
             raise ConfigurationError(
                 f"privileged of {self.name} returned {told!r} for seed {index}; it must be a text, or texts by "
                 'level with an "answer"'

@@ -8,7 +8,7 @@ from typing import Any
 import gymnasium
 
 from rlsd_env.actions import count_tokens
-from rlsd_env.adapters.protocol import reset, step
+from rlsd_env.adapters.protocol import invalid_status, reset, step
 from rlsd_env.adapters.texts import seen
 from rlsd_env.errors import ConfigurationError
 from rlsd_env.groups import ENVIRONMENT_FAILED
@@ -89,7 +89,7 @@ class Attempt:
         self.shown = seen(observation)
         self.total += reward
         self.last = str(info.get("action", action))
-        if (status := Status(info.get("invalid", Status.OK))) is not Status.OK:
+        if (status := invalid_status(info) or Status.OK) is not Status.OK:
             self.invalid.append(status)
         used_up = self.turns >= max_turns or (budget is not None and self.tokens >= budget)
         self.truncated = bool(self.truncated or (used_up and not self.terminated))

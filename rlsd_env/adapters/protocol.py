@@ -10,6 +10,7 @@ import gymnasium
 import numpy as np
 
 from rlsd_env.errors import ConfigurationError
+from verifiers import Status
 
 Stepped = tuple[Any, float, bool, bool, dict[str, Any]]
 _RESET = "it must return (observation, info), info being a dictionary such as {}"
@@ -119,3 +120,12 @@ def _called(env: gymnasium.Env[Any, Any]) -> str:
 
 def _shown(value: Any) -> str:
     return f"{value!r:.80} ({type(value).__name__})"
+
+
+def invalid_status(info: Mapping[str, Any]) -> Status | None:
+    """Return what `info["invalid"]` says of an action where it is the name of a `Status`.
+
+    None: it says nothing, or is an environment's own, such as a flag.
+    """
+    value = info.get("invalid")
+    return Status(value) if isinstance(value, str) and value in set(Status) else None

@@ -23,7 +23,7 @@ import gymnasium
 import numpy as np
 from gymnasium import spaces
 
-from rlsd_env.adapters.protocol import Stepped, reset, step
+from rlsd_env.adapters.protocol import Stepped, invalid_status, reset, step
 from rlsd_env.errors import ConfigurationError, one_of
 from rlsd_env.prompts import FORMATS
 from rlsd_env.spaces import RGBImage, UnicodeText
@@ -135,10 +135,9 @@ class AnswerToAction(gymnasium.Wrapper):
     """Takes what stands in `<answer>` tags (or a box) for the action, of an environment that acts on text.
 
     A response with no answer, or several different ones, is an invalid action: the wrapped environment is not stepped.
-    It is counted: `info["invalid"]` says how it was invalid (a `Status`; "ok" of a valid one, unless the environment
-    says otherwise of what it was given), and `info["action"]` is
-    the action's text. With `invalid="stay"` the same observation is shown again with a sentence that says what is
-    wrong, which takes a turn; with "end" the episode ends there.
+    It is counted: `info["invalid"]` says how it was invalid (a `Status`; "ok" of a valid one, unless the environment's
+    own names another `Status`), and `info["action"]` is its text. With `invalid="stay"` the same observation is
+    shown again with a sentence that says what is wrong, which takes a turn; with "end" the episode ends there.
 
     Args:
         env: acts on text.
@@ -192,7 +191,8 @@ class AnswerToAction(gymnasium.Wrapper):
             return shown, self.invalid_reward, self.invalid == "end", False, {**told, "invalid": str(status)}
         observation, reward, terminated, truncated, info = step(self.env, read)
         self._last = self._seen(observation)
-        return self._last, reward, terminated, truncated, {"invalid": str(status), **info, **told}
+        told["invalid"] = str(invalid_status(info) or status)
+        return self._last, reward, terminated, truncated, {**info, **told}
 
     def _seen(self, observation: Any) -> Seen:
         name = type(self).__name__

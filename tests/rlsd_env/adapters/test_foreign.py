@@ -52,6 +52,21 @@ def test_attempts_end_each_in_its_own_turn():
         env.step([RIGHT] * 4)
 
 
+@pytest.mark.parametrize(
+    ("told", "message"),
+    [
+        (None, "returned None for seed"),
+        (5, "returned 5 for seed"),
+        ({"answer": 5}, "returned {'answer': 5} for seed"),
+        ({"answer": "a", "solutions": "b"}, "unknown level of .* 'solutions'; did you mean 'solution'"),
+    ],
+)
+def test_what_privileged_may_not_tell(told, message):
+    env = ForeignGroups(2, games.lake, group_size=2, privileged=lambda env, seed: told, expose_privileged=True)
+    with pytest.raises(ConfigurationError, match=message):
+        env.reset(options={"task_index": [0]})
+
+
 def test_turns_and_tokens_run_out():
     env = lakes(max_turns=2)
     env.reset(options={"task_index": [0, 0]})

@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 from gymnasium import spaces
 
+from rlsd_env.adapters.foreign import ForeignGroups
 from rlsd_env.adapters.texts import AnswerToAction, DiscreteToText, ObservationToText, plain, seen
 from rlsd_env.errors import ConfigurationError
+from verifiers import Status
 
 NAMES = ("left", "down", "right", "up")
 PICTURE = np.zeros((4, 6, 3), np.uint8)
@@ -109,6 +111,36 @@ def test_an_environment_that_acts_on_text_gets_the_answer():
     assert info == {"length": 4, "action": "stop", "invalid": "ok"}
     assert env.reset()[0]["text"].startswith("say something")
     assert env.step("stop")[4]["invalid"] == "no_answer"
+
+
+class Flags(Echo):
+    """Has a flag of its own of the name under which a wrapper tells how an action was invalid."""
+
+    def __init__(self, flag):
+        super().__init__()
+        self.flag = flag
+
+    def step(self, action):
+        *others, info = super().step(action)
+        return *others, {**info, "invalid": self.flag}
+
+
+@pytest.mark.parametrize(
+    ("flag", "status"),
+    [(False, "ok"), (True, "ok"), ("illegal move", "ok"), (None, "ok"), (3, "ok"), ("unparsable", "unparsable")],
+)
+def test_an_environment_may_have_a_flag_of_the_same_name(flag, status):
+    env = AnswerToAction(Flags(flag))
+    env.reset()
+    assert env.step("<answer>go</answer>")[4]["invalid"] == status
+    for make, action in (
+        (lambda: Flags(flag), "stop"),
+        (lambda: AnswerToAction(Flags(flag)), "<answer>stop</answer>"),
+    ):
+        groups = ForeignGroups(1, make, group_size=1)
+        groups.reset(options={"task_index": [0]})
+        *_, infos = groups.step([action])
+        assert (infos["verdict"][0].status, infos["verdict"][0].reward) == (Status(status), 1.0)
 
 
 def test_spaces_hold_what_is_seen():
