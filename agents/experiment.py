@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import logging
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -38,18 +39,20 @@ from agents.rollouts.metrics import batch_metrics, difficulty
 from agents.rollouts.pictures import FittingTasks, with_fits
 from agents.rollouts.tasks import TaskStream
 from agents.runs import checkpoint
+from agents.runs.kept import RESULT, steps_done
 from agents.runs.logging import RunLog
 from agents.runs.progress import Progress, shown_figures
 from agents.runs.records import evaluation_record, training_record
 from agents.runs.samples import samples_of, write_samples
 from agents.runs.storage import claimed, read_json, write_csv, write_json
-from agents.runs.versions import VERSIONS, versions
+from agents.runs.versions import VERSIONS, changed, own_files, versions
 from agents.setup import check_world, prepare
 from rlsd_env.errors import ConfigurationError
 
 STREAM_TRAINING = 1
 
 
+_LOG = logging.getLogger(__name__)
 Report = Callable[[Progress], None]
 
 
@@ -71,10 +74,10 @@ def train(options: TrainOptions, report: Report) -> dict[str, Any]:
     check_world(options, method, world)
     with claimed(options.out, options, options.resume) if world.first else contextlib.nullcontext():
         if world.first:
-            write_json(options.out / VERSIONS, versions())
+            _record_versions(options)
         world.barrier()
-        if (options.out / "result.json").exists():
-            return read_json(options.out / "result.json")
+        if (options.out / RESULT).exists():
+            return read_json(options.out / RESULT)
         if isinstance(method, Baseline):
             outcome = dataclasses.asdict(method.train(options, report))
         else:
@@ -87,11 +90,23 @@ def train(options: TrainOptions, report: Report) -> dict[str, Any]:
             **outcome,
         }
         if world.first:
-            write_json(options.out / "result.json", result)
+            write_json(options.out / RESULT, result)
             if options.keep != "all":
                 checkpoint.remove(options.out)
         world.barrier()
         return result
+
+
+def _record_versions(options: TrainOptions) -> None:
+    """Write down what the run is made with, and warn where it was begun with something else."""
+    path = options.out / VERSIONS
+    if (options.out / RESULT).exists():
+        return
+    named = {"agent": options.agent, "env": options.env, **options.env_kwargs}
+    now = versions() | own_files(named)
+    if steps_done(options.out) and path.exists() and (told := changed(read_json(path), now)):
+        _LOG.warning(f"{options.out} was begun with others of these, and goes on with what is here now: {told}")
+    write_json(path, now)
 
 
 def _train(options: TrainOptions, algorithm: Algorithm, report: Report, world: World) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import signal
 import subprocess
@@ -71,6 +72,24 @@ def test_a_training_stopped_between_steps_resumes_with_what_it_remembers(tmp_pat
     assert not (tmp_path / "stopped" / "result.json").exists()
     run("agents.train", *argv, "--out", tmp_path / "stopped", "--resume")
     assert outcome(tmp_path / "stopped") == outcome(tmp_path / "straight")
+
+
+@pytest.mark.parametrize("mended", [False, True])
+def test_a_run_that_goes_on_with_other_files_than_it_was_begun_with_says_so(tmp_path, monkeypatch, caplog, mended):
+    rows = [{"id": str(number), "question": f"{number} + 1?", "answer": str(number + 1)} for number in range(40)]
+    table = tmp_path / "sums.jsonl"
+    table.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    few = "--prompts-per-step 2 --group-size 2 --eval-tasks 2 --eval-samples 1 --max-tokens 6 --checkpoint-every 1"
+    argv = ["--env", "rlsd/Table-v0", "--env-kwargs", f"path={table}", "--agent", "grpo", *few.split(), "--steps", "2"]
+    with monkeypatch.context() as patch:
+        leave_at(1, patch)
+        assert call("agents.train", *argv, "--out", tmp_path / "out", check=False).returncode == 9
+    assert f"file {table}" in json.loads((tmp_path / "out" / "versions.json").read_text())
+    if mended:
+        table.write_text(table.read_text().replace('"1"}', '"one"}'))
+    call("agents.train", *argv, "--out", tmp_path / "out", "--resume")
+    told = f"out was begun with others of these, and goes on with what is here now: file {table}"
+    assert (told in caplog.text) is mended
 
 
 def test_what_a_kill_left_is_removed_and_does_not_stop_a_resume(tmp_path):
