@@ -112,7 +112,13 @@ class OverlapReport:
 
 
 def overlaps(
-    a: TaskSource, b: TaskSource, *, distance: int = DISTANCE, limit: int | None = None, per_task: int = PER_TASK
+    a: TaskSource,
+    b: TaskSource,
+    *,
+    distance: int = DISTANCE,
+    limit: int | None = None,
+    per_task: int = PER_TASK,
+    folds: tuple[str, str] = ("all", "all"),
 ) -> OverlapReport:
     """Find the tasks of `b` that stand in `a`, by picture or by question.
 
@@ -124,9 +130,10 @@ def overlaps(
         distance: hash bits that may differ, 0 to 16.
         limit: compare the first tasks of each source only; None: all, and `GENERATED` of a source that makes them.
         per_task: how many matches of one task of `b` are listed.
+        folds: which fold of `a` is compared, and which of `b`; they may be one source.
 
     Raises:
-        ConfigurationError: an argument is out of range.
+        ConfigurationError: an argument is out of range, or a fold has no tasks.
         DataError: a picture cannot be read.
 
     """
@@ -135,7 +142,7 @@ def overlaps(
         if value is not None and (not isinstance(value, int) or value < least or (most is not None and value > most)):
             allowed = f"from {least} to {most}" if most is not None else f"{least} or more"
             raise ConfigurationError(f"{name} is {value!r}; it must be a whole number, {allowed}")
-    prints_a, prints_b = fingerprints(a, limit), fingerprints(b, limit)
+    prints_a, prints_b = fingerprints(a, limit, folds[0]), fingerprints(b, limit, folds[1])
     found_a = np.zeros(len(prints_a.ids), dtype=np.bool_)
     close = _close_tasks(prints_a, prints_b, distance, found_a)
     asked = _tasks_by_question(prints_a)

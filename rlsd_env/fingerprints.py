@@ -6,7 +6,7 @@ import hashlib
 import re
 import unicodedata
 import weakref
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rlsd_env.extras import require
-from rlsd_env.sources.base import TaskSource
+from rlsd_env.sources.base import TaskSource, fold_of
 from rlsd_env.sources.record import Record
 from rlsd_env.task import Image
 
@@ -52,7 +52,7 @@ class Fingerprints:
     digests: NDArray[np.uint64]
 
 
-_KEPT: weakref.WeakKeyDictionary[TaskSource, dict[int, Fingerprints]] = weakref.WeakKeyDictionary()
+_KEPT: weakref.WeakKeyDictionary[TaskSource, dict[tuple[str, int], Fingerprints]] = weakref.WeakKeyDictionary()
 
 
 @runtime_checkable
@@ -63,26 +63,31 @@ class Recorded(Protocol):
         """Return task number `index`, its pictures undecoded."""
 
 
-def fingerprints(source: TaskSource, limit: int | None = None) -> Fingerprints:
+def fingerprints(source: TaskSource, limit: int | None = None, fold: str = "all") -> Fingerprints:
     """Hash the pictures and questions of a source, in threads; kept as long as the source.
 
     Args:
         source: the source to hash.
         limit: hash the first tasks only; None: all, and `GENERATED` of a source that makes them.
+        fold: of which fold.
+
+    Raises:
+        ConfigurationError: there is no such fold, or no task in it.
 
     """
+    indices = range(len(source)) if fold == "all" else fold_of(source, fold)
     if limit is None:
-        limit = len(source) if isinstance(source, Recorded) else GENERATED
-    count = min(len(source), limit)
+        limit = len(indices) if isinstance(source, Recorded) else GENERATED
+    count = min(len(indices), limit)
     kept = _KEPT.setdefault(source, {})
-    if count not in kept:
-        kept[count] = _fingerprints(source, count)
-    return kept[count]
+    if (fold, count) not in kept:
+        kept[fold, count] = _fingerprints(source, indices[:count])
+    return kept[fold, count]
 
 
-def _fingerprints(source: TaskSource, count: int) -> Fingerprints:
+def _fingerprints(source: TaskSource, indices: Sequence[int]) -> Fingerprints:
     with ThreadPoolExecutor(thread_name_prefix="hash") as pool:
-        looked = list(pool.map(lambda index: _look(source, index), range(count)))
+        looked = list(pool.map(lambda index: _look(source, int(index)), indices))
     rows = [(task, *picture) for task, (_, _, pictures) in enumerate(looked) for picture in pictures]
     tasks, perceptual, flat, digests = zip(*rows) if rows else ((), (), (), ())
     return Fingerprints(

@@ -83,6 +83,7 @@ def place(tmp_path_factory):
         (folder / "problems.csv").write_text("uid,prompt,gold,picture,options\na,<image>How many dots?,3,dots.png,\n")
         row = {"prompt": "How many dots?", "gold": "3", "picture": "dots.png", "detail": None, "options": None}
         row |= {"rationale": "", "uid": "a", "type": "integer", "unit": "", "decimals": None, "subject": "counting"}
+        row |= {"figure": "dots"}
         pq.write_table(pa.table({name: [value] for name, value in row.items()}), folder / "my.parquet")
         for split in ("train", "test"):
             row = json.dumps(PROBLEM | {"id": split}) + "\n"

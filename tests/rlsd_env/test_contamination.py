@@ -55,6 +55,23 @@ def table(tmp_path):
     return make
 
 
+def test_folds_of_one_table(table):
+    """By their ids q0 and q2 are of the fold train, q1 of tuning, q8 and q11 of heldout."""
+    source = table(
+        "own",
+        ("q0", "Find x.", [encode(drawing(1))]),
+        ("q1", "Find y.", [encode(drawing(1))]),
+        ("q8", "How many?", [encode(drawing(1), "BMP")]),
+        ("q2", "Find z.", [encode(drawing(2))]),
+        ("q11", "Find z.", [encode(drawing(3))]),
+    )
+    report = overlaps(source, source, folds=("train", "heldout"))
+    assert report.matches == (Match("q0", "q8", "pixels", 0, False),)
+    assert (report.compared["tasks_a"], report.compared["tasks_b"]) == (2, 2)
+    assert overlaps(source, source, folds=("heldout", "heldout"), limit=1).counts["tasks_b"] == 1
+    assert len(overlaps(source, source).matches) == 11  # the whole with itself: 3 x 3 + 2
+
+
 def test_what_is_shared_is_named(table):
     train = table(
         "train",

@@ -59,7 +59,7 @@ def command(*words, **options):
         (["bench", SHAPES, "--num-envs", "12"], "sizes are 12; they must go up and be multiples of the group size, 8"),
         (["bench", SHAPES, "--num-envs", "16", "8"], "sizes are 16, 8; they must go up"),
         (["bench", SHAPES, "--seconds", "0"], "--seconds is 0.0; it must be above 0"),
-        (["overlap", SHAPES, SHAPES, "--a-kwargs", "fold=train"], "unknown option of ShapeCount 'fold'"),
+        (["overlap", SHAPES, SHAPES, "--a-kwargs", "fold=trian"], "unknown fold 'trian'; did you mean 'train'?"),
         (["overlap", SHAPES, SHAPES, "--distance", "17"], "distance is 17"),
         (["docs", "--out", "pyproject.toml"], "'pyproject.toml' cannot be written"),
     ],

@@ -74,6 +74,11 @@ def test_overlap_of_a_set_with_itself_and_with_another(capsys):
     assert (report["compared"]["tasks_a"], report["counts"]["tasks_b"], report["counts"]["pixels"]) == (5, 5, 5)
     assert main(["overlap", shapes, "rlsd/Clock-v0", "--limit", "5", "--b-kwargs", "difficulty=4"]) == 0
     assert "0 tasks of the second stand in the first" in capsys.readouterr().out
+    folds = ["--a-kwargs", "fold=train", "--b-kwargs", "fold=heldout"]
+    assert main(["overlap", shapes, shapes, *folds, "--limit", "40", "--json"]) == 1  # the same questions
+    matches = json.loads(capsys.readouterr().out)["matches"]
+    numbers = [[int(match[side].rpartition("-")[2]) for match in matches] for side in ("id_a", "id_b")]
+    assert max(numbers[0]) < 2**30 <= min(numbers[1])
 
 
 TICK = 2**-10
