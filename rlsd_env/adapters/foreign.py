@@ -8,6 +8,8 @@ not speak text are wrapped by `rlsd_env.adapters.texts`.
 
 from __future__ import annotations
 
+import inspect
+import json
 import logging
 import zlib
 from collections.abc import Callable, Mapping, Sequence
@@ -15,6 +17,7 @@ from typing import Any
 
 import gymnasium
 import numpy as np
+from gymnasium.envs.registration import EnvSpec
 from gymnasium.error import ResetNeeded
 from gymnasium.vector import AutoresetMode, VectorEnv
 from numpy.typing import NDArray
@@ -46,6 +49,36 @@ def register(id: str, make: str, **kwargs: Any) -> None:
 
     """
     gymnasium.register(id=id, vector_entry_point=ENTRY, kwargs={"make": make, **kwargs})
+
+
+def is_foreign(spec: EnvSpec) -> bool:
+    """Tell whether an id was registered by `register`."""
+    return spec.vector_entry_point == ENTRY
+
+
+def check_options(id: str, options: Mapping[str, Any]) -> None:
+    """Refuse options of a registered environment that `ForeignGroups` does not have.
+
+    Raises:
+        ConfigurationError: there is one; it may be meant for what makes the environment.
+
+    """
+    known = inspect.signature(ForeignGroups).parameters
+    for name, value in options.items():
+        if name not in known:
+            told = one_of(
+                f"option of {id}", name, known.keys() - {"num_envs", "make", "group_size", "expose_privileged"}
+            )
+            given = f"{name}={json.dumps(value, default=str)}"
+            raise ConfigurationError(f"{told}; arguments of the environment itself go into make_kwargs={{{given}}}")
+
+
+def advice(spec: EnvSpec) -> str:
+    """Write the line that registers an environment of Gymnasium's for the agents, where it was registered for one."""
+    name = spec.name if spec.namespace is None else f"{spec.namespace}/{spec.name}"
+    version = "" if spec.version is None else f"-v{spec.version}"
+    id = f"{name}Groups{version}" if spec.namespace else f"mine/{name}Groups{version}"
+    return f"rlsd_env.adapters.foreign.register({id!r}, make='gymnasium:make', make_kwargs={{'id': {spec.id!r}}})"
 
 
 class ForeignGroups(VectorEnv[dict[str, Any], Sequence[str | None], NDArray[Any]]):
