@@ -15,6 +15,8 @@ from agents.names import check_agent, check_hyperparameters
 from agents.rollouts.environments import in_fold, make_group_env, require_trainable
 from agents.runs.storage import check_place, check_stored
 from rlsd_env import GroupEnv, Item, testing
+from rlsd_env.adapters.foreign import ForeignGroups
+from rlsd_env.adapters.foreign_checks import check_start
 from rlsd_env.desk import Desk, is_our_class, is_ours
 from rlsd_env.errors import ConfigurationError
 from rlsd_env.forms import ODD_ANSWERS, forms_of, written
@@ -102,6 +104,8 @@ def opened(env: str, env_kwargs: Mapping[str, Any]) -> GroupEnv:
     """Make an environment and begin its first task, so that a broken picture or verifier shows."""
     made = make_group_env(env, env_kwargs, 1, 1)
     made.reset(options={"task_index": [made.task_indices[0]]})
+    if isinstance(made, ForeignGroups):
+        check_start(made)
     desk = getattr(made, "desk", None)
     if isinstance(desk, Desk):
         check_source(desk, env, env_kwargs)

@@ -11,6 +11,7 @@ from gymnasium.envs.registration import EnvSpec
 from gymnasium.vector import VectorEnv
 
 import rlsd_env
+from rlsd_env.adapters import foreign
 from rlsd_env.curriculum import GroupCurriculum
 from rlsd_env.errors import ConfigurationError, one_of
 from rlsd_env.plugins import import_module
@@ -49,13 +50,18 @@ def make_group_env(
 
 
 def _make(spec: EnvSpec, **options: Any) -> VectorEnv[Any, Any, Any]:
-    advice = f"environment {spec.id!r} is not a reasoning environment; register its tasks with rlsd_env.register"
+    if foreign.is_foreign(spec):
+        foreign.check_options(spec.id, options)
+    advice = (
+        f"environment {spec.id!r} is not registered for groups of attempts; write {foreign.advice(spec)} and take that "
+        "id; one that is not in text is wrapped first, see rlsd_env.adapters.texts"
+    )
     if spec.vector_entry_point is None:
         raise ConfigurationError(advice)
     try:
         made: VectorEnv[Any, Any, Any] = gymnasium.make_vec(spec.id, **options)
     except TypeError as error:
-        if spec.vector_entry_point == rlsd_env.registration.VECTOR:
+        if spec.vector_entry_point == rlsd_env.registration.VECTOR or foreign.is_foreign(spec):
             raise
         raise ConfigurationError(f"{advice} (of its vector_entry_point: {error})") from error
     return made
@@ -67,7 +73,8 @@ def _find(env: str) -> EnvSpec:
         import_module(module, env)
     if name in gymnasium.registry:
         return gymnasium.registry[name]
-    ours = [id for id, s in gymnasium.registry.items() if s.vector_entry_point == rlsd_env.registration.VECTOR]
+    entries = (rlsd_env.registration.VECTOR, foreign.ENTRY)
+    ours = [id for id, spec in gymnasium.registry.items() if spec.vector_entry_point in entries]
     if colon or name.startswith("rlsd/"):
         raise ConfigurationError(one_of("environment", name, [*ours, *VIEWS]))
     close = difflib.get_close_matches(name, [*ours, *VIEWS], n=1, cutoff=0.8)

@@ -8,6 +8,8 @@ not speak text are wrapped by `rlsd_env.adapters.texts`.
 
 from __future__ import annotations
 
+import inspect
+import json
 import logging
 import zlib
 from collections.abc import Callable, Mapping, Sequence
@@ -15,13 +17,14 @@ from typing import Any
 
 import gymnasium
 import numpy as np
+from gymnasium.envs.registration import EnvSpec
 from gymnasium.error import ResetNeeded
 from gymnasium.vector import AutoresetMode, VectorEnv
 from numpy.typing import NDArray
 
 from rlsd_env.adapters.foreign_attempt import Attempt
 from rlsd_env.adapters.protocol import made, reset
-from rlsd_env.adapters.texts import Seen
+from rlsd_env.adapters.texts import Seen, seen
 from rlsd_env.errors import ConfigurationError, one_of
 from rlsd_env.hints import BLANK, TRIES, UNSAID, VARIANTS
 from rlsd_env.plugins import resolve
@@ -49,6 +52,36 @@ def register(id: str, make: str, **kwargs: Any) -> None:
 
     """
     gymnasium.register(id=id, vector_entry_point=ENTRY, kwargs={"make": make, **kwargs})
+
+
+def is_foreign(spec: EnvSpec) -> bool:
+    """Tell whether an id was registered by `register`."""
+    return spec.vector_entry_point == ENTRY
+
+
+def check_options(id: str, options: Mapping[str, Any]) -> None:
+    """Refuse options of a registered environment that `ForeignGroups` does not have.
+
+    Raises:
+        ConfigurationError: there is one; it may be meant for what makes the environment.
+
+    """
+    known = inspect.signature(ForeignGroups).parameters
+    for name, value in options.items():
+        if name not in known:
+            told = one_of(
+                f"option of {id}", name, known.keys() - {"num_envs", "make", "group_size", "expose_privileged"}
+            )
+            given = f"{name}={json.dumps(value, default=str)}"
+            raise ConfigurationError(f"{told}; arguments of the environment itself go into make_kwargs={{{given}}}")
+
+
+def advice(spec: EnvSpec) -> str:
+    """Write the line that registers an environment of Gymnasium's for the agents, where it was registered for one."""
+    name = spec.name if spec.namespace is None else f"{spec.namespace}/{spec.name}"
+    version = "" if spec.version is None else f"-v{spec.version}"
+    id = f"{name}Groups{version}" if spec.namespace else f"mine/{name}Groups{version}"
+    return f"rlsd_env.adapters.foreign.register({id!r}, make='gymnasium:make', make_kwargs={{'id': {spec.id!r}}})"
 
 
 class ForeignGroups(VectorEnv[dict[str, Any], Sequence[str | None], NDArray[Any]]):
@@ -157,11 +190,8 @@ class ForeignGroups(VectorEnv[dict[str, Any], Sequence[str | None], NDArray[Any]
         for group, index in enumerate(chosen):
             begun = [Attempt(self._envs[group * self.group_size + g], index) for g in range(self.group_size)]
             first = begun[0].shown
-            if any(not _same(first, other.shown) for other in begun):
-                raise ConfigurationError(
-                    f"{self.name} begins differently each time with reset(seed={index}); attempts at a task must begin "
-                    "alike, so draw what is drawn from self.np_random"
-                )
+            if any(not begin_alike(first, other.shown) for other in begun):
+                raise ConfigurationError(self.unlike(index))
             items.append(self._item(index, first))
             self._attempts += begun
         self._items = tuple(items)
@@ -188,13 +218,33 @@ class ForeignGroups(VectorEnv[dict[str, Any], Sequence[str | None], NDArray[Any]
         task = Task(id=f"{self.name}-{index}", question=text, images=first["images"])
         return Item(task, Privileged(Reference(texts["answer"], solution=texts.get("solution"))))
 
+    def unlike(self, index: int) -> str:
+        """Say that a seed does not begin alike."""
+        return (
+            f"{self.name} begins differently each time with reset(seed={index}); attempts at a task must begin alike, "
+            "so draw what is drawn from self.np_random"
+        )
+
+    def beside(self) -> gymnasium.Env[Any, Any]:
+        """Return an environment that no attempt is made in."""
+        self._adviser = self._adviser or self._made()
+        return self._adviser
+
+    def begun(self, index: int) -> tuple[Seen, dict[str, str]]:
+        """Return what a seed shows first, and what `privileged` tells of it, by level."""
+        observation, _ = reset(self.beside(), index)
+        return seen(observation), self._tell(index)
+
     def _told(self, index: int) -> dict[str, str]:
-        """Return what `privileged` tells of a seed, by level."""
+        if self._tells is not None:
+            reset(self.beside(), index)
+        return self._tell(index)
+
+    def _tell(self, index: int) -> dict[str, str]:
+        """Return what is told of a seed that has been begun."""
         if self._tells is None:
             return {"answer": BLANK}
-        self._adviser = self._adviser or self._made()
-        reset(self._adviser, index)
-        told = self._tells(self._adviser, index)
+        told = self._tells(self.beside(), index)
         texts = {"answer": told} if isinstance(told, str) else dict(told) if isinstance(told, Mapping) else {}
         for level in texts:
             if level not in LEVELS:
@@ -325,7 +375,8 @@ class ForeignGroups(VectorEnv[dict[str, Any], Sequence[str | None], NDArray[Any]
         self._envs, self._adviser = [], None
 
 
-def _same(one: Seen, other: Seen) -> bool:
+def begin_alike(one: Seen, other: Seen) -> bool:
+    """Tell whether two observations are the same."""
     return (
         one["text"] == other["text"]
         and len(one["images"]) == len(other["images"])

@@ -85,7 +85,7 @@ class Attempt:
             log_failure(type(self.env.unwrapped).__name__, message, error, call="step", lost="the attempt")
             return self._fail(message)
         if not math.isfinite(reward):
-            return self._fail(f"its reward is {reward}; it must be finite")
+            return self._fail(f"the reward is {reward}; it must be finite")
         self.shown = seen(observation)
         self.total += reward
         self.last = str(info.get("action", action))

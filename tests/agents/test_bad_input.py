@@ -11,7 +11,11 @@ from tests.agents.commands import call, run
 BAD = [
     ("agents.train", ["--agent", "grop"], "unknown agent 'grop'; did you mean 'grpo'"),
     ("agents.train", ["--env", "rlsd/ShapeCoun-v0"], "did you mean 'rlsd/ShapeCount-v0'"),
-    ("agents.train", ["--env", "CartPole-v1"], "not a reasoning environment"),
+    (
+        "agents.train",
+        ["--env", "CartPole-v1"],
+        "foreign.register('mine/CartPoleGroups-v1', make='gymnasium:make', ",
+    ),
     ("agents.train", ["--stepz", "3"], "did you mean '--steps'"),
     ("agents.train", ["--steps", "many"], "error: --steps: 'many' is not a whole number\n"),
     ("agents.train", ["--lr", "1e-x"], "error: --lr: '1e-x' is not a number\n"),

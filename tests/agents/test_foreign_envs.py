@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 import sys
 
 import gymnasium
@@ -13,6 +14,7 @@ from agents.episodes import Completion, StopReason
 from agents.policy.base import Sampling
 from agents.rollouts.collect import collect, completion_seeds
 from agents.rollouts.environments import make_group_env
+from rlsd_env.errors import ConfigurationError
 from tests.agents.commands import call
 from tests.conftest import ROOT
 from tests.doc_blocks import blocks
@@ -54,6 +56,45 @@ def test_a_teacher_is_shown_the_move_that_would_have_been_best(blackjack):
     for group, item in enumerate(env.items):
         assert env.hints(item)["answer"] in ("1", "2")
         assert f"Your cards sum to {sum_of(group)}" in item.task.question
+
+
+@pytest.mark.parametrize(
+    ("env_kwargs", "message"),
+    [
+        (
+            {"high": 3},
+            r"unknown option of games/Lake-v0 'high'; allowed: fold, .*, tasks, .*; arguments of the environment "
+            r"itself go into make_kwargs=\{high=3\}$",
+        ),
+        ({"mx_turns": 2}, "unknown option of games/Lake-v0 'mx_turns'; did you mean 'max_turns'"),
+        ({"make_kwargs": {"high": 3}}, r"games:lake\(.*is given make_kwargs \{'high': 3\}: .*argument 'high'"),
+    ],
+)
+def test_an_option_that_is_not_there(env_kwargs, message):
+    with pytest.raises(ConfigurationError, match=message) as refused:
+        make_group_env("tests.rlsd_env.adapters.games:games/Lake-v0", env_kwargs, 1, 2).reset()
+    assert "num_envs" not in str(refused.value)
+
+
+def test_arguments_of_the_environment_itself():
+    env = make_group_env("games/Lake-v0", {"make_kwargs": {"desc": ["SFFG"]}, "max_turns": 2}, 1, 2)
+    assert env.reset()[0]["question"][0].startswith("[S]FFG\n")
+
+
+def test_an_environment_of_gymnasiums_own_is_told_the_line_that_registers_it():
+    gymnasium.register("games/Alone-v0", entry_point="tests.rlsd_env.adapters.games:Pictures")
+    line = (
+        "rlsd_env.adapters.foreign.register('games/AloneGroups-v0', make='gymnasium:make', "
+        "make_kwargs={'id': 'games/Alone-v0'})"
+    )
+    try:
+        with pytest.raises(ConfigurationError, match=re.escape(f"write {line} and take that id")):
+            make_group_env("games/Alone-v0", {}, 1, 2)
+        exec(f"import rlsd_env.adapters.foreign; {line}")
+        assert make_group_env("games/AloneGroups-v0", {}, 1, 2).reset()[0]["images"][0][0].shape == (8, 8, 3)
+    finally:
+        for id in ("games/Alone-v0", "games/AloneGroups-v0"):
+            gymnasium.registry.pop(id, None)
 
 
 def sum_of(seed):

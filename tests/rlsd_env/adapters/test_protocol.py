@@ -102,7 +102,7 @@ def test_a_reward_that_is_no_number_is_an_error_of_the_environment(reward):
     assert (rewards.tolist(), terminated.tolist()) == ([0.0], [True])
     (verdict,) = infos["verdict"]
     assert (verdict.status, verdict.reward) == (Status.ERROR, 0.0)
-    assert verdict.feedback == f"the environment failed: its reward is {reward}; it must be finite"
+    assert verdict.feedback == f"the environment failed: the reward is {reward}; it must be finite"
 
 
 def test_an_exception_is_logged_once_with_where_it_came_up(caplog, monkeypatch):

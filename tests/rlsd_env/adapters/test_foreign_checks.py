@@ -1,0 +1,112 @@
+"""Environments whose hidden state, or what follows, does not come of the seed are found."""
+
+from __future__ import annotations
+
+import itertools
+
+import gymnasium
+import pytest
+from gymnasium import spaces
+
+from agents.foresight import opened
+from rlsd_env.adapters import foreign
+from rlsd_env.adapters.foreign import ForeignGroups
+from rlsd_env.adapters.foreign_checks import form_of, play, responses
+from rlsd_env.adapters.texts import AnswerToAction
+from rlsd_env.errors import ConfigurationError
+from tests.rlsd_env.adapters import games
+from tests.rlsd_env.adapters.test_protocol import Told
+
+ME = "tests.rlsd_env.adapters.test_foreign_checks"
+
+
+class Secret(gymnasium.Env):
+    """Says the same of every seed; its number is drawn from the seed, or counts all resets of the process."""
+
+    observation_space, action_space = spaces.Text(99), spaces.Text(99)
+    resets = itertools.count()
+
+    def __init__(self, seeded=True, drifts=False):
+        self.seeded, self.drifts = seeded, drifts
+
+    def reset(self, *, seed=None, options=None):
+        super().reset(seed=seed)
+        self.number = int(self.np_random.integers(100)) if self.seeded else next(self.resets)
+        return "Guess.", {}
+
+    def step(self, action):
+        if self.drifts:
+            return f"No {next(self.resets)}.", 0.0, False, False, {}
+        return f"It was {self.number}.", float(action == str(self.number)), True, False, {}
+
+
+def number(env, seed):
+    return str(env.unwrapped.number)
+
+
+@pytest.fixture
+def secret():
+    id = "games/Secret-v0"
+    foreign.register(id, make=f"{ME}:Secret", privileged=f"{ME}:number", max_turns=3)
+    yield id
+    gymnasium.registry.pop(id)
+
+
+def test_what_is_hidden_must_come_of_the_seed_where_teachers_are_told_of_it(secret):
+    opened(secret, {"fold": "train"})
+    message = (
+        r"privileged of .*:Secret tells \{'answer': '\d+'\} and then .* of reset\(seed=0\); what is hidden must come"
+    )
+    with pytest.raises(ConfigurationError, match=message):
+        opened(secret, {"fold": "train", "make_kwargs": {"seeded": False}})
+    opened(secret, {"fold": "train", "make_kwargs": {"seeded": False}, "privileged": None})  # nobody is told
+
+
+def test_an_old_step_is_found_before_anything_is_loaded():
+    id = "games/Old-v0"
+    came = ("word", 1.0, True, {})
+    foreign.register(id, make="tests.rlsd_env.adapters.test_protocol:Told", make_kwargs={"came": came})
+    try:
+        with pytest.raises(ConfigurationError, match=r"step\(\) of Told returned 4 values"):
+            opened(id, {"fold": "train"})
+    finally:
+        gymnasium.registry.pop(id)
+
+
+def pair(make, **options):
+    return ForeignGroups(2, make, group_size=2, **options)
+
+
+def test_answers_are_written_as_the_wrapper_reads_them():
+    assert responses(pair(games.lake))[:2] == ["<answer>left</answer>", "<answer>down</answer>"]
+    assert responses(pair(games.lake))[4] == "<answer>7</answer>"
+    assert responses(pair(games.pictures))[0] == "7"
+    assert form_of(pair(lambda: AnswerToAction(Told(), answer_format="boxed"))) == "\\boxed{{gold}}"
+    assert form_of(pair(lambda: AnswerToAction(Told(), answer_format="none"))) == "<answer>{gold}</answer>"
+
+
+def test_a_play_of_sound_environments():
+    played = play(pair(games.pictures, success=1.5), range(3))
+    assert (played.problems, played.turns, played.pictures) == ({}, 9, 9)
+    assert [verdict.reward for verdict in played.verdicts] == [1.5] * 3
+    played = play(pair(games.lake, make_kwargs={"desc": ["SG"]}), range(3))  # left, down, right; down, right; right
+    assert (played.problems, played.turns, [verdict.reward for verdict in played.verdicts]) == ({}, 6, [1.0] * 3)
+
+
+def test_a_play_finds_what_goes_on_differently():
+    played = play(pair(lambda: Secret(drifts=True), max_turns=2), range(2))
+    assert [len(found) for found in played.problems.values()] == [1, 1]
+    assert "two attempts with the same seed and answers go on differently after '7'" in played.problems[0][0]
+
+
+def test_a_play_tells_of_what_fails():
+    class Picky(Secret):
+        def step(self, action):
+            return f"{int(action)}", 0.0, True, False, {}
+
+    played = play(pair(Picky), range(3))
+    assert played.problems.keys() == {1, 2}
+    assert played.problems[2] == [
+        "on 'B' the environment failed: ValueError: invalid literal for int() with base 10: 'B'"
+    ]
+    assert sum(played.failed.values()) == 2
