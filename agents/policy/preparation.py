@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import logging
 import math
 import types
 import warnings
@@ -137,6 +139,7 @@ def add_adapters(model: Any, options: TrainedModelOptions) -> None:
 
     """
     require("lora_rank", "lora", "peft")
+    import_quietly("peft")
     from peft import LoraConfig
 
     inside = {id(module) for layer in decoder_layers(model) for module in layer.modules()}
@@ -184,6 +187,7 @@ def merge_adapters(model: Any, folder: str) -> Any:
 
     """
     require(f"{folder}, a model with adapters,", "lora", "peft")
+    import_quietly("peft")
     from peft import PeftModel, PeftType
 
     with warnings.catch_warnings():  # weights that find no place leave adapters as they begin: the model below, unsaid
@@ -193,6 +197,17 @@ def merge_adapters(model: Any, folder: str) -> Any:
         kind = PeftType(adapted.peft_config[ADAPTER].peft_type).value
         raise ConfigurationError(f"the adapters in {folder!r} are {kind}, which is not merged into weights; take LoRA")
     return adapted.merge_and_unload().requires_grad_(True)  # PEFT has frozen it
+
+
+def import_quietly(name: str) -> None:
+    """Import a package that imports bitsandbytes, which would warn of kernels for weights of 4 bits; none has any here."""
+    told = logging.getLogger("bitsandbytes")
+    level = told.level
+    told.setLevel(logging.ERROR)
+    try:
+        importlib.import_module(name)
+    finally:
+        told.setLevel(level)
 
 
 def merged_weights(model: Any) -> Iterator[tuple[str, Tensor]]:
