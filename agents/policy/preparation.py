@@ -200,7 +200,7 @@ def merge_adapters(model: Any, folder: str) -> Any:
 
 
 def import_quietly(name: str) -> None:
-    """Import a package that imports bitsandbytes, which would warn of kernels for weights of 4 bits; none has any here."""
+    """Import what imports bitsandbytes, which would warn of kernels for weights of 4 bits; none has any here."""
     told = logging.getLogger("bitsandbytes")
     level = told.level
     told.setLevel(logging.ERROR)
