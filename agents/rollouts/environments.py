@@ -114,6 +114,17 @@ def find_view(env: str, level: str = "auto") -> str:
     return views[level]
 
 
+def what_tells(env: str, run: str) -> str:
+    """Name the command that tells what is rewarded in an environment, of which a run's attempts were all paid alike."""
+    spec = _find(env)
+    spec = _find(spec.kwargs.get("text_env", spec.id))
+    if foreign.is_foreign(spec):
+        return f"python -m rlsd_env validate {env} plays it and tells what answers earn"
+    if spec.vector_entry_point == rlsd_env.registration.VECTOR:
+        return f"python -m rlsd_env validate {env} tells whether right answers score"
+    return f"python -m agents.samples {run} shows them"
+
+
 def in_fold(env_kwargs: Mapping[str, Any], fold: str) -> dict[str, Any]:
     """Return the arguments of an environment with a fold.
 

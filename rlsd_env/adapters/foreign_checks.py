@@ -110,9 +110,13 @@ def _episode(env: ForeignGroups, seed: int, said: Sequence[str], first: int, pla
         turn += 1
         played.turns += 1
         one, other = (_came(observations, rewards, terminated, truncated, infos, number) for number in (0, 1))
-        if one != other:
-            yield f"two attempts with the same seed and answers go on differently after {response!r}: {one} and {other}"
-            return
+        for name, value in one.items():
+            if value != other[name]:
+                yield (
+                    f"two attempts with the same seed and answers go on differently after {response!r}: {name} is "
+                    f"{value!r} and {other[name]!r}; what is drawn must come of the seed"
+                )
+                return
         over = bool(terminated[0] or truncated[0])
     verdict: Verdict = infos["verdict"][0]
     played.verdicts.append(verdict)
@@ -127,5 +131,5 @@ def _came(observations: Any, rewards: Any, terminated: Any, truncated: Any, info
         "said": observations["feedback"][number],
         "reward": float(rewards[number]),
         "over": bool(terminated[number] or truncated[number]),
-        "pictures": [hash(image.tobytes()) for image in observations["images"][number]],
+        "hashes of pictures": [hash(image.tobytes()) for image in observations["images"][number]],
     }
