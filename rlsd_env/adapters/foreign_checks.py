@@ -27,7 +27,7 @@ def check_start(env: ForeignGroups) -> None:
     """
     for problem in seed_problems(env, env.task_indices[:SEEDS_CHECKED]).values():
         raise ConfigurationError(problem)
-    env.step([responses(env)[-1]] * env.num_envs)
+    env.step([responses(env)[1][0]] * env.num_envs)
 
 
 def seed_problems(env: ForeignGroups, seeds: Sequence[int]) -> dict[int, str]:
@@ -52,11 +52,12 @@ def form_of(env: ForeignGroups) -> str:
     return FORMS["plain"] if wrapper is None else FORMS.get(wrapper.answer_format, FORMS["tags"])
 
 
-def responses(env: ForeignGroups) -> list[str]:
-    """Return what may be said to an environment: the names of its actions where it has such, and odd answers."""
+def responses(env: ForeignGroups) -> tuple[list[str], list[str]]:
+    """Return what may be said to an environment: the names of its actions, where it has such, and odd answers."""
     wrapper = answers_of(env.beside())
     names = wrapper.names if isinstance(wrapper, DiscreteToText) else ()
-    return [written(form_of(env), answer) for answer in (*names, *ODD_ANSWERS)]
+    form = form_of(env)
+    return [written(form, name) for name in names], [written(form, answer) for answer in ODD_ANSWERS]
 
 
 @dataclass
@@ -80,7 +81,7 @@ class Played:
 
 
 def play(env: ForeignGroups, seeds: Sequence[int]) -> Played:
-    """Play each seed twice with the same answers, real and odd ones in turn, and compare.
+    """Play each seed twice with the same answers and compare: every other seed with odd ones first.
 
     Args:
         env: with two attempts at one task.
@@ -88,10 +89,14 @@ def play(env: ForeignGroups, seeds: Sequence[int]) -> Played:
 
     """
     played = Played()
-    said = responses(env)
-    for number, seed in enumerate(seeds):
+    names, odd = responses(env)
+    orders = (names, odd + names) if names else (odd,)
+    for place, seed in enumerate(seeds):
+        number, order = divmod(place, len(orders))
         try:
-            problems = list(seed_problems(env, [seed]).values()) or list(_episode(env, seed, said, number, played))
+            problems = list(seed_problems(env, [seed]).values()) or list(
+                _episode(env, seed, orders[order], number, played)
+            )
         except ConfigurationError as error:
             problems = [str(error)]
         if problems:

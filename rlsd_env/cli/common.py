@@ -12,7 +12,7 @@ import gymnasium
 from gymnasium.envs.registration import EnvSpec
 from gymnasium.utils import seeding
 
-from rlsd_env.adapters.foreign import is_foreign
+from rlsd_env.adapters.foreign import advice, is_foreign
 from rlsd_env.env import ReasoningEnv
 from rlsd_env.errors import ConfigurationError
 from rlsd_env.plugins import import_module
@@ -57,6 +57,11 @@ def find(name: str) -> EnvSpec:
         )
     if (shown := view_ids().get(id)) is not None:
         raise ConfigurationError(f"{id!r} is a view of numbers for classical agents; use the environment {shown!r}")
+    if id not in reasoning_ids() and id in gymnasium.registry:
+        raise ConfigurationError(
+            f"{id!r} is no reasoning environment; {advice(gymnasium.registry[id])} makes it one that agents.train "
+            "takes, and python -m rlsd_env show, play and validate"
+        )
     if id not in reasoning_ids():
         ids = [id for id, spec in gymnasium.registry.items() if is_foreign(spec)] + reasoning_ids()
         write = "for one of your own write module:namespace/Name-v0, or --import module"

@@ -138,7 +138,7 @@ def validate(spec: EnvSpec, options: argparse.Namespace) -> int:
 def _summary(
     env: ForeignGroups, indices: Sequence[int], played: Played, seconds: float
 ) -> Iterator[tuple[str, object]]:
-    yield "seeds", f"{len(indices):,} played twice in {seconds:.1f} s, with actions by name and odd answers in turn"
+    yield "seeds", f"{len(indices):,} played twice in {seconds:.1f} s, with names of actions and odd answers"
     yield "seen", f"{played.turns:,} turns, {played.pictures:,} pictures"
     judged = [verdict for verdict in played.verdicts if not verdict.status.failed]
     if judged:

@@ -44,8 +44,8 @@ A gold answer is written as the prompt asks for it (<answer>..</answer>, \\boxed
 own form; plain where the prompt is yours and has no answer format), then in the other forms, which the summary counts.
 --form gives one of your own, e.g. --form '{{"answer": "{PLACE}"}}'.
 Of an environment of others (rlsd_env.adapters.foreign) its first seeds, {SEEDS} or --limit, are begun and played twice
-with the same answers, which are the names of its actions, where it has such, and the odd ones in turn; a seed fails
-where another observation, reward or text for teachers comes the second time, or the environment raises.
+with the same answers: the names of its actions where it has such, and in every other seed the odd ones first. A seed
+fails where another observation, reward or text for teachers comes the second time, or the environment raises.
 Exit code: 0; 1 where a row failed that is not known to."""
 
 REFUSALS = "agents.pictures:refusals"
