@@ -67,8 +67,8 @@ def run(options: TrainOptions) -> dict[str, Any]:
 def _print(options: TrainOptions, result: Mapping[str, Any]) -> None:
     """Print accuracies and where things are, and draw the curves where there is something to draw with."""
     from agents.report.failures import failures, odd_pictures, partial_reward
+    from agents.rollouts.environments import what_tells
     from agents.runs.records import accuracies
-    from rlsd_env.pairs import validate_command
 
     tasks = "held-out tasks" if options.eval_fold == "heldout" else f"tasks of fold {options.eval_fold}"
     evaluations = {"": result["evaluation"]}
@@ -93,7 +93,7 @@ def _print(options: TrainOptions, result: Mapping[str, Any]) -> None:
     if result["training"].get("active_share") == 0:
         print(
             "warning: nothing was learned: in no step did a group's attempts differ in reward; "
-            f"{validate_command(options.env, options.env_kwargs)} tells whether right answers score"
+            f"{what_tells(options.env, options.env_kwargs, str(options.out))}"
         )
     kept = ["metrics"]
     if all(map(importlib.util.find_spec, ("matplotlib", "jinja2"))):  # of the extra "report"; a training does without

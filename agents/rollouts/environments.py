@@ -14,6 +14,7 @@ import rlsd_env
 from rlsd_env.adapters import foreign
 from rlsd_env.curriculum import GroupCurriculum
 from rlsd_env.errors import ConfigurationError, one_of
+from rlsd_env.pairs import validate_command
 from rlsd_env.plugins import import_module
 from rlsd_env.views.ids import VIEWS, views_of
 
@@ -112,6 +113,17 @@ def find_view(env: str, level: str = "auto") -> str:
     if level not in views:
         raise ConfigurationError(one_of(f"view of {spec.id}", level, views))
     return views[level]
+
+
+def what_tells(env: str, env_kwargs: Mapping[str, Any], run: str) -> str:
+    """Name the command that tells what is rewarded in an environment, of which a run's attempts were all paid alike."""
+    spec = _find(env)
+    spec = _find(spec.kwargs.get("text_env", spec.id))
+    if foreign.is_foreign(spec):
+        return f"{validate_command(env, env_kwargs)} plays it and tells what answers earn"
+    if spec.vector_entry_point == rlsd_env.registration.VECTOR:
+        return f"{validate_command(env, env_kwargs)} tells whether right answers score"
+    return f"python -m agents.samples {run} shows them"
 
 
 def in_fold(env_kwargs: Mapping[str, Any], fold: str) -> dict[str, Any]:

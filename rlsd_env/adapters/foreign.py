@@ -12,7 +12,7 @@ import inspect
 import json
 import logging
 import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import gymnasium
@@ -205,12 +205,25 @@ class ForeignGroups(VectorEnv[dict[str, Any], Sequence[str | None], NDArray[Any]
         if options:
             raise ConfigurationError(one_of("reset option", next(iter(options)), ("task_index",)))
         if given is None:
-            return [int(self._rng.choice(self.task_indices)) for _ in range(self.num_groups)]
+            return [self._draw(self._rng) for _ in range(self.num_groups)]
         if len(given) != self.num_groups or any(not 0 <= int(index) < self.task_count for index in given):
             raise ConfigurationError(
                 f"task_index is {given!r}; give {self.num_groups} numbers from 0 to {self.task_count - 1}"
             )
         return [int(index) for index in given]
+
+    def _draw(self, rng: np.random.Generator) -> int:
+        return int(rng.choice(self.task_indices))
+
+    def draws(self, seed: int | None) -> Iterator[int]:
+        """Draw seeds of the fold, without end, as `reset(seed=seed)` does."""
+        rng = np.random.default_rng(seed)
+        return iter(lambda: self._draw(rng), None)
+
+    @property
+    def tells(self) -> bool:
+        """Whether there is something to tell a teacher."""
+        return self._tells is not None
 
     def _item(self, index: int, first: Seen) -> Item:
         texts = self._told(index) if self.expose_privileged else {"answer": BLANK}

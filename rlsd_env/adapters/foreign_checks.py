@@ -27,7 +27,7 @@ def check_start(env: ForeignGroups) -> None:
     """
     for problem in seed_problems(env, env.task_indices[:SEEDS_CHECKED]).values():
         raise ConfigurationError(problem)
-    env.step([responses(env)[-1]] * env.num_envs)
+    env.step([responses(env)[1][0]] * env.num_envs)
 
 
 def seed_problems(env: ForeignGroups, seeds: Sequence[int]) -> dict[int, str]:
@@ -52,11 +52,12 @@ def form_of(env: ForeignGroups) -> str:
     return FORMS["plain"] if wrapper is None else FORMS.get(wrapper.answer_format, FORMS["tags"])
 
 
-def responses(env: ForeignGroups) -> list[str]:
-    """Return what may be said to an environment: the names of its actions where it has such, and odd answers."""
+def responses(env: ForeignGroups) -> tuple[list[str], list[str]]:
+    """Return what may be said to an environment: the names of its actions, where it has such, and odd answers."""
     wrapper = answers_of(env.beside())
     names = wrapper.names if isinstance(wrapper, DiscreteToText) else ()
-    return [written(form_of(env), answer) for answer in (*names, *ODD_ANSWERS)]
+    form = form_of(env)
+    return [written(form, name) for name in names], [written(form, answer) for answer in ODD_ANSWERS]
 
 
 @dataclass
@@ -80,7 +81,7 @@ class Played:
 
 
 def play(env: ForeignGroups, seeds: Sequence[int]) -> Played:
-    """Play each seed twice with the same answers, real and odd ones in turn, and compare.
+    """Play each seed twice with the same answers and compare: every other seed with odd ones first.
 
     Args:
         env: with two attempts at one task.
@@ -88,10 +89,14 @@ def play(env: ForeignGroups, seeds: Sequence[int]) -> Played:
 
     """
     played = Played()
-    said = responses(env)
-    for number, seed in enumerate(seeds):
+    names, odd = responses(env)
+    orders = (names, odd + names) if names else (odd,)
+    for place, seed in enumerate(seeds):
+        number, order = divmod(place, len(orders))
         try:
-            problems = list(seed_problems(env, [seed]).values()) or list(_episode(env, seed, said, number, played))
+            problems = list(seed_problems(env, [seed]).values()) or list(
+                _episode(env, seed, orders[order], number, played)
+            )
         except ConfigurationError as error:
             problems = [str(error)]
         if problems:
@@ -110,9 +115,13 @@ def _episode(env: ForeignGroups, seed: int, said: Sequence[str], first: int, pla
         turn += 1
         played.turns += 1
         one, other = (_came(observations, rewards, terminated, truncated, infos, number) for number in (0, 1))
-        if one != other:
-            yield f"two attempts with the same seed and answers go on differently after {response!r}: {one} and {other}"
-            return
+        for name, value in one.items():
+            if value != other[name]:
+                yield (
+                    f"two attempts with the same seed and answers go on differently after {response!r}: {name} is "
+                    f"{value!r} and {other[name]!r}; what is drawn must come of the seed"
+                )
+                return
         over = bool(terminated[0] or truncated[0])
     verdict: Verdict = infos["verdict"][0]
     played.verdicts.append(verdict)
@@ -127,5 +136,5 @@ def _came(observations: Any, rewards: Any, terminated: Any, truncated: Any, info
         "said": observations["feedback"][number],
         "reward": float(rewards[number]),
         "over": bool(terminated[number] or truncated[number]),
-        "pictures": [hash(image.tobytes()) for image in observations["images"][number]],
+        "hashes of pictures": [hash(image.tobytes()) for image in observations["images"][number]],
     }

@@ -11,6 +11,7 @@ import gymnasium
 from gymnasium.envs.registration import EnvSpec
 from gymnasium.utils import seeding
 
+from rlsd_env.adapters.foreign import advice, is_foreign
 from rlsd_env.env import ReasoningEnv
 from rlsd_env.errors import ConfigurationError
 from rlsd_env.pairs import read_value
@@ -28,6 +29,15 @@ def view_ids() -> dict[str, str]:
     return {id: spec.kwargs["text_env"] for id, spec in sorted(gymnasium.registry.items()) if "text_env" in spec.kwargs}
 
 
+def find_foreign(name: str) -> EnvSpec | None:
+    """Look an environment of others up, named as for `find`; None: it is none, or there is no such id."""
+    module, colon, id = name.rpartition(":")
+    if colon:
+        import_module(module, name)
+    spec = gymnasium.registry.get(id)
+    return spec if spec is not None and is_foreign(spec) else None
+
+
 def find(name: str) -> EnvSpec:
     """Look a reasoning environment up.
 
@@ -35,20 +45,31 @@ def find(name: str) -> EnvSpec:
         name: "namespace/Name-v0", or "module:namespace/Name-v0" to import what registers it.
 
     Raises:
-        ConfigurationError: there is none; the message has the closest id.
+        ConfigurationError: there is none, and the message has the closest id, or it is an environment of others.
 
     """
     module, colon, id = name.rpartition(":")
-    if colon:
-        import_module(module, name)
+    if (spec := find_foreign(name)) is not None:
+        raise ConfigurationError(
+            f"{spec.id!r} is an environment of others, which has no gold answers, and this is for reasoning "
+            "environments; agents.train, agents.compare and agents.evaluate take it, and python -m rlsd_env show, play "
+            "and validate"
+        )
     if (shown := view_ids().get(id)) is not None:
         raise ConfigurationError(f"{id!r} is a view of numbers for classical agents; use the environment {shown!r}")
+    if id not in reasoning_ids() and id in gymnasium.registry:
+        raise ConfigurationError(
+            f"{id!r} is no reasoning environment; {advice(gymnasium.registry[id])} makes it one that agents.train "
+            "takes, and python -m rlsd_env show, play and validate"
+        )
     if id not in reasoning_ids():
-        close = difflib.get_close_matches(id, reasoning_ids(), n=5, cutoff=0.4)
+        ids = [id for id, spec in gymnasium.registry.items() if is_foreign(spec)] + reasoning_ids()
+        write = "for one of your own write module:namespace/Name-v0, or --import module"
+        own = f"importing {module} registers no such id" if colon else write
+        close = difflib.get_close_matches(id, ids, n=5, cutoff=0.4)
         raise ConfigurationError(
             f"unknown environment {id!r}; {'did you mean ' + ', '.join(map(repr, close)) + '? ' if close else ''}"
-            "`python -m rlsd_env list` has them all; for one of your own write module:namespace/Name-v0, or "
-            "--import module"
+            f"`python -m rlsd_env list` has them all; {own}"
         )
     return gymnasium.registry[id]
 

@@ -8,7 +8,8 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from rlsd_env.cli import bench, docs, listing, overlap, play, reverify, show, validate
+from rlsd_env.cli import bench, docs, foreign, listing, overlap, play, reverify, show, validate
+from rlsd_env.cli.common import find_foreign
 from rlsd_env.errors import ConfigurationError, one_of
 from rlsd_env.plugins import import_module
 
@@ -79,6 +80,8 @@ def main(argv: Sequence[str]) -> int:
             )
         for module in options.imports:
             import_module(module, module)
+        if options.command in foreign.COMMANDS and (spec := find_foreign(options.env)) is not None:
+            return foreign.COMMANDS[options.command](spec, options)
         return COMMANDS[options.command].run(options)
     except ConfigurationError as error:
         print(f"error: {error}", file=sys.stderr)

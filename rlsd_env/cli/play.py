@@ -13,7 +13,6 @@ from pathlib import Path
 
 from rlsd_env.cli.common import add_choice, add_environment, at_least, chosen_tasks, make_env
 from rlsd_env.cli.show import save_picture
-from rlsd_env.desk import Observation
 from rlsd_env.env import ReasoningEnv
 from rlsd_env.errors import ConfigurationError
 from rlsd_env.forms import PLACE, forms_of, written
@@ -47,13 +46,14 @@ def run(options: argparse.Namespace) -> int:
         try:
             for number in itertools.islice(chosen_tasks(env, options), options.tasks):
                 verdicts.append(_episode(env, number, Path(folder, f"task{len(verdicts) + 1}"), options))
-                print(f"score: {_score(verdicts)}\n")
+                print(f"score: {score(verdicts)}\n")
         except (EOFError, KeyboardInterrupt):
-            print(f"\nthe end; score: {_score(verdicts)}")
+            print(f"\nthe end; score: {score(verdicts)}")
     return 0
 
 
-def _score(verdicts: Sequence[Verdict]) -> str:
+def score(verdicts: Sequence[Verdict]) -> str:
+    """Say how many of some attempts are right."""
     return f"{sum(verdict.correct for verdict in verdicts)} of {len(verdicts)} right"
 
 
@@ -63,30 +63,40 @@ def _episode(env: ReasoningEnv, number: int, stem: Path, options: argparse.Names
     print(f"--- {info['task_id']}\n{observation['question']}")
     over = False
     while not over:
-        _show_media(observation, stem.with_name(f"{stem.name}-turn{observation['turn'] + 1}"), options.open)
-        observation, _, terminated, truncated, info = env.step(_action(env, _typed()))
+        turn = stem.with_name(f"{stem.name}-turn{observation['turn'] + 1}")
+        show_media(observation["images"], observation["videos"], turn, options.open)
+        observation, _, terminated, truncated, info = env.step(_action(env, typed()))
         over = terminated or truncated
         if observation["feedback"]:
             print(observation["feedback"])
     verdict: Verdict = info["verdict"]
-    partial = f", reward {verdict.reward:g}" if 0 < verdict.reward < 1 else ""
-    read = "no answer was found" if verdict.extracted is None else f"read as {verdict.extracted!r}"
-    if verdict.status.failed:
-        read = verdict.feedback or "the verifier says no more"
-    print(f"{verdict.outcome}{partial}: {read}" + ("; no turns or tokens were left" if truncated else ""))
+    print(outcome(verdict, truncated))
     if options.reference:
         print(f"the answer is {env.privileged.reference.answer}")
     return verdict
 
 
+def outcome(verdict: Verdict, truncated: bool) -> str:
+    """Say what became of an attempt, and what was read of it."""
+    partial = f", reward {verdict.reward:g}" if 0 < verdict.reward < 1 else ""
+    read = "no answer was found" if verdict.extracted is None else f"read as {verdict.extracted!r}"
+    if verdict.status.failed:
+        read = verdict.feedback or "the verifier says no more"
+    return f"{verdict.outcome}{partial}: {read}" + ("; no turns or tokens were left" if truncated else "")
+
+
 def _action(env: ReasoningEnv, text: str) -> str:
-    """Put a bare answer into the form that the prompt asks for."""
     form = next(iter(forms_of(env.desk).values()))
+    return text if env.desk.tools.calls(text) else answered(form, text)
+
+
+def answered(form: str, text: str) -> str:
+    """Put a bare answer into the form that the prompt asks for."""
     before, _, _ = form.partition(PLACE)
-    return text if before in text or env.desk.tools.calls(text) else written(form, text)
+    return text if before in text else written(form, text)
 
 
-def _typed() -> str:
+def typed() -> str:
     """Read an answer.
 
     Raises:
@@ -100,12 +110,13 @@ def _typed() -> str:
     return "\n".join(lines)
 
 
-def _show_media(observation: Observation, stem: Path, opened: bool) -> None:
+def show_media(images: Sequence[Image], videos: Sequence[Video], stem: Path, opened: bool) -> None:
+    """Write pictures and videos to files whose names begin with `stem`, and open those where that is wanted."""
     paths = []
-    for number, image in enumerate(observation["images"], 1):
+    for number, image in enumerate(images, 1):
         paths.append(stem.with_name(f"{stem.name}-picture{number}.png"))
         save_picture(image, paths[-1])
-    for number, video in enumerate(observation["videos"], 1):
+    for number, video in enumerate(videos, 1):
         paths.append(stem.with_name(f"{stem.name}-video{number}.gif"))
         _save_video(video, paths[-1])
     for path in paths:

@@ -10,9 +10,10 @@ import math
 import re
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 
 from rlsd_env.cli.common import add_environment, at_least, check_reserved, facts_text, make_env
 from rlsd_env.cli.twins import Twins
@@ -31,6 +32,8 @@ from verifiers import BadReference, Reference, Verdict
 
 SUMMARY = "check every task: pictures decode, prompts render, the gold answer scores 1 and no answer 0"
 ODD_TASKS = 16
+SEEDS = 20
+"""How many seeds of an environment of others are checked unless `--limit` says."""
 EPILOG = f"""\
 A row fails where its pictures do not decode, placeholders and pictures differ in number, its id occurs twice or does
 not lead back to it, it is another task when it is loaded again, its prompt does not render, its gold answer does not
@@ -42,6 +45,9 @@ tasks of two of them with the same question and the same pictures are counted in
 A gold answer is written as the prompt asks for it (<answer>..</answer>, \\boxed{{..}}, "Answer: ..", or the benchmark's
 own form; plain where the prompt is yours and has no answer format), then in the other forms, which the summary counts.
 --form gives one of your own, e.g. --form '{{"answer": "{PLACE}"}}'.
+Of an environment of others (rlsd_env.adapters.foreign) its first seeds, {SEEDS} or --limit, are begun and played twice
+with the same answers: the names of its actions where it has such, and in every other seed the odd ones first. A seed
+fails where another observation, reward or text for teachers comes the second time, or the environment raises.
 Exit code: 0; 1 where a row failed that is not known to."""
 
 REFUSALS = "agents.pictures:refusals"
@@ -237,7 +243,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add_environment(parser)
     parser.add_argument(
         "--limit", metavar="N", type=at_least(1),
-        help=f"check the first N tasks; left out: all, and {GENERATED} where tasks are made",
+        help=f"check the first N tasks; left out: all, {GENERATED} where tasks are made, {SEEDS} where they are seeds",
     )  # fmt: skip
     parser.add_argument("--images", choices=("required", "absent"), help="absent: the copy has no pictures")
     parser.add_argument(
@@ -271,7 +277,7 @@ def run(options: argparse.Namespace) -> int:
     print(facts_text(_summary(desk, report, forms, seconds)))
     for warning in report.warnings:
         print(warning)
-    return 1 if _print_failures(report, {id: index for id, index in known.items() if index in indices}) else 0
+    return 1 if print_failures(report, {id: index for id, index in known.items() if index in indices}) else 0
 
 
 def _refusals(policy: str) -> Callable[[Image], str]:
@@ -280,7 +286,7 @@ def _refusals(policy: str) -> Callable[[Image], str]:
     return found
 
 
-def _print_failures(report: Report, known: dict[str, int]) -> int:
+def print_failures(report: Report, known: Mapping[str, int] = MappingProxyType({})) -> int:
     """Print what failed, and count the tasks that are not known to and the faults of the folds."""
     expected = {
         task_id: [one for one in report.failures if one.task_id == task_id or one.index == index]

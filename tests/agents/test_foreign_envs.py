@@ -13,7 +13,7 @@ import pytest
 from agents.episodes import Completion, StopReason
 from agents.policy.base import Sampling
 from agents.rollouts.collect import collect, completion_seeds
-from agents.rollouts.environments import make_group_env
+from agents.rollouts.environments import make_group_env, what_tells
 from rlsd_env.errors import ConfigurationError
 from tests.agents.commands import call
 from tests.conftest import ROOT
@@ -74,6 +74,14 @@ def test_an_option_that_is_not_there(env_kwargs, message):
     with pytest.raises(ConfigurationError, match=message) as refused:
         make_group_env("tests.rlsd_env.adapters.games:games/Lake-v0", env_kwargs, 1, 2).reset()
     assert "num_envs" not in str(refused.value)
+
+
+def test_the_command_that_tells_what_is_rewarded_is_one_that_works():
+    lake = "tests.rlsd_env.adapters.games:games/Lake-v0"
+    assert what_tells(lake, {}, "out") == f"python -m rlsd_env validate {lake} plays it and tells what answers earn"
+    shapes = "python -m rlsd_env validate rlsd/ShapeCount-v0 tells whether right answers score"
+    assert what_tells("rlsd/ShapeCount-v0", {}, "out") == shapes
+    assert what_tells("CartPole-v1", {}, "out") == "python -m agents.samples out shows them"  # no command for its groups
 
 
 def test_arguments_of_the_environment_itself():

@@ -16,6 +16,7 @@ from rlsd_env.adapters.texts import AnswerToAction
 from rlsd_env.errors import ConfigurationError
 from tests.rlsd_env.adapters import games
 from tests.rlsd_env.adapters.test_protocol import Told
+from verifiers import Status
 
 ME = "tests.rlsd_env.adapters.test_foreign_checks"
 
@@ -78,9 +79,10 @@ def pair(make, **options):
 
 
 def test_answers_are_written_as_the_wrapper_reads_them():
-    assert responses(pair(games.lake))[:2] == ["<answer>left</answer>", "<answer>down</answer>"]
-    assert responses(pair(games.lake))[4] == "<answer>7</answer>"
-    assert responses(pair(games.pictures))[0] == "7"
+    names, odd = responses(pair(games.lake))
+    assert names == [f"<answer>{name}</answer>" for name in ("left", "down", "right", "up")]
+    assert odd[:2] == ["<answer>7</answer>", "<answer>-1.5</answer>"]
+    assert responses(pair(games.pictures)) == ([], ["7", "-1.5", "B", "ten", "x = y", "1/0", "(1, 2)", "?"])
     assert form_of(pair(lambda: AnswerToAction(Told(), answer_format="boxed"))) == "\\boxed{{gold}}"
     assert form_of(pair(lambda: AnswerToAction(Told(), answer_format="none"))) == "<answer>{gold}</answer>"
 
@@ -89,8 +91,10 @@ def test_a_play_of_sound_environments():
     played = play(pair(games.pictures, success=1.5), range(3))
     assert (played.problems, played.turns, played.pictures) == ({}, 9, 9)
     assert [verdict.reward for verdict in played.verdicts] == [1.5] * 3
-    played = play(pair(games.lake, make_kwargs={"desc": ["SG"]}), range(3))  # left, down, right; down, right; right
-    assert (played.problems, played.turns, [verdict.reward for verdict in played.verdicts]) == ({}, 6, [1.0] * 3)
+    played = play(pair(games.lake, make_kwargs={"desc": ["SG"]}), range(3))
+    turns = 3 + 11 + 2  # left, down, right; eight odd answers and the same; down, right
+    assert (played.problems, played.turns, [verdict.reward for verdict in played.verdicts]) == ({}, turns, [1.0] * 3)
+    assert [verdict.status for verdict in played.verdicts] == [Status.OK, Status.UNPARSABLE, Status.OK]
 
 
 def test_a_play_finds_what_goes_on_differently():

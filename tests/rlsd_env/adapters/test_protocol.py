@@ -45,6 +45,11 @@ def limited(**kwargs):
     return gymnasium.wrappers.TimeLimit(Told(**kwargs), 5)
 
 
+def upper(**kwargs):
+    """Make one whose wrapper, of Gymnasium's own, takes apart what it is given."""
+    return gymnasium.wrappers.TransformObservation(Told(**kwargs), str.upper, None)
+
+
 def tried(make, make_kwargs=None):
     """Begin one attempt and take one action."""
     env = ForeignGroups(1, make, make_kwargs=make_kwargs)
@@ -62,6 +67,8 @@ def passing(**kwargs):
         (Told, {"began": "word"}, r"reset\(\) of Told returned 'word' \(str\); it must return \(observation, info\)"),
         (Told, {"began": ("a", "b")}, r"reset\(\) of Told returned \('a', 'b'\) \(tuple\); it must return \(obs"),
         (limited, {"began": "word"}, r"reset\(\) of Told returned 'word' \(str\)"),
+        (upper, {"began": "word"}, r"reset\(\) of Told returned 'word' \(str\)"),
+        (upper, {"came": ("word", 1.0, True, {})}, r"step\(\) of Told returned 4 values, as Gym before 0.26"),
         (lambda **k: AnswerToAction(Told(**k)), {"began": "wo"}, r"reset\(\) of Told returned 'wo' \(str\)"),
         (lambda **k: ObservationToText(Told(**k), str), {"began": "wo"}, r"reset\(\) of Told returned 'wo' \(str\)"),
         (Seedless, {}, r"reset\(\) of Seedless does not take .*argument 'seed'.*def reset\(self, \*, seed=None, "),

@@ -37,7 +37,7 @@ def command(*words, **options):
         (["show"], "the following arguments are required: ID; see python -m rlsd_env show --help"),
         (["show", "rlsd/ShapCount-v0"], "did you mean 'rlsd/ShapeCount-v0'"),
         (["show", "mine/Tasks-v0"], "for one of your own write module:namespace/Name-v0, or --import module"),
-        (["show", "CartPole-v1"], "unknown environment 'CartPole-v1'"),
+        (["show", "CartPole-v1"], "'CartPole-v1' is no reasoning environment; rlsd_env.adapters.foreign.register("),
         (["show", "no.such.module:a/B-v0"], "no module named 'no'"),
         (["show", SHAPES, "--import", "no_such_module"], "no module named 'no_such_module'"),
         (["show", SHAPES, "--env-kwargs", "dificulty=3"], "did you mean 'difficulty'?"),
