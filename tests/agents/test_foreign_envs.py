@@ -81,7 +81,9 @@ def test_the_command_that_tells_what_is_rewarded_is_one_that_works():
     assert what_tells(lake, {}, "out") == f"python -m rlsd_env validate {lake} plays it and tells what answers earn"
     shapes = "python -m rlsd_env validate rlsd/ShapeCount-v0 tells whether right answers score"
     assert what_tells("rlsd/ShapeCount-v0", {}, "out") == shapes
-    assert what_tells("CartPole-v1", {}, "out") == "python -m agents.samples out shows them"  # no command for its groups
+    assert (
+        what_tells("CartPole-v1", {}, "out") == "python -m agents.samples out shows them"
+    )  # no command for its groups
 
 
 def test_arguments_of_the_environment_itself():

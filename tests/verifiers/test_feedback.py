@@ -1,9 +1,8 @@
 """What a model is told about its attempt."""
 
-import time
-
 import pytest
 
+from tests.cpu import cpu_time
 from verifiers import AnswerVerifier, ExtractionPolicy, Reference, Step
 
 VERIFIER = AnswerVerifier()
@@ -75,6 +74,6 @@ def test_steps_may_be_words():
 
 def test_a_response_cannot_make_the_search_slow():
     for thought in ("red circles " * 50_000, "red circles: 4 " * 50_000, " " * 500_000, "4+2" * 100_000):
-        start = time.thread_time()
-        VERIFIER.verify(f"<think> {thought} </think> <answer> 5 </answer>", SUM)
-        assert time.thread_time() - start < 1.0
+        with cpu_time() as spent:
+            VERIFIER.verify(f"<think> {thought} </think> <answer> 5 </answer>", SUM)
+        assert spent.seconds < 1.0
