@@ -87,14 +87,19 @@ def qwen2_vl() -> tuple[Any, Any]:
     return transformers.Qwen2VLForConditionalGeneration(config), processor
 
 
+def qwen3_vl_processor(words: Any) -> Any:
+    """Return Qwen3-VL's processor, which Qwen4-Exp has too."""
+    return transformers.Qwen3VLProcessor(
+        transformers.Qwen2VLImageProcessor(**PATCHES), words, transformers.Qwen3VLVideoProcessor(),
+        chat_template=QWEN_TEMPLATE,
+    )  # fmt: skip
+
+
 def qwen3_vl_moe() -> tuple[Any, Any]:
     """Qwen3-VL with a mixture of experts."""
     words = qwen_words()
     ids = words.get_vocab()
-    processor = transformers.Qwen3VLProcessor(
-        transformers.Qwen2VLImageProcessor(**PATCHES), words, transformers.Qwen3VLVideoProcessor(),
-        chat_template=QWEN_TEMPLATE,
-    )  # fmt: skip
+    processor = qwen3_vl_processor(words)
     experts = {"num_experts": 4, "num_experts_per_tok": 2, "moe_intermediate_size": 24, "head_dim": 32}
     config = transformers.Qwen3VLMoeConfig(
         text_config=text(words, rope_parameters=AXES | {"mrope_interleaved": True}, **experts),

@@ -7,7 +7,7 @@ from typing import Any
 import transformers
 
 from tests.agents.families import HALVES, SIDE, VISION, template, text, tokenizer
-from tests.agents.patch_families import AXES, PATCHES, QWEN_TEMPLATE, qwen_words
+from tests.agents.patch_families import AXES, PATCHES, qwen3_vl_processor, qwen_words
 from tests.agents.tile_families import SIGLIP, SQUARE
 
 
@@ -15,10 +15,7 @@ def qwen4_exp() -> tuple[Any, Any]:
     """Qwen4-Exp: linear attention, several residual streams, and embeddings of what tokens follow each other."""
     words = qwen_words()
     ids = words.get_vocab()
-    processor = transformers.Qwen3VLProcessor(
-        transformers.Qwen2VLImageProcessor(**PATCHES), words, transformers.Qwen3VLVideoProcessor(),
-        chat_template=QWEN_TEMPLATE,
-    )  # fmt: skip
+    processor = qwen3_vl_processor(words)
     sizes = {
         "layer_types": ["linear_attention", "full_attention"], "head_dim": 32, "linear_key_head_dim": 8,
         "linear_value_head_dim": 8, "linear_num_key_heads": 2, "linear_num_value_heads": 4, "num_experts": 4,

@@ -45,14 +45,6 @@ def number(env, seed):
     return str(env.unwrapped.number)
 
 
-@pytest.fixture
-def secret():
-    id = "games/Secret-v0"
-    foreign.register(id, make=f"{ME}:Secret", privileged=f"{ME}:number", max_turns=3)
-    yield id
-    gymnasium.registry.pop(id)
-
-
 def test_what_is_hidden_must_come_of_the_seed_where_teachers_are_told_of_it(secret):
     opened(secret, {"fold": "train"})
     message = (

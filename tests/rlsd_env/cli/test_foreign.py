@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import io
 
-import gymnasium
 import pytest
 
-from rlsd_env.adapters import foreign
 from rlsd_env.adapters.tasks import rows
 from rlsd_env.cli.main import main
 from rlsd_env.errors import ConfigurationError
@@ -21,14 +19,6 @@ PICTURES = "tests.rlsd_env.adapters.games:games/Pictures-v0"
 @pytest.fixture
 def typed(monkeypatch):
     return lambda text: monkeypatch.setattr("sys.stdin", io.StringIO(text))
-
-
-@pytest.fixture
-def secret():
-    id = "games/Secret-v0"
-    foreign.register(id, make=f"{ME}:Secret", privileged=f"{ME}:number", max_turns=3)
-    yield id
-    gymnasium.registry.pop(id)
 
 
 def test_show_is_the_first_observation(capsys):
