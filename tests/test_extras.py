@@ -131,6 +131,18 @@ def test_in_code_the_error_names_the_extra(code, extra):
     assert done.stderr.splitlines()[-1].endswith(f"which is not installed; pip install 'rlsd[{extra}]'")
 
 
+def test_the_tests_of_adapters_are_found_without_the_extra_agents():
+    """What conftest.py imports is loaded in the environment of `make test-adapters` too, which has no tyro."""
+    names = re.search(r"adapters/test_%\.py,([\w ]+)\)", (ROOT / "Makefile").read_text("utf-8"))[1].split()
+    files = [f"tests/rlsd_env/adapters/test_{name}.py" for name in names]
+    absent = sorted({*PACKAGES} - {"torch", "transformers"})
+    code = f"import sys, pytest; sys.modules.update(dict.fromkeys({absent}))\n"
+    code += f"raise SystemExit(pytest.main(['--collect-only', '--quiet', *{files}]))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, timeout=300)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "test_verl.py" in done.stdout
+
+
 @pytest.mark.slow
 def test_the_extra_agents_suffices_to_train(tmp_path):
     small = "--agent rlsd --steps 1 --prompts-per-step 2 --group-size 2 --eval-tasks 1 --eval-samples 1"

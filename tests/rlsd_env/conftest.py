@@ -6,12 +6,12 @@ import gymnasium
 import pytest
 
 from rlsd_env.adapters import foreign
-from tests.rlsd_env.adapters.test_foreign_checks import ME
+from tests.rlsd_env.adapters import secret as module
 
 
 @pytest.fixture
 def secret():
-    id = "games/Secret-v0"
-    foreign.register(id, make=f"{ME}:Secret", privileged=f"{ME}:number", max_turns=3)
+    id, name = "games/Secret-v0", module.__name__
+    foreign.register(id, make=f"{name}:Secret", privileged=f"{name}:number", max_turns=3)
     yield id
     gymnasium.registry.pop(id)

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import itertools
-
 import gymnasium
 import pytest
-from gymnasium import spaces
 
 from agents.foresight import opened
 from rlsd_env.adapters import foreign
@@ -15,34 +12,9 @@ from rlsd_env.adapters.foreign_checks import form_of, play, responses
 from rlsd_env.adapters.texts import AnswerToAction
 from rlsd_env.errors import ConfigurationError
 from tests.rlsd_env.adapters import games
+from tests.rlsd_env.adapters.secret import Secret
 from tests.rlsd_env.adapters.test_protocol import Told
 from verifiers import Status
-
-ME = "tests.rlsd_env.adapters.test_foreign_checks"
-
-
-class Secret(gymnasium.Env):
-    """Says the same of every seed; its number is drawn from the seed, or counts all resets of the process."""
-
-    observation_space, action_space = spaces.Text(99), spaces.Text(99)
-    resets = itertools.count()
-
-    def __init__(self, seeded=True, drifts=False):
-        self.seeded, self.drifts = seeded, drifts
-
-    def reset(self, *, seed=None, options=None):
-        super().reset(seed=seed)
-        self.number = int(self.np_random.integers(100)) if self.seeded else next(self.resets)
-        return "Guess.", {}
-
-    def step(self, action):
-        if self.drifts:
-            return f"No {next(self.resets)}.", 0.0, False, False, {}
-        return f"It was {self.number}.", float(action == str(self.number)), True, False, {}
-
-
-def number(env, seed):
-    return str(env.unwrapped.number)
 
 
 def test_what_is_hidden_must_come_of_the_seed_where_teachers_are_told_of_it(secret):

@@ -10,9 +10,9 @@ from rlsd_env.adapters.tasks import rows
 from rlsd_env.cli.main import main
 from rlsd_env.errors import ConfigurationError
 from tests.agents.commands import call
-from tests.rlsd_env.adapters.test_foreign_checks import ME
 
 LAKE = "tests.rlsd_env.adapters.games:games/Lake-v0"
+ME = "tests.rlsd_env.adapters.secret"
 PICTURES = "tests.rlsd_env.adapters.games:games/Pictures-v0"
 
 
