@@ -64,8 +64,9 @@ class ReasoningEnv(gymnasium.Env[Observation, str]):
         if render_mode is not None and render_mode not in self.metadata["render_modes"]:
             raise ValueError(f"render_mode {render_mode!r}: it must be None or one of {self.metadata['render_modes']}")
         config, source_kwargs = split_options(options)
-        if config.grade_early is not None:
-            raise ConfigurationError("grade_early is for groups (gymnasium.make_vec); leave it out")
+        for name in ("grade_early", "group_size", "num_envs"):
+            if options.get(name) is not None:
+                raise ConfigurationError(f"{name} is for groups (gymnasium.make_vec); leave it out")
         self.desk = Desk(source, config, source_kwargs)
         self.observation_space: spaces.Space[Observation] = observation_space(config.max_turns)
         self.action_space: spaces.Space[str] = UnicodeText()

@@ -5,15 +5,15 @@ from __future__ import annotations
 import difflib
 import importlib
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from types import ModuleType
 from typing import Any, TypeVar
 
+from verifiers.arguments import argument_fault
 from verifiers.base import Verifier
 
 _T = TypeVar("_T", bound=Callable[..., Any])
 _FACTORIES: dict[str, Callable[..., Any]] = {}
-_BOOL_OR_NONE = ("bool | None", "None | bool", "Optional[bool]", "typing.Optional[bool]")
 _METHODS = ("verify", "verify_batch", "privileged", "feedback")
 
 
@@ -59,7 +59,7 @@ def make(spec: str | Verifier, **kwargs: Any) -> Verifier:
 
     Raises:
         TypeError: what was given or made lacks parts of a verifier, or is an object given with arguments; or an
-            argument must be a boolean and is none.
+            argument has another type than it must have.
         ValueError: the name is unknown, or its module or attribute does not exist.
 
     """
@@ -76,35 +76,9 @@ def make(spec: str | Verifier, **kwargs: Any) -> Verifier:
             f"no verifier is called {spec!r}; registered are {', '.join(map(repr, names()))}"
             f"{_closest(spec, names())}. A class of your own can be given as 'package.module:Name'"
         )
-    if fault := boolean_fault(factory, kwargs):
+    if fault := argument_fault(factory, kwargs):
         raise TypeError(fault)
     return _checked(factory(**kwargs) if callable(factory) else factory, f"what {spec!r} made")
-
-
-def boolean_fault(factory: Any, kwargs: Mapping[str, Any]) -> str:
-    """Say which argument must be a boolean and is none, such as the text "False", which Python takes for true.
-
-    Args:
-        factory: the class or function that is to be called; of a parameter its annotation counts, else its default.
-        kwargs: the arguments.
-
-    Returns:
-        What is wrong with the first, "" for nothing.
-
-    """
-    try:
-        parameters = inspect.signature(factory).parameters if kwargs else {}
-    except (TypeError, ValueError):  # no callable, or one of C that tells nothing
-        return ""
-    for name, value in kwargs.items():
-        if name not in parameters or isinstance(value, bool):
-            continue
-        parameter = parameters[name]
-        said = type(parameter.default) if parameter.annotation is parameter.empty else parameter.annotation
-        wanted = said.__name__ if isinstance(said, type) else str(said)
-        if wanted == "bool" or (wanted in _BOOL_OR_NONE and value is not None):
-            return f"{name} is {value!r:.60}; it must be true or false (True or False in Python)"
-    return ""
 
 
 def _imported(spec: str) -> Any:

@@ -32,7 +32,7 @@ from rlsd_env.sources.base import FOLDS
 from rlsd_env.spaces import UnicodeText
 from rlsd_env.task import Item, Privileged, Task, escaped
 from verifiers import Reference, Verdict
-from verifiers.registry import boolean_fault
+from verifiers.arguments import argument_fault
 
 ENTRY = "rlsd_env.adapters.foreign:ForeignGroups"
 LEVELS = ("answer", "solution")
@@ -140,6 +140,9 @@ class ForeignGroups(VectorEnv[dict[str, Any], Sequence[str | None], NDArray[Any]
         for name, value, least in (("group_size", group_size, 1), ("max_turns", max_turns, 1), ("tasks", tasks, 10)):
             if type(value) is not int or value < least:
                 raise ConfigurationError(f"{name} is {value!r}; it must be a whole number, {least} or more")
+        own = {"instructions": instructions, "success": success, "token_budget": token_budget}
+        if fault := argument_fault(ForeignGroups, own):
+            raise ConfigurationError(fault)
         if num_envs < 1 or num_envs % group_size:
             raise ConfigurationError(f"num_envs {num_envs} must be a positive multiple of group_size {group_size}")
         if fold not in FOLDS:
@@ -152,8 +155,11 @@ class ForeignGroups(VectorEnv[dict[str, Any], Sequence[str | None], NDArray[Any]
             raise ConfigurationError("hints is 'wrong' and there are none; give privileged, which tells of a task")
         self._make: Make = resolve(make, functions=True) if isinstance(make, str) else make
         self._tells: Tells | None = resolve(privileged, functions=True) if isinstance(privileged, str) else privileged
+        for what, function in (("make", self._make), ("privileged", self._tells)):
+            if function is not None and not callable(function):
+                raise ConfigurationError(f"{what} is {function!r:.60}; it must be a function or 'package.module:name'")
         self._make_kwargs = dict(make_kwargs or {})
-        if fault := boolean_fault(self._make, self._make_kwargs):
+        if fault := argument_fault(self._make, self._make_kwargs):
             raise ConfigurationError(fault)
         self.name = make if isinstance(make, str) else getattr(make, "__qualname__", type(make).__name__)
         self.num_envs, self.group_size, self.num_groups = num_envs, group_size, num_envs // group_size

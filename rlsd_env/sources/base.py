@@ -15,7 +15,7 @@ from rlsd_env.plugins import resolve
 from rlsd_env.prompts import PLAIN
 from rlsd_env.sources.files import state
 from rlsd_env.task import Item, Privileged
-from verifiers.registry import boolean_fault
+from verifiers.arguments import argument_fault
 
 FOLDS = ("all", "train", "tuning", "heldout")
 """Learn on train, choose on tuning (hyperparameters, which weights to keep), report on heldout."""
@@ -159,7 +159,7 @@ def load_source(spec: str, kwargs: Mapping[str, Any], also: Sequence[str] = ()) 
         raise ConfigurationError(
             f"{spec!r} has no {', '.join(missing)}; a TaskSource needs __len__, item, index_of and fold"
         )
-    if fault := boolean_fault(made_by, kwargs):
+    if fault := argument_fault(made_by, kwargs):
         raise ConfigurationError(fault)
     frozen = _freeze(kwargs)
     local = tuple(state(Path(kwargs[name])) for name in _path_arguments(made_by) if isinstance(kwargs.get(name), str))

@@ -124,8 +124,8 @@ class OwnTable(DataSource):
             read = _read_mapping(Path(mapping))
             columns, metadata, answers = read.get("columns"), read.get("metadata", ()), read.get("answers", answers)
             licence, train_allowed = read.get("licence", licence), read.get("train_allowed", train_allowed)
-        if isinstance(metadata, str):
-            raise ConfigurationError(f"metadata is {metadata!r}; it must be a list of columns")
+        if isinstance(metadata, str) or not all(isinstance(name, str) for name in metadata):
+            raise ConfigurationError(f"metadata is {metadata!r}; it must be a list of columns' names")
         if path is not None and not Path(path).exists():
             raise ConfigurationError(f"path {path!r} does not exist; it must be a file or a folder")
         if answers not in ANSWERS:
@@ -251,7 +251,7 @@ def _roles(columns: Mapping[str, Names] | Iterable[tuple[str, Names]] | None) ->
     for role, names in dict(columns or {}).items():
         if role not in (*SINGLE, *SEVERAL):
             raise ConfigurationError(one_of("key of columns", role, (*SINGLE, *SEVERAL)))
-        several = (names,) if isinstance(names, str) else tuple(names)
+        several = (names,) if isinstance(names, str) or not isinstance(names, Iterable) else tuple(names)
         if not several or not all(isinstance(name, str) and name for name in several):
             raise ConfigurationError(f"columns[{role!r}] is {names!r}; it must be the name of a column")
         if role in SINGLE and len(several) > 1:

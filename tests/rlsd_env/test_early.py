@@ -193,3 +193,6 @@ def test_the_option_is_checked():
         made(grade_early="yes")
     with pytest.raises(ConfigurationError, match="grade_early is for groups"):
         gymnasium.make(ID, grade_early=True)
+    for name in ("group_size", "num_envs"):
+        with pytest.raises(ConfigurationError, match=rf"{name} is for groups \(gymnasium.make_vec\); leave it out"):
+            gymnasium.make(ID, **{name: 2})

@@ -67,6 +67,24 @@ def test_what_privileged_may_not_tell(told, message):
         env.reset(options={"task_index": [0]})
 
 
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"instructions": 3}, "instructions is 3; it must be text"),
+        ({"success": "high"}, "success is 'high'; it must be a number"),
+        ({"token_budget": "x"}, "token_budget is 'x'; it must be a whole number, or left out"),
+        ({"privileged": 7}, "privileged is 7; it must be a function or 'package.module:name'"),
+        ({"make_kwargs": {"size": "4"}}, "size is '4'; it must be a whole number"),
+    ],
+)
+def test_options_are_of_their_types(given, message):
+    def make(size: int = 3):
+        return games.lake()
+
+    with pytest.raises(ConfigurationError, match=message):
+        ForeignGroups(1, make, **given)
+
+
 def test_turns_and_tokens_run_out():
     env = lakes(max_turns=2)
     env.reset(options={"task_index": [0, 0]})

@@ -149,6 +149,8 @@ def test_broken_rows_are_named_or_skipped(tmp_path, capsys):
     assert main([*words, "skip_broken=False"]) == 1
     assert main([*words, "skip_broken=no"]) == 2
     assert capsys.readouterr().err == "error: skip_broken is 'no'; it must be true or false (True or False in Python)\n"
+    assert main([*words, "max_pixels=None"]) == 2
+    assert capsys.readouterr().err == "error: max_pixels is 'None'; it must be a whole number, or left out\n"
 
 
 @pytest.fixture

@@ -260,6 +260,8 @@ def test_a_csv_file(tmp_path):
         ({"columns": {"question": "q", "answer": ""}}, "must be the name of a column"),
         ({"columns": "question"}, "must say which column is what"),
         ({"columns": PLAIN, "metadata": "subject"}, "must be a list of columns"),
+        ({"columns": PLAIN, "metadata": [3]}, "must be a list of columns"),
+        ({"columns": {"question": 3}}, r"columns\['question'\] is 3; it must be the name of a column"),
         ({"columns": {"question": "q", "answer": "gold"}}, "has q, a. Correct `columns`, `metadata` or `map"),
         ({"columns": PLAIN, "path": None}, "path=FILE_OR_FOLDER or hub_id=NAME"),
         ({"columns": PLAIN, "hub_id": "a/b"}, "and not both"),
