@@ -11,6 +11,7 @@ from agents.estimate.architecture import Architecture
 from agents.estimate.published import find_architecture
 from agents.options.assumptions import Assumptions, read_assumptions, resolve
 from agents.options.commands import TrainOptions
+from agents.options.model import ALL_LINEAR
 from rlsd_env.errors import ConfigurationError
 
 
@@ -61,13 +62,16 @@ class Workload:
     @property
     def adapters(self) -> tuple[str, ...] | None:
         """Linear layers with adapters; None: there are none."""
-        return None if self.whole else self.options.lora_targets
+        if self.whole:
+            return None
+        asked = self.options.lora_targets
+        return tuple(self.architecture.text.linears) if asked == (ALL_LINEAR,) else asked
 
     @cached_property
     def trained_parts(self) -> dict[str, int]:
         """Trained parameters by part."""
-        if not self.whole:
-            return {"LoRA adapters": self.architecture.text.adapter(self.options.lora_targets, self.options.lora_rank)}
+        if self.adapters is not None:
+            return {"LoRA adapters": self.architecture.text.adapter(self.adapters, self.options.lora_rank)}
         parts = self.architecture.parts
         return parts if self.vision_trained else {name: n for name, n in parts.items() if name != "vision tower"}
 
@@ -201,8 +205,11 @@ def make_workload(options: TrainOptions) -> Workload:
     given = read_assumptions(options.assumptions, options.max_tokens)
     architecture = find_architecture(options.policy)
     for target in options.lora_targets if options.lora_rank else ():
-        if target not in (linears := architecture.text.linears):
-            raise ConfigurationError(f"lora_targets has {target!r}; this model's layers have {', '.join(linears)}")
+        if target not in (*(linears := architecture.text.linears), ALL_LINEAR):
+            raise ConfigurationError(
+                f"lora_targets has {target!r}; this model's layers have {', '.join(linears)}, and {ALL_LINEAR} is all "
+                "of them"
+            )
     if options.freeze_vision and architecture.vision is None:
         raise ConfigurationError(f"freeze_vision: {options.policy!r} has no vision tower; leave the option out")
     algorithm = algorithms.make(options.agent, options.agent_kwargs)

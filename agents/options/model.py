@@ -14,6 +14,7 @@ PRECISIONS = ("float32", "bfloat16")
 HEAD_DTYPES = ("float32", "model")
 SCORINGS = ("auto", "packed", "plain")
 PICTURES = ("stop", "pad", "skip")
+ALL_LINEAR = "all-linear"
 
 
 @dataclass(frozen=True)
@@ -59,8 +60,9 @@ class TrainedModelOptions(ModelOptions):
     """Rank of LoRA adapters (PEFT), which are trained in place of the weights; 0: all weights are trained."""
     lora_alpha: float = 0.0
     """LoRA's scale is alpha / rank; 0: twice the rank."""
-    lora_targets: Names = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
-    """Names of the linear layers of the language model that get adapters."""
+    lora_targets: Names = (ALL_LINEAR,)
+    """Names of the linear layers of the language model that get adapters, such as q_proj,v_proj; all-linear: all of its
+    layers' but those that choose experts, and those that PEFT would take for single experts (docs/models.md)."""
     freeze_vision: bool = False
     """Leave the vision tower as it is; what it makes of a picture is then kept. Implied by LoRA."""
     gradient_checkpointing: bool = False
@@ -75,7 +77,12 @@ class TrainedModelOptions(ModelOptions):
         for name in ("lora_rank", "lora_alpha"):
             at_least(name, getattr(self, name), 0)
         if self.lora_rank and not self.lora_targets:
-            raise ConfigurationError("lora_targets is empty; name at least one linear layer, such as q_proj")
+            raise ConfigurationError(
+                f"lora_targets is empty; name at least one linear layer, such as q_proj, or {ALL_LINEAR}"
+            )
+        if ALL_LINEAR in self.lora_targets and len(self.lora_targets) > 1:
+            others = [target for target in self.lora_targets if target != ALL_LINEAR]
+            raise ConfigurationError(f"lora_targets has {ALL_LINEAR} and {', '.join(others)} too; give one of the two")
 
 
 @dataclass(frozen=True)

@@ -1,13 +1,8 @@
-"""What is done to a model before it is trained: adapters, frozen parts, precision, checkpointing, compilation."""
+"""What is done to a model before it is trained: frozen parts, precision, checkpointing, compilation."""
 
 from __future__ import annotations
 
-import importlib
-import logging
-import math
 import types
-import warnings
-from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -17,15 +12,10 @@ from torch.utils.checkpoint import checkpoint
 from transformers.modeling_layers import GradientCheckpointingLayer
 
 from agents.options.model import ModelOptions, TrainedModelOptions
+from agents.policy.adapters import add_adapters
 from agents.policy.linear_attention import use_packed_recurrence
 from agents.policy.scoring import supports_packing, use_packed_attention
-from agents.policy.tensors import whole
 from rlsd_env.errors import ConfigurationError
-from rlsd_env.extras import require
-
-ADAPTER = "default"
-JOINED = {"gate_up_proj": ("gate_proj", "up_proj"), "qkv_proj": ("q_proj", "k_proj", "v_proj")}
-"""Matrices that some families have in one; to adapt a part there is to adapt the whole."""
 
 
 def prepare_model(model: Any, options: ModelOptions) -> bool:
@@ -48,7 +38,7 @@ def prepare_model(model: Any, options: ModelOptions) -> bool:
     trained = isinstance(options, TrainedModelOptions)
     if isinstance(options, TrainedModelOptions):
         if options.lora_rank:
-            add_adapters(model, options)
+            add_adapters(model, options, decoder_layers(model))
         elif options.freeze_vision:
             freeze_vision(model)
         if options.gradient_checkpointing:
@@ -127,104 +117,6 @@ def freeze_vision(model: Any) -> None:
         raise ConfigurationError(f"freeze_vision: {type(model).__name__} has no vision tower; leave the option out")
     for parameter in parameters:
         parameter.requires_grad_(False)
-
-
-def add_adapters(model: Any, options: TrainedModelOptions) -> None:
-    """Put LoRA adapters beside linear layers of the language model and freeze everything else.
-
-    The model stays an instance of its class. Adapters start as exactly nothing: B is 0.
-
-    Raises:
-        ConfigurationError: a target is no linear layer of the language model's layers, or PEFT takes it for another.
-
-    """
-    require("lora_rank", "lora", "peft")
-    import_quietly("peft")
-    from peft import LoraConfig
-
-    inside = {id(module) for layer in decoder_layers(model) for module in layer.modules()}
-    linear = {
-        name: module for name, module in model.named_modules() if id(module) in inside and isinstance(module, nn.Linear)
-    }
-    kinds = sorted({name.rpartition(".")[2] for name in linear})
-    joined = {part: whole for whole, parts in JOINED.items() if whole in kinds for part in parts}
-    targets = {target if target in kinds else joined.get(target, target) for target in options.lora_targets}
-    for target in sorted(targets):
-        if target not in kinds:
-            raise ConfigurationError(f"lora_targets has {target!r}; this model's layers have {', '.join(kinds)}")
-    places = [name for name in linear if name.rpartition(".")[2] in targets]
-    config = LoraConfig(
-        r=options.lora_rank,
-        lora_alpha=options.lora_alpha or 2 * options.lora_rank,  # type: ignore[arg-type]  # only divided by the rank
-        target_modules=places,
-        lora_dropout=0.0,
-    )
-    model.requires_grad_(False)
-    with torch.random.fork_rng(devices=[] if model.device.type == "cpu" else [model.device]):
-        model.add_adapter(config, adapter_name=ADAPTER)  # draws from the global generator, which is put back
-    # PEFT takes names that end like those of experts for experts of an older transformers, whose matrices are now one
-    # parameter, and adapts that: so it does with an expert that all tokens share, here and when adapters are read.
-    if config.target_parameters:
-        kept = {name.rpartition(".")[2] for name in config.target_modules or ()}
-        moved = {name.rpartition(".")[2] for name in places} - kept
-        raise ConfigurationError(
-            f"lora_targets has {', '.join(sorted(moved))}, which PEFT takes for layers of single experts in "
-            f"{type(model).__name__}; give --lora-targets {','.join(sorted(targets - moved)) or 'others'}"
-        )
-    generator = torch.Generator(model.device).manual_seed(0)
-    for name, parameter in model.named_parameters():
-        parameter.requires_grad_(".lora_" in name)
-        if ".lora_A." in name:  # every run starts from the same A
-            nn.init.kaiming_uniform_(parameter, a=math.sqrt(5), generator=generator)
-    model.eval()
-
-
-def merge_adapters(model: Any, folder: str) -> Any:
-    """Return a model with the adapters of a folder merged into its weights.
-
-    Raises:
-        ConfigurationError: they cannot be merged, or they do not fit the model.
-
-    """
-    require(f"{folder}, a model with adapters,", "lora", "peft")
-    import_quietly("peft")
-    from peft import PeftModel, PeftType
-
-    with warnings.catch_warnings():  # weights that find no place leave adapters as they begin: the model below, unsaid
-        warnings.filterwarnings("error", message="Found missing adapter keys")
-        adapted = PeftModel.from_pretrained(model, folder)
-    if not hasattr(adapted, "merge_and_unload"):
-        kind = PeftType(adapted.peft_config[ADAPTER].peft_type).value
-        raise ConfigurationError(f"the adapters in {folder!r} are {kind}, which is not merged into weights; take LoRA")
-    return adapted.merge_and_unload().requires_grad_(True)  # PEFT has frozen it
-
-
-def import_quietly(name: str) -> None:
-    """Import what imports bitsandbytes, which would warn of kernels for weights of 4 bits; none has any here."""
-    told = logging.getLogger("bitsandbytes")
-    level = told.level
-    told.setLevel(logging.ERROR)
-    try:
-        importlib.import_module(name)
-    finally:
-        told.setLevel(level)
-
-
-def merged_weights(model: Any) -> Iterator[tuple[str, Tensor]]:
-    """Yield a model's weights as a checkpoint of it has them: adapters merged, tied matrices once, shards gathered."""
-    adapted = {name: module for name, module in model.named_modules() if hasattr(module, "get_delta_weight")}
-    persistent = model.state_dict().keys()
-    buffers = ((name, buffer) for name, buffer in model.named_buffers() if name in persistent)
-    for name, tensor in (*model.named_parameters(), *buffers):
-        if ".lora_" in name:
-            continue
-        value = whole(tensor.detach())
-        owner = name.removesuffix(".base_layer.weight")
-        if owner in adapted:
-            module = adapted[owner]
-            up, down = (whole(side[ADAPTER].weight.detach()) for side in (module.lora_B, module.lora_A))
-            value = value + (module.scaling[ADAPTER] * (up @ down)).to(value.dtype)
-        yield name.replace(".base_layer.", "."), value
 
 
 def checkpoint_layers(model: Any) -> None:

@@ -24,9 +24,10 @@ from agents.bundled import has_adapters, whole_model
 from agents.distributed import World
 from agents.episodes import Completion, Prompt
 from agents.options.model import ModelOptions, TrainedModelOptions
+from agents.policy.adapters import merge_adapters, merged_weights
 from agents.policy.base import OnCompletion, OnToken, Request
 from agents.policy.inputs import PromptEncoder
-from agents.policy.preparation import merge_adapters, merged_weights, prepare_model, vision_is_frozen
+from agents.policy.preparation import prepare_model, vision_is_frozen
 from agents.policy.sampling import sample
 from agents.policy.scores import Head, TokenScores, score_tokens
 from agents.policy.scoring import distinct, packed_states, plain_states, states_of_tokens

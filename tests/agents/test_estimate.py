@@ -82,6 +82,9 @@ def test_adapters_are_those_of_peft():
         adapted = load_policy("tiny", "cpu", TrainedModelOptions(lora_rank=4, lora_targets=targets))
         trained = sum(p.numel() for p in adapted.model.parameters() if p.requires_grad)
         assert find_architecture("tiny").text.adapter(targets, 4) == trained
+    adapted = load_policy("tiny", "cpu", TrainedModelOptions(lora_rank=4))  # all of them by default
+    trained = sum(p.numel() for p in adapted.model.parameters() if p.requires_grad)
+    assert make_workload(TrainOptions(lora_rank=4)).trained == find_architecture("tiny").text.adapter(ALL, 4) == trained
 
 
 def test_operations_by_hand():

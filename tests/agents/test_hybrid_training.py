@@ -86,18 +86,20 @@ def test_what_is_saved_is_loaded(name, options, tmp_path):
     assert [[one.token_ids for one in group] for group in again.generate(request)] == said
 
 
-def test_layers_that_peft_takes_for_experts_are_refused_and_others_adapted(tmp_path):
+def test_layers_that_peft_takes_for_experts_are_refused_and_others_adapted(tmp_path, caplog):
     """PEFT puts adapters of Qwen3-Next's shared expert onto the experts beside it, here and on loading."""
-    with pytest.raises(
-        ConfigurationError,
-        match="lora_targets has down_proj, gate_proj, up_proj, which PEFT takes for layers of single experts in "
-        "Qwen3NextForCausalLM; give --lora-targets k_proj,o_proj,q_proj,v_proj",
-    ):
-        policy_of("qwen3_next", lora_rank=4)
+    single = "down_proj, gate_proj, up_proj, which PEFT takes for layers of single experts in Qwen3NextForCausalLM; "
+    for asked in (("q_proj", "down_proj", "gate_proj", "up_proj", "k_proj"), ("q_proj", "gate_proj", "k_proj")):
+        taken = single if "up_proj" in asked else single.removeprefix("down_proj, ").replace(", up_proj", "")
+        with pytest.raises(
+            ConfigurationError, match=f"lora_targets has {taken}give --lora-targets k_proj,q_proj, or all"
+        ):
+            policy_of("qwen3_next", lora_rank=4, lora_targets=asked)
+    targets = ("in_proj_qkvz", "in_proj_ba", "out_proj", "k_proj", "o_proj", "q_proj", "v_proj")
     with warnings.catch_warnings():
         warnings.simplefilter("error", RuntimeWarning)
-        targets = ("in_proj_qkvz", "in_proj_ba", "out_proj", "q_proj", "v_proj")
-        test_what_is_saved_is_loaded("qwen3_next", {"lora_rank": 4, "lora_targets": targets}, tmp_path)
+        test_what_is_saved_is_loaded("qwen3_next", {"lora_rank": 4}, tmp_path)
+    assert f"LoRA leaves out {single}adapted are {', '.join(sorted(targets))}" in caplog.text
 
 
 def test_a_training_that_was_stopped_is_resumed_as_if_it_never_had(tmp_path, monkeypatch):

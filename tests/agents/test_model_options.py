@@ -284,6 +284,10 @@ def test_moments_in_8_bits(fresh, batch):
         ({"scoring": "fast"}, "scoring 'fast'.*auto, packed, plain"),
         ({"lora_rank": -1}, "lora_rank is -1"),
         ({"lora_rank": 1, "lora_targets": ()}, "lora_targets is empty"),
+        (
+            {"lora_rank": 1, "lora_targets": ("all-linear", "q_proj")},
+            "lora_targets has all-linear and q_proj too; give",
+        ),
     ],
 )
 def test_unusable_options(options, message):
