@@ -54,8 +54,9 @@ class OwnTable(DataSource):
             metadata=["subject"],
         )
 
-    A table whose columns have these names already, such as question, answer and choices, needs no `columns`. A group
-    is taken only where `columns` says so: without one, each row falls into a fold by its id.
+    A table whose columns have these names already, such as question, answer and choices, needs no `columns`; where one
+    of them is given, question and answer are found by their names, and nothing else is. A group is taken only where
+    `columns` says so, which leaves the others found: without one, each row falls into a fold by its id.
 
     The same in a file, `mapping="table.toml"`:
 
@@ -261,9 +262,9 @@ def _roles(columns: Mapping[str, Names] | Iterable[tuple[str, Names]] | None) ->
 
 
 def _completed(roles: Mapping[str, tuple[str, ...]], names: Sequence[str]) -> dict[str, tuple[str, ...]]:
-    """Add the columns that are called what they are: all where no column is named, else question and answer."""
+    """Add the columns that are called what they are: all where none is named but group, else question and answer."""
     # a column that happens to be called group would change the folds
-    own = NEEDED if roles else tuple(role for role in (*SINGLE, *SEVERAL) if role != "group")
+    own = NEEDED if roles.keys() - {"group"} else tuple(role for role in (*SINGLE, *SEVERAL) if role != "group")
     complete = {**{role: (role,) for role in own if role in names}, **roles}
     for role in NEEDED:
         if role not in complete:

@@ -331,6 +331,12 @@ def test_pictures_may_be_data_urls(tmp_path):
     assert tuple(OwnTable(path=str(tmp_path / "table.csv")).item(0).task.images[0][0, 0]) == (0, 0, 255)
 
 
+def test_to_name_the_group_leaves_the_other_columns_found(tmp_path):
+    path = jsonl(tmp_path, {"question": "Which?", "answer": "B", "choices": ["a", "b"], "figure": "f"})
+    assert OwnTable(path=path, columns={"group": "figure"}).item(0).task.choices == ("a", "b")
+    assert OwnTable(path=path, columns={"group": "figure", "answer": "answer"}).item(0).task.choices == ()
+
+
 def test_rows_of_one_group_fall_into_one_fold(tmp_path):
     """Of eight figures each has five questions, one of which is of another book, whose figures are others."""
     rows = [
