@@ -27,6 +27,7 @@ from agents.options.model import ModelOptions, TrainedModelOptions
 from agents.policy.adapters import merge_adapters, merged_weights
 from agents.policy.base import OnCompletion, OnToken, Request
 from agents.policy.inputs import PromptEncoder
+from agents.policy.layout import save_as_published
 from agents.policy.preparation import prepare_model, vision_is_frozen
 from agents.policy.sampling import sample
 from agents.policy.scores import Head, TokenScores, score_tokens
@@ -94,6 +95,7 @@ class TransformersPolicy:
         sees = hasattr(config, "vision_config")
         loader: Any = AutoModelForImageTextToText if sees else AutoModelForCausalLM
         model = loader.from_pretrained(whole_at, dtype=torch.float32)
+        save_as_published(model)
         if has_adapters(path):
             model = merge_adapters(model, path)
         policy = cls(model.to(device).eval(), load_processor(path, config), options)

@@ -34,6 +34,18 @@ NEAR = {"float32": 1e-3, "bfloat16": 0.25}
 """How far log-probabilities may be from those of transformers, by precision, nats."""
 
 
+def trial_prompts(policy: TransformersPolicy) -> list[Prompt]:
+    """Return two prompts of words, of different lengths, and for a policy that sees one of a picture and one of two."""
+    asked = ("What is two and two, and how much more is it than three ?", "Why ?")
+    prompts = [Prompt((user_message(text),)) for text in asked]
+    if policy.encoder.media.sees:
+        rng = np.random.default_rng(0)
+        first, *others = (rng.integers(0, 256, (*size, 3), dtype=np.uint8) for size in SIZES)
+        prompts.append(Prompt((user_message("<image>What is this ?"),), (first,)))
+        prompts.append(Prompt((user_message("<image><image>Which is larger ?"),), tuple(others)))
+    return prompts
+
+
 def is_held(config: Any) -> bool:
     """Tell whether tests hold the family to the contract."""
     return config.model_type in HELD
@@ -93,14 +105,8 @@ def _logit_factor(policy: TransformersPolicy) -> float:
 @torch.no_grad()
 def _misfit(policy: TransformersPolicy) -> str:
     """Return what is wrong with a policy's scores or samples; "" where nothing is."""
-    # Of two lengths, with two responses each: neither padding nor what lies beside in a packed row may be seen.
-    asked = ("What is two and two, and how much more is it than three ?", "Why ?")
-    prompts = [Prompt((user_message(text),)) for text in asked]
-    if policy.encoder.media.sees:
-        rng = np.random.default_rng(0)
-        first, *others = (rng.integers(0, 256, (*size, 3), dtype=np.uint8) for size in SIZES)
-        prompts.append(Prompt((user_message("<image>What is this ?"),), (first,)))
-        prompts.append(Prompt((user_message("<image><image>Which is larger ?"),), tuple(others)))
+    # with two responses each: neither padding nor what lies beside in a packed row may be seen
+    prompts = trial_prompts(policy)
     said = [id for id in policy.encoder.text_ids("it is four") if id not in policy.encoder.vision_ids]
     owners = [number // 2 for number in range(2 * len(prompts))]
     responses = [said[:: 1 if number % 2 else -1] for number in range(len(owners))]

@@ -11,17 +11,20 @@ import importlib.util
 import pytest
 import torch
 
+from agents.options.commands import EvaluateOptions
 from agents.options.model import TrainedModelOptions
 from agents.policy.actor import Actor
 from agents.policy.base import Request, Sampling
 from agents.policy.loading import load_policy
+from agents.policy.open_sampler import with_sampler
 from agents.policy.vllm.process import environment
 from agents.policy.vllm.sampler import VLLMSampler
 from agents.policy.vllm.server_sampler import VLLMServerSampler
+from agents.policy.vllm.trial import check_engine
 from rlsd_env.errors import ConfigurationError
 from tests.agents import families
 from tests.agents.test_families import picture, prompt, turns
-from tests.agents.vllm_families import SERVED, checkpoint
+from tests.agents.vllm_families import OTHERS, SERVED, UNLIKE, checkpoint
 from tests.agents.vllm_serving import serving
 
 pytestmark = pytest.mark.skipif(
@@ -48,12 +51,12 @@ class Case:
     """A family with its checkpoint, policy, engine and prompts."""
 
     def __init__(self, name, processor, folder):
-        self.name, self.served = name, SERVED[name]
+        self.name, self.served = name, (SERVED | OTHERS | UNLIKE)[name]
         self.folder = str(checkpoint(name, processor, folder))
         self.policy = self.load()
         self.prompts = {"none": prompt("How many red circles ?")}
         if self.policy.encoder.media.sees:
-            side = 16 if name in families.FAMILIES else 48
+            side = 16 if name in families.FAMILIES or name not in SERVED else 48
             shown = [picture(k, side + 4 * (k % 4), side * (1 + k % 3)) for k in range(6)]
             self.prompts |= {
                 "one": prompt("<image>How many red circles ?", shown[0]),
@@ -202,6 +205,35 @@ def check_that_it_follows(case):
     assert apart(case.policy, prompts, groups) > FAR["float32"]
 
 
+@pytest.mark.parametrize("name", OTHERS)
+def test_a_family_that_is_tried_is_sampled_and_followed(name, processor, tmp_path):
+    case = Case(name, processor, tmp_path)
+    try:
+        case.start(case.served.precision, follows=not case.served.fixed)
+        config = case.engine._llm.model_config
+        assert config.registry.resolve_model_cls(config.architecture, config)[1] == case.served.architecture
+        check_engine(Actor(case.policy, case.engine, current=True), case.engine, case.policy)
+        test_samples_have_the_learners_log_probabilities(case)
+        test_what_is_seen_changes_what_is_said(case)
+        for lora in (False, True):
+            test_after_an_update_it_samples_with_the_new_weights(case, lora)
+    finally:
+        case.stop()
+
+
+@pytest.mark.parametrize("name", UNLIKE)
+def test_what_it_runs_otherwise_is_refused_when_it_is_tried(name, processor, tmp_path):
+    case = Case(name, processor, tmp_path)
+    try:
+        case.start("float32", follows=True)
+        with pytest.raises(
+            ConfigurationError, match=rf"runs this {name} otherwise .*log-probabilities [\d.]+ from the"
+        ):
+            check_engine(Actor(case.policy, case.engine, current=True), case.engine, case.policy)
+    finally:
+        case.stop()
+
+
 def test_without_vllms_own_class_transformers_runs_in_vllm(processor, tmp_path):
     """GLM-4.6V as it is published, in processes of its own: vLLM changes transformers' class where it runs it."""
     case = Case("glm46v", processor, tmp_path)
@@ -219,3 +251,15 @@ def test_a_server_writes_pictures_as_the_learner_does_and_follows(processor, tmp
     with serving(case.folder, tmp_path / "log") as (address, _):
         case.engine = VLLMServerSampler(address, case.folder, case.policy, arguments={"wait": 200})
         check_that_it_follows(case)
+
+
+def test_a_server_that_sees_otherwise_is_given_no_pictures(processor, tmp_path):
+    """Of Gemma 3 on a CPU: the tokens of a picture do not see each other both ways, which the server does not say."""
+    case = Case("gemma3", processor, tmp_path)
+    with serving(case.folder, tmp_path / "log") as (address, _):
+        options = EvaluateOptions(policy=case.folder, sampler=address, device="cpu", sampler_kwargs={"wait": 200})
+        with with_sampler(case.policy, options) as actor:
+            groups = actor.generate(Request([case.prompts["none"]], 2, SAMPLED, [0, 1]))
+            assert apart(case.policy, [case.prompts["none"]], groups) < CLOSE["float32"]
+            with pytest.raises(ConfigurationError, match=r"pictures of a prompt as this gemma3 is scored: it gives"):
+                actor.generate(Request([case.prompts["one"]], 1, SAMPLED, [0]))

@@ -48,7 +48,7 @@ def idefics3() -> tuple[Any, Any]:
     return transformers.Idefics3ForConditionalGeneration(config), processor
 
 
-COHERE = {"model_type": "cohere2", "sliding_window": 11, "logit_scale": 0.5}
+COHERE = {"model_type": "cohere2", "sliding_window": 11, "logit_scale": 0.5, "tie_word_embeddings": True}
 
 
 def aya_vision() -> tuple[Any, Any]:

@@ -1,4 +1,4 @@
-"""What vLLM does with each family of models: the column of docs/models.md, held by test_vllm_families.py."""
+"""What vLLM does with each family of models: the columns of docs/models.md, held by test_vllm_families.py."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file, save_file
 
+from agents.policy.loading import load_policy
 from agents.policy.transformers_policy import TransformersPolicy
-from tests.agents import architectures, families, hybrids
+from tests.agents import architectures, families, hybrids, other_families
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ class Served:
 
 
 BOTH_WAYS = "see each other both ways"
-SIGLIP = ("gemma3", "llava_onevision")
+SIGLIP = ("gemma3", "llava_onevision", "llava_next", "cohere2_vision")
 """Families whose published towers have a level more than transformers' modules of today."""
 LINEAR = {
     "precision": "bfloat16", "sizes": (("linear_key_head_dim", 128), ("linear_value_head_dim", 128)),
@@ -79,6 +80,23 @@ SERVED = {
     "qwen3_5_moe_text": Served("Qwen3_5MoeForCausalLM", FIXED, fixed=True, **LINEAR),
     "qwen3_next": Served("Qwen3NextForCausalLM", FIXED, fixed=True, **LINEAR),
 }
+OTHERS = {
+    "glm4v": Served("Glm4vForConditionalGeneration"),
+    "glm4v_moe": Served("Glm4vMoeForConditionalGeneration", FIXED, fixed=True),
+    "qwen2_vl": Served("Qwen2VLForConditionalGeneration"),
+    "qwen3_vl_moe": Served("Qwen3VLMoeForConditionalGeneration", FIXED, fixed=True),
+    "exaone4_5": Served("Exaone4_5_ForConditionalGeneration"),
+    "idefics3": Served("Idefics3ForConditionalGeneration"),
+    "llava_next": Served("LlavaNextForConditionalGeneration"),
+}
+"""Families that are tried when they are loaded."""
+UNLIKE = {"cohere2_vision": Served("Cohere2VisionForConditionalGeneration")}
+"""Those that vLLM runs otherwise than transformers: it multiplies the logits, and its windows are a token longer."""
+PUBLISHED = {
+    "glm4v_moe": {"head_dim": 32, "use_qk_norm": False},
+    "qwen3_vl_moe": {"norm_topk_prob": True},
+}
+"""What vLLM reads of a configuration that has it as it is published, and transformers does not."""
 
 
 def checkpoint(name: str, processor: object, folder: Path) -> Path:
@@ -87,12 +105,18 @@ def checkpoint(name: str, processor: object, folder: Path) -> Path:
         model, own = families.build(name)
     elif name in hybrids.HYBRIDS:
         model, own = hybrids.hybrid(name, **dict(SERVED[name].sizes))
+    elif name in other_families.FAMILIES:
+        model, own = families.build(name, other_families.FAMILIES)
+        for key, value in PUBLISHED.get(name, {}).items():
+            setattr(model.config.get_text_config(), key, value)
     else:
         model, own = architectures.build(name, processor)
         generator = torch.Generator().manual_seed(2)
         for parameter in model.parameters():  # as the other families': what a token sees changes what is said
             parameter.data.add_(0.05 * torch.randn(parameter.shape, generator=generator))
     TransformersPolicy(model, own).save(folder)
+    if name in PUBLISHED:
+        load_policy(str(folder), "cpu").save(folder)  # as what is loaded is saved: with experts as they are published
     if name in SIGLIP:
         file = folder / "model.safetensors"
         weights = load_file(file)

@@ -135,8 +135,7 @@ def engine_inputs(
     if not prompt.images and not prompt.videos:
         whole = dict(tokens_input(ids))
         return whole, whole
-    if blind:
-        raise _unlike(encoder, blind)
+    check_sight(encoder, prompt, blind)
     media: dict[str, list[Any]] = {
         "image": [Image.fromarray(image) for image in shown(encoder, prompt)],
         "video": [(video.frames, _frames(len(video.frames), video.fps)) for video in prompt.videos],
@@ -171,6 +170,17 @@ def difference(theirs: Sequence[int], ours: Sequence[int]) -> str:
     """Say where vLLM's token ids of a prompt part from the learner's."""
     place = next((k for k, (a, b) in enumerate(zip(theirs, ours)) if a != b), min(len(theirs), len(ours)))
     return f"makes {len(theirs)} tokens of the prompt where the learner has {len(ours)}, other ones from {place} on"
+
+
+def check_sight(encoder: PromptEncoder, prompt: Prompt, blind: str) -> None:
+    """Refuse a prompt with pictures or videos to an engine that does not see them as the learner does.
+
+    Raises:
+        ConfigurationError: `blind` says why; "" where it sees them.
+
+    """
+    if blind and (prompt.images or prompt.videos):
+        raise _unlike(encoder, blind)
 
 
 def _unlike(encoder: PromptEncoder, what: str) -> ConfigurationError:

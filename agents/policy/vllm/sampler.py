@@ -87,16 +87,17 @@ class VLLMSampler:
 
             try:
                 self._llm: Any = LLM(**own)
-            except (ValueError, RuntimeError) as error:
-                reason = " ".join(str(error).split())[:500]
+            except Exception as error:  # vLLM has code for every family, which fails in ways of its own
+                reason = " ".join(f"{type(error).__name__}: {error}".split())[:500]
                 raise ConfigurationError(
                     f"vLLM does not start with {path!r} and {given or 'its defaults'}: {reason} "
-                    "(VLLM_LOGGING_LEVEL=INFO shows vLLM's own log)"
+                    "(VLLM_LOGGING_LEVEL=INFO shows vLLM's own log); where vLLM lacks the model, use --sampler "
+                    "transformers"
                 ) from error
         self._guard = Guard(before)
         torch.set_num_threads(own_threads)
         self.longest: int = self._llm.model_config.max_model_len
-        self._blind = blindness(self._llm.model_config, device)
+        self.blind = blindness(self._llm.model_config, device)
         self._transfer = SharedMemoryTransfer(self._llm, self.dtype) if shared_memory else None
         self._fixed = fixedness(self._llm.model_config, device)
         self._try(path, follows)
@@ -149,7 +150,7 @@ class VLLMSampler:
         self._llm.sleep(level=0, mode="keep")
         try:
             for i, prompt in enumerate(request.prompts):
-                first, later = engine_inputs(self.encoder, prompt, self._llm.renderer, self._blind)
+                first, later = engine_inputs(self.encoder, prompt, self._llm.renderer, self.blind)
                 for number in request.numbers(i):
                     parameters = sampling_parameters(request, number, self.stop_ids, self.encoder.vision_ids)
                     name = f"rlsd-{self._count}"

@@ -24,6 +24,7 @@ from agents.policy.transformers_policy import TransformersPolicy
 from agents.policy.vllm.connection import AT_ONCE, Connection
 from agents.policy.vllm.inputs import (
     check_length,
+    check_sight,
     check_temperature,
     completion,
     sampling_parameters,
@@ -66,6 +67,7 @@ class VLLMServerSampler:
         self.address = address.rstrip("/")
         self.encoder = policy.encoder
         self.stop_ids = policy.stop_ids
+        self.blind = ""
         self._trained, self.tied = policy.model, tied_weights(policy.model)
         self.dtype = getattr(torch, precision)
         self.command = serve_command(self.address, path, device, precision)
@@ -83,7 +85,8 @@ class VLLMServerSampler:
         """Sample; see `Sampler.generate`.
 
         Raises:
-            ConfigurationError: a prompt has a video or is too long, or vLLM does not sample at that temperature.
+            ConfigurationError: a prompt has a video, is too long, or has a picture that the server was found to see
+                otherwise, or vLLM does not sample at that temperature.
             RuntimeError: the server fails, or ran other token ids than the learner's.
 
         """
@@ -91,6 +94,7 @@ class VLLMServerSampler:
         completions: dict[int, Completion] = {}
         bodies = []
         for i, prompt in enumerate(request.prompts):
+            check_sight(self.encoder, prompt, self.blind)
             shared = {"model": self.model, **server_inputs(self.encoder, prompt)}
             for number in request.numbers(i):
                 check_length(self.encoder.token_ids(prompt), request.limit(number), self.longest)
