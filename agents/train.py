@@ -66,7 +66,7 @@ def run(options: TrainOptions) -> dict[str, Any]:
 
 def _print(options: TrainOptions, result: Mapping[str, Any]) -> None:
     """Print accuracies and where things are, and draw the curves where there is something to draw with."""
-    from agents.report.failures import failures, odd_pictures, partial_reward
+    from agents.report.failures import failures, odd_pictures, other_sampler, partial_reward
     from agents.rollouts.environments import what_tells
     from agents.runs.records import accuracies
 
@@ -87,6 +87,7 @@ def _print(options: TrainOptions, result: Mapping[str, Any]) -> None:
         failures("the training attempts", result["training"]),
         odd_pictures(f"the sampled responses to {tasks}", sampled),
         odd_pictures("the training attempts", result["training"]),
+        other_sampler("the training attempts", result["training"]),
     ):
         if told:
             print(told)

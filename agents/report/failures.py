@@ -1,10 +1,13 @@
-"""What accuracies do not say: who failed to judge, pictures that models do not take, rewards between 0 and 1."""
+"""What accuracies do not say: who failed to judge, odd pictures, engines that run another model, partial rewards."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
 from agents.runs.progress import failed_share
+
+MOST_APART = 0.25
+"""Nats, of `sampler_difference`: more than bfloat16's rounding makes."""
 
 
 def partial_reward(metrics: Mapping[str, float]) -> float | None:
@@ -52,3 +55,23 @@ def odd_pictures(where: str, metrics: Mapping[str, float]) -> str:
     if replaced := metrics.get("tasks_replaced_share", 0.0):
         told += f"{', ' if told else ''}{replaced:.1%} of the tasks trained on stand in for one with such a picture"
     return told and f"pictures that the model refuses: {told}"
+
+
+def other_sampler(where: str, metrics: Mapping[str, float]) -> str:
+    """Warn that what samples does not run the model as the learner does; "" where it does, but for rounding.
+
+    Args:
+        where: as in `failures`.
+        metrics: of a training.
+
+    >>> other_sampler("the training attempts", {"sampler_difference": 0.02})
+    ''
+
+    """
+    off = metrics.get("sampler_difference", 0.0)
+    if off <= MOST_APART:
+        return ""
+    return (
+        f"warning: log-probabilities recorded while sampling {where} are {off:.2g} from the learner's on average "
+        "(sampler_difference): what samples runs the model otherwise, or with other weights"
+    )

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from agents.report.equal import of_time
-from agents.report.failures import failures, odd_pictures, partial_reward
+from agents.report.failures import failures, odd_pictures, other_sampler, partial_reward
 from agents.runs.progress import failed_share
 from agents.terminal import counted, terminal
 
@@ -164,7 +164,7 @@ def print_table(results: Mapping[str, Any], console: Console | None = None) -> N
 
     for name, agent in results["agents"].items():
         for part, attempts in (("heldout", "responses to these tasks"), ("training", "attempts in training")):
-            for tell in (failures, odd_pictures):
+            for tell in (failures, odd_pictures, other_sampler):
                 if told := tell(f"{name}'s {attempts}", agent[f"{part}_metrics"]):
                     console.print(told, highlight=False)
     if len(results["seeds"]) == 1:

@@ -34,6 +34,7 @@ from tests.agents.test_families import (
     responses_of,
     row_scores,
 )
+from tests.agents.vllm_families import OTHERS, UNLIKE
 
 PLAIN = {"lfm2_vl"}
 """Those that are scored without packing: convolutions in the language model."""
@@ -163,8 +164,17 @@ def test_what_a_processor_writes_for_a_picture_is_read_where_it_does_not_say(nam
 
 
 def test_the_page_says_what_becomes_of_each():
-    lines = re.findall(r"^\| `(\w+)` \| (packed|plain|refused) \| (.*?) ?\|", PAGE.read_text("utf-8"), re.MULTILINE)
+    page = PAGE.read_text("utf-8")
+    lines = re.findall(r"^\| `(\w+)` \| (packed|plain|refused) \| (.*?) ?\|", page, re.MULTILINE)
     scored = {name: "plain" if name in PLAIN else "packed" for name in TAKEN} | dict.fromkeys(REFUSED, "refused")
     assert {name: (how, shown) for name, how, shown in lines if name in FAMILIES} == {
         name: (how, "" if how == "refused" else "one, several") for name, how in scored.items()
     }
+    classes = dict(re.findall(r"^\| `(\w+)` \| packed \| [^|]*\| (`\w+`[^|]*?) \|", page, re.MULTILINE))
+    assert {name: cell for name, cell in classes.items() if name in FAMILIES} == {
+        name: served.cell for name, served in OTHERS.items()
+    }
+    for name in UNLIKE:
+        assert re.search(
+            rf"^\| `{name}` \| packed \| one, several \| refused: other log-probabilities ", page, re.MULTILINE
+        )

@@ -9,7 +9,7 @@ from rich.console import Console
 
 from agents.entrants import resolve
 from agents.options.commands import CompareOptions
-from agents.report.failures import failures
+from agents.report.failures import failures, other_sampler
 from agents.report.results import summarise
 from agents.report.table import print_table
 from agents.runs.progress import failed_share
@@ -131,12 +131,13 @@ def test_csv_has_the_union_of_columns(tmp_path):
         assert list(csv.DictReader(file)) == [{"step": "0", "a": "", "b": "1.5"}, {"step": "1", "a": "2.0", "b": ""}]
 
 
-def test_columns_are_those_that_some_agent_has_a_value_for():
-    def printed(found):
-        text = io.StringIO()
-        print_table(found, Console(file=text, width=200, markup=False))
-        return text.getvalue()
+def printed(found):
+    text = io.StringIO()
+    print_table(found, Console(file=text, width=200, markup=False))
+    return text.getvalue()
 
+
+def test_columns_are_those_that_some_agent_has_a_value_for():
     found = results()
     assert "clipped w" not in printed(found)
     found["agents"]["rlsd"]["training_metrics"] |= {"weight_clip_low": 0.031, "weight_clip_high": 0.059}
@@ -155,6 +156,17 @@ def test_responses_without_a_verdict_are_told_of_with_what_they_may_hide():
     told = "warning: the verifier or environment failed on 75.0% of them, which accuracy and reward leave out"
     assert failures("them", metrics) == told
     assert failures("them", metrics, 0.5) == f"{told}: of those judged 0.500 were right, of all 0.125"
+
+
+def test_an_engine_that_runs_another_model_is_told_of():
+    assert other_sampler("them", {}) == other_sampler("them", {"sampler_difference": 0.25}) == ""
+    found = results()
+    assert "sampler_difference" not in printed(found)
+    found["agents"]["rlsd"]["training_metrics"] |= {"sampler_difference": 0.5}
+    told = (
+        "warning: log-probabilities recorded while sampling rlsd's attempts in training are 0.5 from the learner's on"
+    )
+    assert told in " ".join(printed(found).split())
 
 
 def test_rewards_that_are_no_accuracies_have_a_column():

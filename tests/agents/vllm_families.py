@@ -82,9 +82,9 @@ SERVED = {
 }
 OTHERS = {
     "glm4v": Served("Glm4vForConditionalGeneration"),
-    "glm4v_moe": Served("Glm4vMoeForConditionalGeneration", FIXED, fixed=True),
+    "glm4v_moe": Served("Glm4vMoeForConditionalGeneration", "on a CPU not in training", fixed=True),
     "qwen2_vl": Served("Qwen2VLForConditionalGeneration"),
-    "qwen3_vl_moe": Served("Qwen3VLMoeForConditionalGeneration", FIXED, fixed=True),
+    "qwen3_vl_moe": Served("Qwen3VLMoeForConditionalGeneration", "on a CPU not in training", fixed=True),
     "exaone4_5": Served("Exaone4_5_ForConditionalGeneration"),
     "idefics3": Served("Idefics3ForConditionalGeneration"),
     "llava_next": Served("LlavaNextForConditionalGeneration"),
