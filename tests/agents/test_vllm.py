@@ -19,6 +19,7 @@ from agents.messages import user_message
 from agents.options.learner import LearnerOptions
 from agents.policy.actor import Actor
 from agents.policy.base import Request, Sampling
+from agents.policy.vllm.inputs import engine_inputs
 from agents.policy.vllm.sampler import VLLMSampler
 from agents.policy.vllm.server_sampler import VLLMServerSampler
 from agents.rollouts.collect import collect, completion_seeds, prompts_of
@@ -224,6 +225,17 @@ def test_what_vllm_cannot_sample_is_refused(sampled):
     with pytest.raises(ValueError, match="1 seeds for 1 prompts x 2"):
         sampled.generate(Request([prompt], 2, Sampling(1.0, 4), [0]))
     assert len(sampled.generate(Request([prompt], 1, Sampling(1.0, 4), [0]))[0]) == 1  # and it goes on
+
+
+def test_whatever_its_code_for_pictures_raises_is_one_line(policy):
+    class Renderer:
+        def render_cmpl(self, prompts, skip_mm_cache):
+            raise KeyError("pixel_values")
+
+    with pytest.raises(
+        ConfigurationError, match=r"it does not take them \(KeyError: 'pixel_values'\); use --sampler tr"
+    ):
+        engine_inputs(policy.encoder, mixed_prompts()[0], Renderer())
 
 
 def test_arguments_of_the_engine_are_checked_before_it_starts(policy):

@@ -147,8 +147,9 @@ def engine_inputs(
     }
     try:
         (first,) = renderer.render_cmpl([written], skip_mm_cache=True)
-    except (ValueError, RuntimeError, AssertionError) as error:
-        raise _unlike(encoder, f"does not take them ({' '.join(str(error).split())[:300]})") from error
+    except Exception as error:  # whatever vLLM's code for a family raises of what it was not written for
+        reason = " ".join(f"{type(error).__name__}: {error}".split())[:300]
+        raise _unlike(encoder, f"does not take them ({reason})") from error
     if first["prompt_token_ids"] != ids:
         raise _unlike(encoder, difference(first["prompt_token_ids"], ids))
     later = first | {"mm_kwargs": {kind: [None] * len(found) for kind, found in first["mm_kwargs"].items()}}
