@@ -22,8 +22,8 @@ from rlsd_env.errors import ConfigurationError
 HELD = frozenset(
     {
         "gemma3", "gemma4", "glm46v", "internvl", "llava_onevision", "mistral3", "qwen2_5_vl", "qwen3_vl",
-        "smolvlm", "llama", "mistral", "qwen2", "qwen3", "qwen3_5", "qwen3_5_moe", "qwen3_5_moe_text", "qwen3_5_text",
-        "qwen3_next",
+        "qwen3_vl_moe", "smolvlm", "llama", "mistral", "qwen2", "qwen3", "qwen3_5", "qwen3_5_moe", "qwen3_5_moe_text",
+        "qwen3_5_text", "qwen3_next",
     }
 )  # fmt: skip
 """Values of `model_type` whose models tests compare with transformers."""

@@ -32,6 +32,18 @@ VISION = {
     "patch_size": 4, "initializer_range": 0.3,
 }  # fmt: skip
 HALVES = {"image_mean": [0.5] * 3, "image_std": [0.5] * 3}
+PATCHES = {
+    "patch_size": 4, "merge_size": 2, "temporal_patch_size": 2, **HALVES,
+    "size": {"shortest_edge": 8 * 8, "longest_edge": 32 * 32},
+}  # fmt: skip
+"""Of the families that read patches of pictures in their own shape."""
+AXES = {"rope_type": "default", "rope_theta": 10000.0, "mrope_section": [4, 4, 8], "partial_rotary_factor": 1.0}
+"""Positions of three axes."""
+GLM_PATCHES = PATCHES | {"size": {"shortest_edge": 2 * 8 * 8, "longest_edge": 2 * 32 * 32}}
+GLM_TOWER = {
+    "depth": 2, "hidden_size": 16, "intermediate_size": 24, "num_heads": 2, "image_size": 32, "patch_size": 4,
+    "spatial_merge_size": 2, "temporal_patch_size": 2, "out_hidden_size": 128, "initializer_range": 0.3,
+}  # fmt: skip
 PARTS = (
     "{% for part in message.content %}{% if part.type == 'image' %}IMAGE{% else %}{{ part.text }}{% endif %}"
     "{% endfor %}"
@@ -151,30 +163,32 @@ def gemma4() -> tuple[Any, Any]:
     return transformers.Gemma4ForConditionalGeneration(config), processor
 
 
-def glm46v() -> tuple[Any, Any]:
-    """GLM-4.6V: patches of any number, and positions of three axes."""
+def glm(prefix: str) -> tuple[Any, Any, dict[str, int]]:
+    """Return what GLM's families have in common: a tokenizer, a processor of transformers' classes, ids of tokens."""
     words = tokenizer(
         "<|begin_of_image|>", "<|end_of_image|>", "<|begin_of_video|>", "<|end_of_video|>",
         image_token="<|image|>", video_token="<|video|>",
     )  # fmt: skip
     ids = words.get_vocab()
-    patches = {"patch_size": 4, "merge_size": 2, "temporal_patch_size": 2, **HALVES}
-    patches["size"] = {"shortest_edge": 2 * 8 * 8, "longest_edge": 2 * 32 * 32}
-    processor = transformers.Glm46VProcessor(
-        transformers.Glm46VImageProcessor(**patches), words, transformers.Glm46VVideoProcessor(**patches),
+    whole, image, video = (getattr(transformers, f"{prefix}{part}Processor") for part in ("", "Image", "Video"))
+    processor = whole(
+        image(**GLM_PATCHES), words, video(**GLM_PATCHES),
         chat_template=template("<|begin_of_image|><|image|><|end_of_image|>"),
     )  # fmt: skip
-    rope = {"rope_type": "default", "rope_theta": 10000.0, "mrope_section": [4, 4, 8], "partial_rotary_factor": 1.0}
+    named = {
+        "image_token_id": words.image_token_id, "video_token_id": words.video_token_id,
+        "image_start_token_id": ids["<|begin_of_image|>"], "image_end_token_id": ids["<|end_of_image|>"],
+        "video_start_token_id": ids["<|begin_of_video|>"], "video_end_token_id": ids["<|end_of_video|>"],
+    }  # fmt: skip
+    return words, processor, named
+
+
+def glm46v() -> tuple[Any, Any]:
+    """GLM-4.6V: patches of any number, and positions of three axes."""
+    words, processor, named = glm("Glm46V")
     config = transformers.Glm46VConfig(
-        text_config=text(words, rope_parameters=rope, attention_bias=True),
-        vision_config={
-            "depth": 2, "hidden_size": 16, "intermediate_size": 24, "num_heads": 2, "image_size": 32, "patch_size": 4,
-            "spatial_merge_size": 2, "temporal_patch_size": 2, "out_hidden_size": 128, "initializer_range": 0.3,
-        },
-        image_token_id=words.image_token_id, video_token_id=words.video_token_id,
-        image_start_token_id=ids["<|begin_of_image|>"], image_end_token_id=ids["<|end_of_image|>"],
-        video_start_token_id=ids["<|begin_of_video|>"], video_end_token_id=ids["<|end_of_video|>"],
-    )  # fmt: skip
+        text_config=text(words, rope_parameters=AXES, attention_bias=True), vision_config=GLM_TOWER, **named
+    )
     return transformers.Glm46VForConditionalGeneration(config), processor
 
 
@@ -210,7 +224,44 @@ def mistral3() -> tuple[Any, Any]:
     return transformers.Mistral3ForConditionalGeneration(config), processor
 
 
-FAMILIES = {one.__name__: one for one in (smolvlm, internvl, gemma3, gemma4, glm46v, llava_onevision, mistral3)}
+def qwen_words() -> Any:
+    """Train a tokenizer with the tokens that Qwen's models and their like have for pictures."""
+    return tokenizer("<|vision_start|>", "<|vision_end|>", image_token="<|image_pad|>", video_token="<|video_pad|>")
+
+
+QWEN_TEMPLATE = template("<|vision_start|><|image_pad|><|vision_end|>")
+
+
+def qwen3_vl_processor(words: Any) -> Any:
+    """Return Qwen3-VL's processor, which Qwen4-Exp has too."""
+    return transformers.Qwen3VLProcessor(
+        transformers.Qwen2VLImageProcessor(**PATCHES), words, transformers.Qwen3VLVideoProcessor(),
+        chat_template=QWEN_TEMPLATE,
+    )  # fmt: skip
+
+
+def qwen3_vl_moe() -> tuple[Any, Any]:
+    """Qwen3-VL with a mixture of experts."""
+    words = qwen_words()
+    ids = words.get_vocab()
+    processor = qwen3_vl_processor(words)
+    experts = {"num_experts": 4, "num_experts_per_tok": 2, "moe_intermediate_size": 24, "head_dim": 32}
+    config = transformers.Qwen3VLMoeConfig(
+        text_config=text(words, rope_parameters=AXES | {"mrope_interleaved": True}, **experts),
+        vision_config={
+            "depth": 2, "hidden_size": 16, "intermediate_size": 24, "num_heads": 2, "patch_size": 4,
+            "out_hidden_size": 128, "num_position_embeddings": 16, "deepstack_visual_indexes": [0],
+            "initializer_range": 0.3,
+        },
+        image_token_id=words.image_token_id, video_token_id=words.video_token_id,
+        vision_start_token_id=ids["<|vision_start|>"], vision_end_token_id=ids["<|vision_end|>"],
+    )  # fmt: skip
+    return transformers.Qwen3VLMoeForConditionalGeneration(config), processor
+
+
+FAMILIES = {one.__name__: one for one in (
+    qwen3_vl_moe, smolvlm, internvl, gemma3, gemma4, glm46v, llava_onevision, mistral3
+)}  # fmt: skip
 PACKAGES = {"smolvlm": "num2words"}
 """What a family's processor needs beyond transformers."""
 

@@ -6,43 +6,24 @@ from typing import Any
 
 import transformers
 
-from tests.agents.families import HALVES, VISION, template, text, tokenizer
-
-PATCHES = {
-    "patch_size": 4, "merge_size": 2, "temporal_patch_size": 2, **HALVES,
-    "size": {"shortest_edge": 8 * 8, "longest_edge": 32 * 32},
-}  # fmt: skip
-"""Of the families that read patches of pictures in their own shape."""
-GLM_PATCHES = PATCHES | {"size": {"shortest_edge": 2 * 8 * 8, "longest_edge": 2 * 32 * 32}}
-AXES = {"rope_type": "default", "rope_theta": 10000.0, "mrope_section": [4, 4, 8], "partial_rotary_factor": 1.0}
-"""Positions of three axes."""
-GLM_TOWER = {
-    "depth": 2, "hidden_size": 16, "intermediate_size": 24, "num_heads": 2, "image_size": 32, "patch_size": 4,
-    "spatial_merge_size": 2, "temporal_patch_size": 2, "out_hidden_size": 128, "initializer_range": 0.3,
-}  # fmt: skip
-
-
-def _glm() -> tuple[Any, Any, dict[str, int]]:
-    words = tokenizer(
-        "<|begin_of_image|>", "<|end_of_image|>", "<|begin_of_video|>", "<|end_of_video|>",
-        image_token="<|image|>", video_token="<|video|>",
-    )  # fmt: skip
-    ids = words.get_vocab()
-    processor = transformers.Glm4vProcessor(
-        transformers.Glm4vImageProcessor(**GLM_PATCHES), words, transformers.Glm4vVideoProcessor(**GLM_PATCHES),
-        chat_template=template("<|begin_of_image|><|image|><|end_of_image|>"),
-    )  # fmt: skip
-    named = {
-        "image_token_id": words.image_token_id, "video_token_id": words.video_token_id,
-        "image_start_token_id": ids["<|begin_of_image|>"], "image_end_token_id": ids["<|end_of_image|>"],
-        "video_start_token_id": ids["<|begin_of_video|>"], "video_end_token_id": ids["<|end_of_video|>"],
-    }  # fmt: skip
-    return words, processor, named
+from tests.agents.families import (
+    AXES,
+    GLM_TOWER,
+    HALVES,
+    PATCHES,
+    QWEN_TEMPLATE,
+    VISION,
+    glm,
+    qwen_words,
+    template,
+    text,
+    tokenizer,
+)
 
 
 def glm4v() -> tuple[Any, Any]:
     """GLM-4.1V-Thinking: as GLM-4.6V."""
-    words, processor, named = _glm()
+    words, processor, named = glm("Glm4v")
     config = transformers.Glm4vConfig(
         text_config=text(words, rope_parameters=AXES, attention_bias=True), vision_config=GLM_TOWER, **named
     )
@@ -51,20 +32,12 @@ def glm4v() -> tuple[Any, Any]:
 
 def glm4v_moe() -> tuple[Any, Any]:
     """GLM-4.5V: a mixture of experts."""
-    words, processor, named = _glm()
+    words, processor, named = glm("Glm4v")
     experts = {"n_routed_experts": 4, "num_experts_per_tok": 2, "moe_intermediate_size": 24, "first_k_dense_replace": 1}
     config = transformers.Glm4vMoeConfig(
         text_config=text(words, rope_parameters=AXES, attention_bias=True, **experts), vision_config=GLM_TOWER, **named
     )
     return transformers.Glm4vMoeForConditionalGeneration(config), processor
-
-
-def qwen_words() -> Any:
-    """Train a tokenizer with the tokens that Qwen's models and their like have for pictures."""
-    return tokenizer("<|vision_start|>", "<|vision_end|>", image_token="<|image_pad|>", video_token="<|video_pad|>")
-
-
-QWEN_TEMPLATE = template("<|vision_start|><|image_pad|><|vision_end|>")
 
 
 def qwen2_vl() -> tuple[Any, Any]:
@@ -85,33 +58,6 @@ def qwen2_vl() -> tuple[Any, Any]:
         vision_start_token_id=ids["<|vision_start|>"], vision_end_token_id=ids["<|vision_end|>"],
     )  # fmt: skip
     return transformers.Qwen2VLForConditionalGeneration(config), processor
-
-
-def qwen3_vl_processor(words: Any) -> Any:
-    """Return Qwen3-VL's processor, which Qwen4-Exp has too."""
-    return transformers.Qwen3VLProcessor(
-        transformers.Qwen2VLImageProcessor(**PATCHES), words, transformers.Qwen3VLVideoProcessor(),
-        chat_template=QWEN_TEMPLATE,
-    )  # fmt: skip
-
-
-def qwen3_vl_moe() -> tuple[Any, Any]:
-    """Qwen3-VL with a mixture of experts."""
-    words = qwen_words()
-    ids = words.get_vocab()
-    processor = qwen3_vl_processor(words)
-    experts = {"num_experts": 4, "num_experts_per_tok": 2, "moe_intermediate_size": 24, "head_dim": 32}
-    config = transformers.Qwen3VLMoeConfig(
-        text_config=text(words, rope_parameters=AXES | {"mrope_interleaved": True}, **experts),
-        vision_config={
-            "depth": 2, "hidden_size": 16, "intermediate_size": 24, "num_heads": 2, "patch_size": 4,
-            "out_hidden_size": 128, "num_position_embeddings": 16, "deepstack_visual_indexes": [0],
-            "initializer_range": 0.3,
-        },
-        image_token_id=words.image_token_id, video_token_id=words.video_token_id,
-        vision_start_token_id=ids["<|vision_start|>"], vision_end_token_id=ids["<|vision_end|>"],
-    )  # fmt: skip
-    return transformers.Qwen3VLMoeForConditionalGeneration(config), processor
 
 
 WINDOWED_TOWER = {
@@ -212,5 +158,5 @@ def lighton_ocr() -> tuple[Any, Any]:
 
 
 FAMILIES = {one.__name__: one for one in (
-    glm4v, glm4v_moe, qwen2_vl, qwen3_vl_moe, hyperclovax_vision_v2, exaone4_5, video_llama_3, kimi_k25, lighton_ocr
+    glm4v, glm4v_moe, qwen2_vl, hyperclovax_vision_v2, exaone4_5, video_llama_3, kimi_k25, lighton_ocr
 )}  # fmt: skip

@@ -6,8 +6,18 @@ from typing import Any
 
 import transformers
 
-from tests.agents.families import HALVES, SIDE, VISION, template, text, tokenizer
-from tests.agents.patch_families import AXES, PATCHES, qwen3_vl_processor, qwen_words
+from tests.agents.families import (
+    AXES,
+    HALVES,
+    PATCHES,
+    SIDE,
+    VISION,
+    qwen3_vl_processor,
+    qwen_words,
+    template,
+    text,
+    tokenizer,
+)
 from tests.agents.tile_families import SIGLIP, SQUARE
 
 

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from safetensors.torch import load_file
 from torch.testing import assert_close
 from transformers import LogitsProcessor, LogitsProcessorList
 
@@ -27,6 +28,7 @@ from agents.policy.decoding import decoder
 from agents.policy.loading import load_policy
 from agents.policy.sampling import inverse_cdf
 from agents.policy.transformers_policy import TransformersPolicy
+from agents.policy.vllm.weights import as_loaded
 from agents.rollouts.collect import collect, completion_seeds
 from agents.rollouts.environments import make_group_env
 from tests.agents.families import FAMILIES, PACKAGES, build
@@ -266,6 +268,24 @@ def test_a_model_that_was_trained_is_saved_and_loaded(name, batch, lora_rank, tm
         )
     assert_close(trained, read, atol=1e-5, rtol=1e-5)
     assert not torch.allclose(base, trained, atol=1e-4)
+
+
+def test_experts_are_saved_and_sent_as_they_are_published(tmp_path):
+    """Those of Qwen3-VL lie transposed in its checkpoints; transformers reads both ways, and vLLM that one."""
+    make_policy("qwen3_vl_moe").save(tmp_path / "base")
+    policy = load_policy(str(tmp_path / "base"), "cpu")
+    policy.save(tmp_path / "saved")
+    again = load_policy(str(tmp_path / "saved"), "cpu")
+    held = dict(policy.model.named_parameters())
+    for name, shape in (("gate_up_proj", (4, 48, 128)), ("down_proj", (4, 128, 24))):
+        name = f"model.language_model.layers.0.mlp.experts.{name}"
+        assert held[name].shape == shape
+        assert torch.equal(again.model.get_parameter(name), held[name])
+        for stored in (
+            load_file(tmp_path / "saved" / "model.safetensors"),
+            dict(as_loaded(again.model, again.weights())),
+        ):
+            assert torch.equal(stored[name], held[name].transpose(1, 2))
 
 
 def test_a_frozen_tower_is_run_once_for_each_picture(name):

@@ -21,7 +21,8 @@ from tests.agents.vllm_families import SERVED
 
 PAGE = Path(__file__).parents[2] / "docs" / "models.md"
 NAMES = {
-    "qwen3_vl": "Qwen3-VL", "qwen2_5_vl": "Qwen2.5-VL", "gemma3": "Gemma 3", "gemma4": "Gemma 4",
+    "qwen3_vl": "Qwen3-VL", "qwen3_vl_moe": "Qwen3-VL MoE", "qwen2_5_vl": "Qwen2.5-VL",
+    "gemma3": "Gemma 3", "gemma4": "Gemma 4",
     "internvl": "InternVL", "glm46v": "GLM-4.6V", "smolvlm": "SmolVLM", "llava_onevision": "LLaVA-OneVision",
     "mistral3": "Mistral 3", "qwen3_5": "Qwen3.5", "qwen3_5_moe": "Qwen3.5 MoE", "qwen3_5_text": "Qwen3.5, text",
     "qwen3_5_moe_text": "Qwen3.5 MoE, text", "qwen3_next": "Qwen3-Next, text", "qwen3": "Qwen3 and its like, text",

@@ -54,6 +54,7 @@ PICTURES = ("one", "narrow", "flat", "another size", "several", "several sizes",
 SERVED = {
     "qwen3": Served("Qwen3ForCausalLM"),
     "qwen3_vl": Served("Qwen3VLForConditionalGeneration"),
+    "qwen3_vl_moe": Served("Qwen3VLMoeForConditionalGeneration", "on a CPU not in training", fixed=True),
     "qwen2_5_vl": Served("Qwen2_5_VLForConditionalGeneration"),
     "gemma3": Served(
         "Gemma3ForConditionalGeneration", "on a CPU text only", tuple((kind, BOTH_WAYS) for kind in PICTURES)
@@ -84,7 +85,6 @@ OTHERS = {
     "glm4v": Served("Glm4vForConditionalGeneration"),
     "glm4v_moe": Served("Glm4vMoeForConditionalGeneration", "on a CPU not in training", fixed=True),
     "qwen2_vl": Served("Qwen2VLForConditionalGeneration"),
-    "qwen3_vl_moe": Served("Qwen3VLMoeForConditionalGeneration", "on a CPU not in training", fixed=True),
     "exaone4_5": Served("Exaone4_5_ForConditionalGeneration"),
     "idefics3": Served("Idefics3ForConditionalGeneration"),
     "llava_next": Served("LlavaNextForConditionalGeneration"),
@@ -101,14 +101,12 @@ PUBLISHED = {
 
 def checkpoint(name: str, processor: object, folder: Path) -> Path:
     """Write a family's tiny model as a published one is written: under the names that vLLM reads."""
-    if name in families.FAMILIES:
-        model, own = families.build(name)
-    elif name in hybrids.HYBRIDS:
-        model, own = hybrids.hybrid(name, **dict(SERVED[name].sizes))
-    elif name in other_families.FAMILIES:
-        model, own = families.build(name, other_families.FAMILIES)
+    if name in families.FAMILIES or name in other_families.FAMILIES:
+        model, own = families.build(name, families.FAMILIES | other_families.FAMILIES)
         for key, value in PUBLISHED.get(name, {}).items():
             setattr(model.config.get_text_config(), key, value)
+    elif name in hybrids.HYBRIDS:
+        model, own = hybrids.hybrid(name, **dict(SERVED[name].sizes))
     else:
         model, own = architectures.build(name, processor)
         generator = torch.Generator().manual_seed(2)
