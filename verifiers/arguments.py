@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
+_BY_NAME = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 _WRITTEN = (bool, int, float, str, list, dict)  # what a command line and a TOML or JSON file can say
 _WANTED = {
     "bool": ((bool,), "true or false (True or False in Python)"),
@@ -40,7 +41,8 @@ def argument_fault(factory: Callable[..., Any], kwargs: Mapping[str, Any]) -> st
     except (TypeError, ValueError):  # no callable, or one of C that tells nothing
         return ""
     for name, value in kwargs.items():
-        if name in parameters and (wanted := _fault(parameters[name], value)):
+        parameter = parameters.get(name)
+        if parameter is not None and parameter.kind in _BY_NAME and (wanted := _fault(parameter, value)):
             return f"{name} is {value!r:.60}; it must be {wanted}"
     return ""
 

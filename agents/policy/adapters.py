@@ -25,8 +25,10 @@ JOINED = {"gate_up_proj": ("gate_proj", "up_proj"), "qkv_proj": ("q_proj", "k_pr
 """Matrices that some families have in one; to adapt a part there is to adapt the whole."""
 EXPERTS = ("gate_proj", "up_proj", "down_proj", "w1", "w2", "w3")
 """What linear layers of a single expert are called."""
-ROUTERS = ("gate", "router", "shared_expert_gate")
-"""Linear layers that choose experts, or say how much one counts."""
+ROUTERS = frozenset({"gate", "router", "shared_expert_gate"})
+"""Modules that choose experts, or say how much one counts."""
+SINGLE = "which PEFT takes for layers of single experts"
+PAST = "whose matrix Mamba's kernels read themselves, past adapters,"
 
 
 def add_adapters(model: Any, options: TrainedModelOptions, layers: Sequence[nn.Module]) -> None:
@@ -48,14 +50,13 @@ def add_adapters(model: Any, options: TrainedModelOptions, layers: Sequence[nn.M
     from peft import LoraConfig
 
     inside = {id(module) for layer in layers for module in layer.modules()}
-    linear = [name for name, module in model.named_modules() if id(module) in inside and isinstance(module, nn.Linear)]
+    linear = [name for name, one in model.named_modules() if id(one) in inside and isinstance(one, nn.Linear)]
     config = LoraConfig(
         r=options.lora_rank,
         lora_alpha=options.lora_alpha or 2 * options.lora_rank,  # type: ignore[arg-type]  # only divided by the rank
         lora_dropout=0.0,
     )
-    targets = _targets(model, {_kind(name) for name in linear}, options.lora_targets, config)
-    config.target_modules = [name for name in linear if _kind(name) in targets]
+    config.target_modules = _places(model, linear, options.lora_targets, config)
     model.requires_grad_(False)
     with torch.random.fork_rng(devices=[] if model.device.type == "cpu" else [model.device]):
         model.add_adapter(config, adapter_name=ADAPTER)  # draws from the global generator, which is put back
@@ -71,41 +72,56 @@ def _kind(name: str) -> str:
     return name.rpartition(".")[2]
 
 
-def _targets(model: Any, kinds: set[str], asked: Sequence[str], config: Any) -> set[str]:
-    """Return the kinds of linear layers that get adapters."""
-    joined = {part: whole for whole, parts in JOINED.items() if whole in kinds for part in parts}
-    targets = {target if target in kinds else joined.get(target, target) for target in asked}
-    if every := targets == {ALL_LINEAR}:
-        targets = kinds - set(ROUTERS)
-    for target in sorted(targets - kinds):
-        raise ConfigurationError(
-            f"lora_targets has {target!r}; this model's layers have {', '.join(sorted(kinds))}, and {ALL_LINEAR} is "
-            "all of them"
+def _places(model: Any, linear: Sequence[str], asked: Sequence[str], config: Any) -> list[str]:
+    """Return the names of the linear layers that get adapters."""
+    kinds, every = {_kind(name) for name in linear}, tuple(asked) == (ALL_LINEAR,)
+    if every:
+        places = [name for name in linear if ROUTERS.isdisjoint(name.split("."))]
+    else:
+        joined = {part: whole for whole, parts in JOINED.items() if whole in kinds for part in parts}
+        targets = {target if target in kinds else joined.get(target, target) for target in asked}
+        for target in sorted(targets - kinds):
+            raise ConfigurationError(
+                f"lora_targets has {target!r}; this model's layers have {', '.join(sorted(kinds))}, and {ALL_LINEAR} "
+                "is all of them"
+            )
+        places = [name for name in linear if _kind(name) in targets]
+    unfit = _unfit(model, places, config)
+    fit = [name for name in places if _kind(name) not in unfit]
+    if unfit:
+        told = ", and ".join(
+            f"{', '.join(sorted(kind for kind in unfit if unfit[kind] == reason))}, {reason} in {type(model).__name__}"
+            for reason in sorted(set(unfit.values()))
         )
-    taken = _taken_for_experts(model, targets, config)
-    told = f"{', '.join(sorted(taken))}, which PEFT takes for layers of single experts in {type(model).__name__}"
-    if every and taken:
-        _LOG.warning(f"LoRA leaves out {told}; adapted are {', '.join(sorted(targets - taken))}")
-    elif taken:
-        others = ",".join(sorted(targets - taken)) or "others"
-        raise ConfigurationError(f"lora_targets has {told}; give --lora-targets {others}, or {ALL_LINEAR}")
-    if not targets - taken:
+        others = sorted(set(map(_kind, fit)))
+        if not every:
+            raise ConfigurationError(
+                f"lora_targets has {told}; give --lora-targets {','.join(others) or 'others'}, or {ALL_LINEAR}"
+            )
+        _LOG.warning(f"LoRA leaves out {told}; adapted are {', '.join(others)}")
+    if not fit:
         raise ConfigurationError(f"{type(model).__name__} has no linear layers that LoRA adapts; take lora_rank 0")
-    return targets - taken
+    return fit
 
 
-def _taken_for_experts(model: Any, kinds: set[str], config: Any) -> set[str]:
-    """Return the kinds that PEFT would not adapt, but what they are called like in an older transformers.
+def _unfit(model: Any, places: Sequence[str], config: Any) -> dict[str, str]:
+    """Return the kinds of layers that adapters would not be put on as they are named, each with the reason.
 
-    It takes names that end like those of experts for experts, whose matrices are now one parameter, and adapts that: so
-    it does with an expert that all tokens share, here and when adapters are read.
+    PEFT takes names that end like those of experts for experts of an older transformers, whose matrices are now one
+    parameter, and adapts that: so it does with an expert that all tokens share, here and when adapters are read.
     """
     from peft.utils.transformers_weight_conversion import convert_peft_config_for_transformers
 
+    kinds = set(map(_kind, places))
     asked = copy.deepcopy(config)
     asked.target_modules = {*kinds, *EXPERTS}  # one of them alone is refused
     convert_peft_config_for_transformers(asked, model, None)
-    return kinds - set(asked.target_modules)
+    unfit = dict.fromkeys(kinds - set(asked.target_modules), SINGLE)
+    for name in places:
+        owner = model.get_submodule(name.rpartition(".")[0])
+        if _kind(name) == "out_proj" and hasattr(owner, "A_log") and hasattr(owner, "D"):
+            unfit["out_proj"] = PAST
+    return unfit
 
 
 def merge_adapters(model: Any, folder: str) -> Any:

@@ -187,6 +187,10 @@ def check_stored(folder: Path, options: Any, *, final: bool = True) -> None:
     if not (folder / CONFIG).exists() or is_idle(folder):
         return
     stored, wanted = _flat(read_toml(folder / CONFIG)), _flat(resolved(options))
+    if not stored.get("lora_rank") and not wanted.get("lora_rank"):  # the others mean nothing
+        for name in ("lora_alpha", "lora_targets"):
+            stored.pop(name, None)
+            wanted.pop(name, None)
     differing = []
     for name in sorted(stored.keys() | wanted.keys()):
         was, given = stored.get(name), wanted.get(name)

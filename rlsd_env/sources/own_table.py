@@ -125,7 +125,7 @@ class OwnTable(DataSource):
             read = _read_mapping(Path(mapping))
             columns, metadata, answers = read.get("columns"), read.get("metadata", ()), read.get("answers", answers)
             licence, train_allowed = read.get("licence", licence), read.get("train_allowed", train_allowed)
-        if isinstance(metadata, str) or not all(isinstance(name, str) for name in metadata):
+        if not isinstance(metadata, (list, tuple)) or not all(isinstance(name, str) for name in metadata):
             raise ConfigurationError(f"metadata is {metadata!r}; it must be a list of columns' names")
         if path is not None and not Path(path).exists():
             raise ConfigurationError(f"path {path!r} does not exist; it must be a file or a folder")
@@ -246,10 +246,12 @@ def _count(cell: object) -> int:
 
 def _roles(columns: Mapping[str, Names] | Iterable[tuple[str, Names]] | None) -> dict[str, tuple[str, ...]]:
     """Check which column is what; pairs are what a cached source's arguments become."""
-    if isinstance(columns, str):
-        raise ConfigurationError(f"columns is {columns!r}; it must say which column is what, as a dictionary")
+    try:
+        given = dict(columns or {})
+    except (TypeError, ValueError):
+        raise ConfigurationError(f"columns is {columns!r}; it must say which column is what, as a dictionary") from None
     roles: dict[str, tuple[str, ...]] = {}
-    for role, names in dict(columns or {}).items():
+    for role, names in given.items():
         if role not in (*SINGLE, *SEVERAL):
             raise ConfigurationError(one_of("key of columns", role, (*SINGLE, *SEVERAL)))
         several = (names,) if isinstance(names, str) or not isinstance(names, Iterable) else tuple(names)

@@ -24,7 +24,7 @@ class Engine:
         (prompt,) = request.prompts
         self.asked.append(len(prompt.images))
         if len(prompt.images) in self.fails:
-            raise RuntimeError("the server answered 400")
+            raise KeyError("mrope")  # as vLLM's code for some family
         groups = self.policy.generate(request)
         off = self.off[bool(prompt.images)]
         return [
@@ -34,6 +34,10 @@ class Engine:
 
     def load_weights(self, weights):
         self.loads += 1
+
+    def refuse(self, weights):
+        self.loads += 1
+        raise RuntimeError("no space for weights")
 
     def close(self):
         pass
@@ -69,6 +73,17 @@ def test_one_that_sees_otherwise_is_given_no_pictures(policy):
     assert re.fullmatch(r"gives answers to one log-probabilities 0.5 from the .* \(0.02 are allowed\)", engine.blind)
 
 
-def test_what_it_fails_at_is_told_when_a_run_has_it(policy):
-    check(engine := Engine(policy, fails=(2,)))
+def test_what_it_fails_at_with_pictures_is_told_when_a_run_has_it(policy):
+    check(engine := Engine(policy, fails=(1, 2)))
     assert (engine.blind, engine.asked) == ("", [0, 0, 1, 2])
+
+
+def test_one_that_answers_nothing_is_refused(policy):
+    with pytest.raises(ConfigurationError, match=r"vLLM does not answer 'What is two .*': KeyError: 'mrope'"):
+        check(Engine(policy, fails=(0,)))
+    engine = Engine(policy)
+    engine.load_weights = engine.refuse
+    with pytest.raises(RuntimeError, match="no space for weights"):
+        check(engine)
+    assert engine.loads == 1
+    assert engine.asked == []

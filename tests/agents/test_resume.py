@@ -12,8 +12,8 @@ import time
 
 import pytest
 
-from agents.options.commands import TrainOptions
-from agents.runs.storage import LOCK, claimed, load_checkpoint
+from agents.options.commands import TrainOptions, to_toml
+from agents.runs.storage import CONFIG, LOCK, check_stored, claimed, load_checkpoint
 from rlsd_env import ConfigurationError
 from tests.agents.commands import SMALL, call, leave_at, outcome, run
 from tests.conftest import ROOT
@@ -114,3 +114,12 @@ def test_a_broken_checkpoint_is_named(tmp_path):
     (tmp_path / "checkpoint.pt").write_bytes(b"garbage")
     with pytest.raises(ConfigurationError, match="delete it to start over"):
         load_checkpoint(tmp_path / "checkpoint.pt")
+
+
+def test_options_of_adapters_that_there_are_none_of_do_not_count(tmp_path):
+    """A run from before `all-linear` was the default goes on, where it has no adapters."""
+    (tmp_path / CONFIG).write_text(to_toml(TrainOptions(lora_targets=("q_proj", "v_proj"), lora_alpha=3.0)))
+    check_stored(tmp_path, TrainOptions())
+    (tmp_path / CONFIG).write_text(to_toml(TrainOptions(lora_rank=2, lora_targets=("q_proj",))))
+    with pytest.raises(ConfigurationError, match=r"lora_targets = \['q_proj'\], not \['all-linear'\]; resume with"):
+        check_stored(tmp_path, TrainOptions(lora_rank=2))

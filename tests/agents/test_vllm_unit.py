@@ -22,6 +22,7 @@ from agents.policy.base import Request, Sampling
 from agents.policy.loading import load_policy
 from agents.policy.open_sampler import with_sampler
 from agents.policy.other_models import open_scorer
+from agents.policy.trial import trial_prompts
 from agents.policy.vllm.inputs import check_length, completion
 from agents.policy.vllm.server_sampler import VLLMServerSampler, serve_command
 from agents.policy.vllm.weights import as_loaded, tied_weights, untied, weights_folder, write_weights
@@ -232,18 +233,41 @@ def test_what_does_not_fit_is_refused_with_the_number_that_does():
         check_length([1] * 61, 40, 100)
 
 
-def test_the_factory(policy, stub):
+def test_the_factory(policy, stub, monkeypatch):
     assert with_sampler(policy, TrainOptions()).engine is None
     options = EvaluateOptions(sampler=stub.address, sampler_kwargs={"wait": 0.1})
+    for path in ("/collective_rpc", "/reset_encoder_cache", "/reset_prefix_cache"):
+        stub.answers[path] = {}
+    off = 0.0
+
+    def stops(body):
+        """Answer a prompt of words with the stop token, as if its log-probability were `off` from the learner's."""
+        if "content_parts" in body:
+            return 400
+        asked = [one for one in trial_prompts(policy) if list(policy.encoder.token_ids(one)) == body["token_ids"]]
+        if not asked:  # how the server was started
+            return answer([2], [5], "length", 0.0)
+        with torch.no_grad():
+            logp = float(policy.score(asked, [0], [[2]]).logp_NT)
+        return answer(body["token_ids"], [2], "stop", logp + off)
+
+    stub.answers["/inference/v1/generate"] = stops
     with with_sampler(policy, options) as served:
         assert isinstance(served.engine, VLLMServerSampler)
+        paths = [path for path, _ in stub.seen]
+        assert paths.count("/collective_rpc") == 1  # its weights are not known to be these
+        assert "/inference/v1/generate" in paths[paths.index("/collective_rpc") :]
         stub.seen.clear()
-        for path in ("/collective_rpc", "/reset_encoder_cache", "/reset_prefix_cache"):
-            stub.answers[path] = {}
         prompt = one_prompt()
         stub.answers["/inference/v1/generate"] = answer(policy.encoder.token_ids(prompt), [2], "stop")
         served.generate(Request([prompt], 2, Sampling(1.0, 3), [0, 1]))
-        assert [path for path, _ in stub.seen].index("/collective_rpc") == 0  # its weights are not known to be these
+        assert {path for path, _ in stub.seen} == {"/inference/v1/generate"}
+    stub.answers["/inference/v1/generate"], off = stops, 0.5
+    closed = []
+    monkeypatch.setattr(VLLMServerSampler, "close", lambda self: closed.append(self))
+    with pytest.raises(ConfigurationError, match=r"log-probabilities 0\.5 from the learner's on average"):
+        with_sampler(policy, options)
+    assert len(closed) == 1
 
 
 def test_guarded_processes_end_with_their_owner_however_it_ends():

@@ -87,6 +87,21 @@ def test_what_fits_or_is_not_for_us_to_say(given):
     assert argument_fault(called, given) == ""
 
 
+def of_rest(*args: int, **options: str):
+    """Nothing; it is never called."""
+
+
+def of_place(count: int, /, **others):
+    """Nothing; it is never called."""
+
+
+@pytest.mark.parametrize(
+    ("function", "given"), [(of_rest, {"options": ["a"]}), (of_rest, {"args": "x"}), (of_place, {"count": "x"})]
+)
+def test_what_no_name_reaches_is_not_meant(function, given):
+    assert argument_fault(function, given) == ""
+
+
 def test_what_has_no_signature_is_left_alone():
     assert argument_fault(3, {"a": 1}) == ""
     assert argument_fault(dict.fromkeys, {"a": 1}) == ""

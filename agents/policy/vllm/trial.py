@@ -24,7 +24,7 @@ NEAR = {torch.float32: 0.02, torch.bfloat16: 0.25}
 def check_engine(actor: Actor, engine: VLLMSampler | VLLMServerSampler, policy: TransformersPolicy) -> None:
     """Let an engine answer a few prompts with the policy's weights, and compare log-probabilities.
 
-    An engine that fails at a prompt is not judged by it: a run that has such prompts is told then.
+    An engine that fails at a prompt with pictures is not judged by it: a run that has such prompts is told then.
 
     Args:
         actor: the policy with its engine.
@@ -32,18 +32,26 @@ def check_engine(actor: Actor, engine: VLLMSampler | VLLMServerSampler, policy: 
         policy: the actor's.
 
     Raises:
-        ConfigurationError: of prompts without pictures they differ by more than rounding.
+        ConfigurationError: of prompts without pictures they differ by more than rounding, or it answers none of them.
 
     """
+    actor.synchronise()
     for prompt in trial_prompts(policy):
+        failed: Exception | None = None
         try:
             (completions,) = actor.generate(
                 Request([prompt], COMPLETIONS, Sampling(1.0, TOKENS), list(range(COMPLETIONS)))
             )
-        except (ConfigurationError, RuntimeError):
-            continue
-        with torch.no_grad():
-            scores = policy.score([prompt], [0] * COMPLETIONS, [one.token_ids for one in completions])
+            said = [one.token_ids for one in completions]
+        except Exception as error:  # whatever its code for a family that nobody here has seen may raise
+            failed, said = error, [tuple(policy.stop_ids)[:1]] * COMPLETIONS
+        with torch.no_grad():  # also where nothing was said: all processes of a sharded policy score together
+            scores = policy.score([prompt], [0] * COMPLETIONS, said)
+        if failed is not None:
+            if prompt.images:
+                continue
+            reason = " ".join(f"{type(failed).__name__}: {failed}".split())[:500]
+            raise ConfigurationError(f"vLLM does not answer {prompt.messages[0]['content']!r}: {reason}") from failed
         recorded = torch.tensor([value for one in completions for value in one.logprobs], device=scores.logp_NT.device)
         off = float((scores.logp_NT[scores.mask_NT] - recorded).abs().mean())
         if off <= NEAR[engine.dtype]:
