@@ -163,33 +163,30 @@ def gemma4() -> tuple[Any, Any]:
     return transformers.Gemma4ForConditionalGeneration(config), processor
 
 
-def glm(prefix: str) -> tuple[Any, Any, dict[str, int]]:
-    """Return what GLM's families have in common: a tokenizer, a processor of transformers' classes, ids of tokens."""
+def glm(prefix: str, processors: str, **experts: int) -> tuple[Any, Any]:
+    """Make (model, processor) of one of GLM's families, of transformers' classes whose names begin so."""
     words = tokenizer(
         "<|begin_of_image|>", "<|end_of_image|>", "<|begin_of_video|>", "<|end_of_video|>",
         image_token="<|image|>", video_token="<|video|>",
     )  # fmt: skip
     ids = words.get_vocab()
-    whole, image, video = (getattr(transformers, f"{prefix}{part}Processor") for part in ("", "Image", "Video"))
+    whole, image, video = (getattr(transformers, f"{processors}{part}Processor") for part in ("", "Image", "Video"))
     processor = whole(
         image(**GLM_PATCHES), words, video(**GLM_PATCHES),
         chat_template=template("<|begin_of_image|><|image|><|end_of_image|>"),
     )  # fmt: skip
-    named = {
-        "image_token_id": words.image_token_id, "video_token_id": words.video_token_id,
-        "image_start_token_id": ids["<|begin_of_image|>"], "image_end_token_id": ids["<|end_of_image|>"],
-        "video_start_token_id": ids["<|begin_of_video|>"], "video_end_token_id": ids["<|end_of_video|>"],
-    }  # fmt: skip
-    return words, processor, named
+    config = getattr(transformers, f"{prefix}Config")(
+        text_config=text(words, rope_parameters=AXES, attention_bias=True, **experts), vision_config=GLM_TOWER,
+        image_token_id=words.image_token_id, video_token_id=words.video_token_id,
+        image_start_token_id=ids["<|begin_of_image|>"], image_end_token_id=ids["<|end_of_image|>"],
+        video_start_token_id=ids["<|begin_of_video|>"], video_end_token_id=ids["<|end_of_video|>"],
+    )  # fmt: skip
+    return getattr(transformers, f"{prefix}ForConditionalGeneration")(config), processor
 
 
 def glm46v() -> tuple[Any, Any]:
     """GLM-4.6V: patches of any number, and positions of three axes."""
-    words, processor, named = glm("Glm46V")
-    config = transformers.Glm46VConfig(
-        text_config=text(words, rope_parameters=AXES, attention_bias=True), vision_config=GLM_TOWER, **named
-    )
-    return transformers.Glm46VForConditionalGeneration(config), processor
+    return glm("Glm46V", "Glm46V")
 
 
 def llava_onevision() -> tuple[Any, Any]:
@@ -232,12 +229,14 @@ def qwen_words() -> Any:
 QWEN_TEMPLATE = template("<|vision_start|><|image_pad|><|vision_end|>")
 
 
+def qwen_processor(made: Any, words: Any, video: Any) -> Any:
+    """Return a processor of Qwen's kind: of a class, with a tokenizer and a processor of videos."""
+    return made(transformers.Qwen2VLImageProcessor(**PATCHES), words, video, chat_template=QWEN_TEMPLATE)
+
+
 def qwen3_vl_processor(words: Any) -> Any:
     """Return Qwen3-VL's processor, which Qwen4-Exp has too."""
-    return transformers.Qwen3VLProcessor(
-        transformers.Qwen2VLImageProcessor(**PATCHES), words, transformers.Qwen3VLVideoProcessor(),
-        chat_template=QWEN_TEMPLATE,
-    )  # fmt: skip
+    return qwen_processor(transformers.Qwen3VLProcessor, words, transformers.Qwen3VLVideoProcessor())
 
 
 def qwen3_vl_moe() -> tuple[Any, Any]:

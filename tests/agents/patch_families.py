@@ -8,12 +8,12 @@ import transformers
 
 from tests.agents.families import (
     AXES,
-    GLM_TOWER,
     HALVES,
     PATCHES,
     QWEN_TEMPLATE,
     VISION,
     glm,
+    qwen_processor,
     qwen_words,
     template,
     text,
@@ -23,31 +23,25 @@ from tests.agents.families import (
 
 def glm4v() -> tuple[Any, Any]:
     """GLM-4.1V-Thinking: as GLM-4.6V."""
-    words, processor, named = glm("Glm4v")
-    config = transformers.Glm4vConfig(
-        text_config=text(words, rope_parameters=AXES, attention_bias=True), vision_config=GLM_TOWER, **named
-    )
-    return transformers.Glm4vForConditionalGeneration(config), processor
+    return glm("Glm4v", "Glm4v")
 
 
 def glm4v_moe() -> tuple[Any, Any]:
     """GLM-4.5V: a mixture of experts."""
-    words, processor, named = glm("Glm4v")
     experts = {"n_routed_experts": 4, "num_experts_per_tok": 2, "moe_intermediate_size": 24, "first_k_dense_replace": 1}
-    config = transformers.Glm4vMoeConfig(
-        text_config=text(words, rope_parameters=AXES, attention_bias=True, **experts), vision_config=GLM_TOWER, **named
-    )
-    return transformers.Glm4vMoeForConditionalGeneration(config), processor
+    return glm("Glm4vMoe", "Glm4v", **experts)
+
+
+def qwen2_processor(made: Any, words: Any) -> Any:
+    """Return a processor of a class that is as Qwen2-VL's."""
+    return qwen_processor(made, words, transformers.Qwen2VLVideoProcessor(**PATCHES))
 
 
 def qwen2_vl() -> tuple[Any, Any]:
     """Qwen2-VL: as Qwen2.5-VL without windows in its tower."""
     words = qwen_words()
     ids = words.get_vocab()
-    processor = transformers.Qwen2VLProcessor(
-        transformers.Qwen2VLImageProcessor(**PATCHES), words, transformers.Qwen2VLVideoProcessor(**PATCHES),
-        chat_template=QWEN_TEMPLATE,
-    )  # fmt: skip
+    processor = qwen2_processor(transformers.Qwen2VLProcessor, words)
     config = transformers.Qwen2VLConfig(
         text_config=text(words, rope_parameters=AXES),
         vision_config={
@@ -70,10 +64,7 @@ WINDOWED_TOWER = {
 def hyperclovax_vision_v2() -> tuple[Any, Any]:
     """HyperCLOVA X SEED Think: Qwen2.5-VL's tower, and logits that are multiplied."""
     words = qwen_words()
-    processor = transformers.HyperCLOVAXVisionV2Processor(
-        transformers.Qwen2VLImageProcessor(**PATCHES), words, transformers.Qwen2VLVideoProcessor(**PATCHES),
-        chat_template=QWEN_TEMPLATE,
-    )  # fmt: skip
+    processor = qwen2_processor(transformers.HyperCLOVAXVisionV2Processor, words)
     config = transformers.HyperCLOVAXVisionV2Config(
         text_config=text(words, model_type="hyperclovax", logits_scaling=0.4), vision_config=WINDOWED_TOWER,
         image_token_id=words.image_token_id, video_token_id=words.video_token_id,
@@ -84,10 +75,7 @@ def hyperclovax_vision_v2() -> tuple[Any, Any]:
 def exaone4_5() -> tuple[Any, Any]:
     """EXAONE 4.5: windows in the tower and in the language model, positions of one axis."""
     words = qwen_words()
-    processor = transformers.Exaone4_5_Processor(
-        transformers.Qwen2VLImageProcessor(**PATCHES), words, transformers.Qwen2VLVideoProcessor(**PATCHES),
-        chat_template=QWEN_TEMPLATE,
-    )  # fmt: skip
+    processor = qwen2_processor(transformers.Exaone4_5_Processor, words)
     layers = ["sliding_attention", "full_attention"]
     tower = {name: value for name, value in WINDOWED_TOWER.items() if name != "model_type"}
     config = transformers.Exaone4_5_Config(
