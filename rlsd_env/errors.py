@@ -1,4 +1,4 @@
-"""One error for everything a user can get wrong, and the sentence that helps."""
+"""One error for everything a user can get wrong, the sentence that helps, and errors of others in a line."""
 
 from __future__ import annotations
 
@@ -38,3 +38,12 @@ def one_of(
     close = difflib.get_close_matches(str(value), meant, n=1, cutoff=0.5)
     hint = f"did you mean {meant[close[0]]!r}? " if close else ""
     return f"unknown {what} {value!r}; {hint}allowed: {', '.join(names) or 'none'}"
+
+
+def one_line(error: BaseException, longest: int | None = None) -> str:
+    """Write an error of others' code on one line: its kind, and its text up to so many characters.
+
+    >>> one_line(ValueError("a broken\\n  row"), 5)
+    'ValueError: a bro'
+    """
+    return f"{type(error).__name__}: {' '.join(str(error).split())[:longest]}"

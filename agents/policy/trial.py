@@ -17,7 +17,7 @@ from agents.episodes import Prompt
 from agents.messages import user_message
 from agents.policy.base import Request, Sampling
 from agents.policy.transformers_policy import TransformersPolicy
-from rlsd_env.errors import ConfigurationError
+from rlsd_env.errors import ConfigurationError, one_line
 
 HELD = frozenset(
     {
@@ -117,7 +117,7 @@ def _misfit(policy: TransformersPolicy) -> str:
         sampled = [one for group in groups for one in group]
         again = policy.score(prompts, owners, [one.token_ids for one in sampled])
     except Exception as error:  # whatever the code of a model that nobody here has seen may raise
-        return f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+        return one_line(error, 200)
     recorded = torch.tensor([value for one in sampled for value in one.logprobs], device=scores.device)
     for what, found, expected in (
         ("scores", scores, alone),

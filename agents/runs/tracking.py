@@ -17,7 +17,7 @@ from stable_baselines3.common.logger import KVWriter
 
 from agents.options.commands import TrainOptions
 from agents.runs.storage import read_json, write_json
-from rlsd_env.errors import ConfigurationError
+from rlsd_env.errors import ConfigurationError, one_line
 
 
 class Tracker(KVWriter, abc.ABC):
@@ -49,8 +49,8 @@ class Tracker(KVWriter, abc.ABC):
             self._open(options)
         except Exception as error:  # of a client, which may be any
             raise ConfigurationError(
-                f"log {self.name} can open no run: {_line(error)}; mend that, or leave {self.name} out of --log, and "
-                "--resume"
+                f"log {self.name} can open no run: {one_line(error)}; mend that, or leave {self.name} out of --log, "
+                "and --resume"
             ) from error
         self._write_note()
 
@@ -91,7 +91,7 @@ class Tracker(KVWriter, abc.ABC):
 
     def _warn(self, error: Exception, then: str) -> None:
         if not self._failed:
-            print(f"warning: {self._title}: log {self.name}: {_line(error)}; {then}", file=sys.stderr)
+            print(f"warning: {self._title}: log {self.name}: {one_line(error)}; {then}", file=sys.stderr)
         self._failed = True
 
     def _write_note(self) -> None:
@@ -108,7 +108,3 @@ class Tracker(KVWriter, abc.ABC):
     @abc.abstractmethod
     def _close(self, failed: bool) -> None:
         """Close the run."""
-
-
-def _line(error: Exception) -> str:
-    return f"{type(error).__name__}: {' '.join(str(error).split())}"

@@ -13,7 +13,7 @@ from agents.episodes import Completion, Prompt
 from agents.losses import NEVER
 from agents.policy.base import Request, make_completion
 from agents.policy.inputs import PromptEncoder
-from rlsd_env.errors import ConfigurationError
+from rlsd_env.errors import ConfigurationError, one_line
 
 COLDEST = 0.01
 """vLLM samples at this temperature where a lower one above 0 is asked for."""
@@ -148,8 +148,7 @@ def engine_inputs(
     try:
         (first,) = renderer.render_cmpl([written], skip_mm_cache=True)
     except Exception as error:  # whatever vLLM's code for a family raises of what it was not written for
-        reason = " ".join(f"{type(error).__name__}: {error}".split())[:300]
-        raise _unlike(encoder, f"does not take them ({reason})") from error
+        raise _unlike(encoder, f"does not take them ({one_line(error, 300)})") from error
     if first["prompt_token_ids"] != ids:
         raise _unlike(encoder, difference(first["prompt_token_ids"], ids))
     later = first | {"mm_kwargs": {kind: [None] * len(found) for kind, found in first["mm_kwargs"].items()}}

@@ -37,7 +37,7 @@ from agents.policy.vllm.weights import (
     weights_folder,
     write_weights,
 )
-from rlsd_env.errors import ConfigurationError
+from rlsd_env.errors import ConfigurationError, one_line
 
 
 class VLLMSampler:
@@ -88,9 +88,8 @@ class VLLMSampler:
             try:
                 self._llm: Any = LLM(**own)
             except Exception as error:  # vLLM has code for every family, which fails in ways of its own
-                reason = " ".join(f"{type(error).__name__}: {error}".split())[:500]
                 raise ConfigurationError(
-                    f"vLLM does not start with {path!r} and {given or 'its defaults'}: {reason} "
+                    f"vLLM does not start with {path!r} and {given or 'its defaults'}: {one_line(error, 500)} "
                     "(VLLM_LOGGING_LEVEL=INFO shows vLLM's own log); where vLLM lacks the model, use --sampler "
                     "transformers"
                 ) from error

@@ -14,7 +14,7 @@ from agents.policy.transformers_policy import TransformersPolicy
 from agents.policy.trial import trial_prompts
 from agents.policy.vllm.sampler import VLLMSampler
 from agents.policy.vllm.server_sampler import VLLMServerSampler
-from rlsd_env.errors import ConfigurationError
+from rlsd_env.errors import ConfigurationError, one_line
 
 COMPLETIONS, TOKENS = 4, 8
 NEAR = {torch.float32: 0.02, torch.bfloat16: 0.25}
@@ -50,8 +50,8 @@ def check_engine(actor: Actor, engine: VLLMSampler | VLLMServerSampler, policy: 
         if failed is not None:
             if prompt.images:
                 continue
-            reason = " ".join(f"{type(failed).__name__}: {failed}".split())[:500]
-            raise ConfigurationError(f"vLLM does not answer {prompt.messages[0]['content']!r}: {reason}") from failed
+            asked = prompt.messages[0]["content"]
+            raise ConfigurationError(f"vLLM does not answer {asked!r}: {one_line(failed, 500)}") from failed
         recorded = torch.tensor([value for one in completions for value in one.logprobs], device=scores.logp_NT.device)
         off = float((scores.logp_NT[scores.mask_NT] - recorded).abs().mean())
         if off <= NEAR[engine.dtype]:
