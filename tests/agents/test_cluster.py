@@ -394,7 +394,7 @@ def test_a_node_is_killed_and_every_trial_is_there_once(nodes, tmp_path):
         folder = wait_until(lambda: trial_of(raylet) or process.poll() is not None, 900)
         assert isinstance(folder, Path), process.stderr.read()
         nodes.remove_node(doomed, allow_graceful=False)  # SIGKILL
-        begun = {f"{held.parents[1].name}, seed 0" for held in (tmp_path / "far").glob("*/seed0/config.toml")}
+        begun = {f"{held.parents[1].name}, seed 0" for held in folder.parents[1].glob("*/seed0/config.toml")}
         timing = (folder / "timing.csv").read_text()
         stdout, stderr = process.communicate(timeout=900)
     finally:
